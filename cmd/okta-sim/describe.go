@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+// description is what the ready file says, and what people read at the start.
+type description struct {
+	URL        string            `json:"url"`
+	ControlURL string            `json:"control_url"`
+	Cert       string            `json:"cert"` // path of the PEM file
+	APIToken   string            `json:"api_token"`
+	Users      []userDescription `json:"users"`
+}
+
+type userDescription struct {
+	Login    string            `json:"login"`
+	Password string            `json:"password"`
+	Status   string            `json:"status"`
+	TOTP     []totpDescription `json:"totp"`
+	Push     bool              `json:"push"`
+	Groups   []string          `json:"groups"`
+}
+
+type totpDescription struct {
+	Provider   string `json:"provider"`
+	OTPAuthURL string `json:"otpauth_url"`
+}
+
+func describe(srv *oktatest.Server, controlURL, cert string) description {
+	d := description{URL: srv.URL, ControlURL: controlURL, Cert: cert, APIToken: srv.Token}
+	for _, u := range srv.Users() {
+		user := userDescription{
+			Login: u.Login(), Password: u.Password(), Status: u.Status(), Groups: u.Groups(),
+			TOTP: []totpDescription{},
+		}
+		for _, f := range u.Factors() {
+			switch f.Type {
+			case "push":
+				user.Push = true
+			case "token:software:totp":
+				user.TOTP = append(user.TOTP, totpDescription{f.Provider, f.OTPAuthURL()})
+			}
+		}
+		d.Users = append(d.Users, user)
+	}
+	return d
+}
+
+// writeReady writes the ready file. It has passwords in it, made up as they
+// are, so it is for its owner only.
+func (d description) writeReady(name string) error {
+	raw, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(name, append(raw, '\n'), 0o600)
+}
+
+// print tells a newcomer what there is and what to do next.
+func (d description) print(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "okta-sim: a fake Okta organization. Do not give it real passwords.\n\n")
+	fmt.Fprintf(&b, "  URL          %s\n", d.URL)
+	fmt.Fprintf(&b, "  API token    %s\n", d.APIToken)
+	fmt.Fprintf(&b, "  certificate  %s\n", d.Cert)
+	fmt.Fprintf(&b, "  control API  %s\n\n", d.ControlURL)
+
+	fmt.Fprintf(&b, "Users:\n")
+	for _, u := range d.Users {
+		fmt.Fprintf(&b, "  %-16s  %-16s  %s\n", u.Login, u.Password, u.summary())
+		for _, t := range u.TOTP {
+			fmt.Fprintf(&b, "      %s\n", t.OTPAuthURL)
+		}
+	}
+
+	fmt.Fprintf(&b, "\nLog in:\n  %s\n", d.loginCommand())
+	if i := d.first(func(u userDescription) bool { return u.Push }); i >= 0 {
+		fmt.Fprintf(&b, "Approve or reject a waiting push (all, or one user's):\n")
+		fmt.Fprintf(&b, "  curl -X POST %s/push/approve\n", d.ControlURL)
+		fmt.Fprintf(&b, "  curl -X POST -d user=%s %s/push/reject\n", shellQuote(d.Users[i].Login), d.ControlURL)
+	}
+	if i := d.first(func(u userDescription) bool { return len(u.TOTP) > 0 }); i >= 0 {
+		fmt.Fprintf(&b, "Get the code that the authenticator app shows now:\n")
+		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/totp\n", shellQuote(d.Users[i].Login), d.ControlURL)
+	}
+	fmt.Fprintf(&b, "See what was asked:\n  curl %s/requests\n\n", d.ControlURL)
+	fmt.Fprintf(&b, "Stop with Ctrl-C.\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (d description) first(match func(userDescription) bool) int {
+	for i, u := range d.Users {
+		if match(u) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (d description) loginCommand() string {
+	body, _ := json.Marshal(map[string]string{"username": d.Users[0].Login, "password": d.Users[0].Password})
+	return fmt.Sprintf("curl --cacert %s -H 'Content-Type: application/json' -d %s %s/api/v1/authn",
+		shellQuote(d.Cert), shellQuote(string(body)), d.URL)
+}
+
+// summary says in a few words what a user's login needs and gives.
+func (u userDescription) summary() string {
+	var words []string
+	if u.Status != "ACTIVE" {
+		words = append(words, u.Status)
+	}
+	if u.Push {
+		words = append(words, "push")
+	}
+	for _, t := range u.TOTP {
+		words = append(words, t.Provider+" totp")
+	}
+	const shown = 3
+	groups := strings.Join(u.Groups[:min(shown, len(u.Groups))], ", ")
+	if more := len(u.Groups) - shown; more > 0 {
+		groups += fmt.Sprintf(" and %d more", more)
+	}
+	if groups != "" {
+		words = append(words, "in "+groups)
+	}
+	return strings.Join(words, "; ")
+}
+
+// shellQuote makes a word safe to paste into a shell.
+func shellQuote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,62 @@
+// Command okta-sim runs a fake Okta organization, to try the plugin without
+// an Okta account, a phone or a network.
+//
+//	okta-sim
+//
+// It prints where it listens, the API token, the certificate to trust, the
+// users with their passwords, and the commands that play the user's part:
+// to approve a push, or to get the current code of an authenticator app.
+//
+// Another organization comes from a file (-org). The format is that of
+// default-org.json beside this file:
+//
+//	{
+//	  "users": [
+//	    {
+//	      "login": "mia@acme.test",
+//	      "password": "correct-horse",
+//	      "status": "ACTIVE",
+//	      "groups": ["Everyone", "Scientists"],
+//	      "app_groups": ["Domain Admins"],
+//	      "more_groups": 448,
+//	      "factors": [
+//	        {"type": "totp", "provider": "GOOGLE"},
+//	        {"type": "push", "name": "Mia's phone", "number": 47, "number_from_poll": 2},
+//	        {"type": "push", "script": ["WAITING", "SUCCESS"]},
+//	        {"type": "sms"}
+//	      ]
+//	    }
+//	  ]
+//	}
+//
+// Only login and password are needed. The statuses are those of
+// [oktatest.User.SetStatus], ACTIVE by default; users without groups are in
+// Everyone; app_groups come from a directory; more_groups adds so many
+// numbered ones. A push waits until the control API decides, unless it has a
+// script; see [oktatest.User.AddPush]. The provider is OKTA by default.
+//
+// The control API is plain HTTP, on a loopback address only:
+//
+//	GET  /               who exists, and which pushes wait
+//	POST /push/approve   approve all waiting pushes, or those of user=
+//	POST /push/reject    reject them
+//	GET  /totp?user=     the current code; provider= if there are several
+//	POST /users/status   give user= a status=
+//	GET  /requests       the requests so far, without bodies and credentials
+//
+// Everything in the organization is made up. Do not give it real passwords.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

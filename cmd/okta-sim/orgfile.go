@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	_ "embed" // the built-in organization
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+//go:embed default-org.json
+var defaultOrg []byte
+
+// orgFile is an organization as a file describes it.
+type orgFile struct {
+	Users []userEntry `json:"users"`
+}
+
+type userEntry struct {
+	Login      string        `json:"login"`
+	Password   string        `json:"password"`
+	Status     string        `json:"status"`
+	Groups     []string      `json:"groups"`
+	AppGroups  []string      `json:"app_groups"`
+	MoreGroups int           `json:"more_groups"`
+	Factors    []factorEntry `json:"factors"`
+}
+
+type factorEntry struct {
+	Type           string   `json:"type"`
+	Provider       string   `json:"provider"`
+	Name           string   `json:"name"`
+	Status         string   `json:"status"`
+	Script         []string `json:"script"`
+	Number         *int     `json:"number"`
+	NumberFromPoll int      `json:"number_from_poll"`
+}
+
+// loadOrg reads an organization's file; without a name, the built-in one.
+func loadOrg(name string) (orgFile, error) {
+	if name == "" {
+		return decodeOrg(defaultOrg)
+	}
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return orgFile{}, err
+	}
+	file, err := decodeOrg(raw)
+	if err != nil {
+		return orgFile{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return file, nil
+}
+
+// decodeOrg refuses what it does not know, so that a misspelt field does not
+// silently make another organization.
+func decodeOrg(raw []byte) (orgFile, error) {
+	var file orgFile
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			line := 1 + bytes.Count(raw[:min(int(syntax.Offset), len(raw))], []byte("\n"))
+			return file, fmt.Errorf("line %d: %w", line, err)
+		}
+		return file, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return file, errors.New("there is more than one JSON value")
+	}
+	if len(file.Users) == 0 {
+		return file, errors.New("there are no users")
+	}
+	for i, u := range file.Users {
+		if err := u.check(); err != nil {
+			return file, fmt.Errorf("user %d (%q): %w", i+1, u.Login, err)
+		}
+		for _, earlier := range file.Users[:i] {
+			if oktatest.SameLogin(earlier.Login, u.Login) {
+				return file, fmt.Errorf("user %d: login %q is already taken", i+1, u.Login)
+			}
+		}
+	}
+	return file, nil
+}
+
+func (u userEntry) check() error {
+	switch {
+	case u.Login == "":
+		return errors.New("login is missing")
+	case u.Password == "":
+		return errors.New("password is missing")
+	case u.MoreGroups < 0:
+		return errors.New("more_groups must not be negative")
+	}
+	for i, f := range u.Factors {
+		switch {
+		case f.Type == "":
+			return fmt.Errorf("factor %d: type is missing", i+1)
+		case f.Type != "push" && (f.Script != nil || f.Number != nil || f.NumberFromPoll != 0):
+			return fmt.Errorf("factor %d: only a push can have a script or a number", i+1)
+		case f.Number == nil && f.NumberFromPoll != 0:
+			return fmt.Errorf("factor %d: number_from_poll needs a number", i+1)
+		}
+	}
+	return nil
+}
+
+// build makes the organization.
+func (file orgFile) build(org *oktatest.Org) {
+	for _, entry := range file.Users {
+		u := org.AddUser(entry.Login, entry.Password)
+		if entry.Status != "" {
+			u.SetStatus(entry.Status)
+		}
+		if entry.Groups != nil {
+			u.SetGroups(entry.Groups...)
+		}
+		for _, name := range entry.AppGroups {
+			u.AddGroup(name, "APP_GROUP")
+		}
+		for n := range entry.MoreGroups {
+			u.AddGroup(fmt.Sprintf("Group %03d", n+1), "OKTA_GROUP")
+		}
+		for _, f := range entry.Factors {
+			f.enrol(u)
+		}
+	}
+}
+
+func (entry factorEntry) enrol(u *oktatest.User) {
+	kind, provider := entry.Type, entry.Provider
+	if kind == "totp" {
+		kind = "token:software:totp"
+	}
+	if provider == "" {
+		provider = "OKTA"
+	}
+	f := u.AddFactor(kind, provider)
+	if entry.Name != "" {
+		f.SetName(entry.Name)
+	}
+	if entry.Status != "" {
+		f.SetStatus(entry.Status)
+	}
+	if entry.Script != nil {
+		f.SetScript(entry.Script...)
+	}
+	if entry.Number != nil {
+		f.Number(*entry.Number, entry.NumberFromPoll)
+	}
+}

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sim is a running okta-sim.
+type sim struct {
+	t     *testing.T
+	ready description
+	out   string
+	http  *http.Client
+}
+
+// start runs the command until the test ends, and waits until it has
+// printed what there is, which comes last.
+func start(t *testing.T, args ...string) *sim {
+	t.Helper()
+	dir := t.TempDir()
+	readyFile := filepath.Join(dir, "ready.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, stderr, done := &printed{all: make(chan struct{})}, &bytes.Buffer{}, make(chan int, 1)
+	go func() { done <- run(ctx, append(args, "-ready-file", readyFile), stdout, stderr) }()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("exit code = %d, want 0; stderr: %s", code, stderr)
+		}
+		if _, err := os.Stat(readyFile); err == nil {
+			t.Error("the ready file is still there")
+		}
+	})
+	select {
+	case <-stdout.all:
+	case code := <-done:
+		t.Fatalf("exit code = %d; stderr: %s", code, stderr)
+	}
+
+	s := &sim{t: t, out: stdout.text}
+	raw, err := os.ReadFile(readyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &s.ready); err != nil {
+		t.Fatal(err)
+	}
+	pem, err := os.ReadFile(s.ready.Cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	s.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	return s
+}
+
+// printed takes the one text that the command prints.
+type printed struct {
+	text string
+	all  chan struct{}
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.text = string(b)
+	close(p.all)
+	return len(b), nil
+}
+
+// call sends a request and decodes its answer, if it is a JSON object.
+func (s *sim) call(method, at, contentType, body string) (int, map[string]any, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, at, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	resp, err := s.http.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var doc map[string]any
+	_ = json.Unmarshal(raw, &doc)
+	return resp.StatusCode, doc, string(raw)
+}
+
+func (s *sim) okta(path string, body map[string]string) map[string]any {
+	s.t.Helper()
+	raw, _ := json.Marshal(body)
+	_, doc, _ := s.call("POST", s.ready.URL+path, "application/json", string(raw))
+	return doc
+}
+
+func (s *sim) control(method, path, contentType, body string) (int, string) {
+	s.t.Helper()
+	status, _, raw := s.call(method, s.ready.ControlURL+path, contentType, body)
+	return status, strings.TrimSpace(raw)
+}
+
+// challenge logs a user in and sends a push; poll asks for its outcome.
+func (s *sim) challenge(login string) (poll func() string) {
+	s.t.Helper()
+	i := slices.IndexFunc(s.ready.Users, func(u userDescription) bool { return u.Login == login })
+	tx := s.okta("/api/v1/authn", map[string]string{"username": login, "password": s.ready.Users[i].Password})
+	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
+	path := "/api/v1/authn/factors/" + factors[0].(map[string]any)["id"].(string) + "/verify"
+	poll = func() string {
+		doc := s.okta(path, map[string]string{"stateToken": tx["stateToken"].(string)})
+		return strings.TrimSpace(fmt.Sprint(doc["status"], " ", doc["factorResult"]))
+	}
+	poll()
+	return poll
+}
+
+const form = "application/x-www-form-urlencoded"
+
+func TestPushesAreDecidedByControl(t *testing.T) {
+	s := start(t)
+	pia, noa := s.challenge("pia@acme.test"), s.challenge("noa@acme.test")
+	if got, want := pia(), "MFA_CHALLENGE WAITING"; got != want {
+		t.Errorf("before: %s, want %s", got, want)
+	}
+	if _, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", ""); doc["waiting_pushes"] != 2.0 {
+		t.Errorf("waiting_pushes = %v, want 2", doc["waiting_pushes"])
+	}
+	status, got := s.control("POST", "/push/reject", form, "user=noa@acme.test")
+	if want := "{\n  \"rejected\": 1\n}"; status != 200 || got != want {
+		t.Errorf("reject = %d %s, want %s", status, got, want)
+	}
+	if got, want := noa(), "MFA_CHALLENGE REJECTED"; got != want {
+		t.Errorf("noa: %s, want %s", got, want)
+	}
+	s.control("POST", "/push/approve", "", "")
+	if got, want := pia(), "SUCCESS <nil>"; got != want {
+		t.Errorf("pia: %s, want %s", got, want)
+	}
+	if status, _ := s.control("POST", "/push/approve", "application/json", `{"user":"nobody"}`); status != 404 {
+		t.Errorf("approve for nobody = %d, want 404", status)
+	}
+	if status, _ := s.control("POST", "/push/approve", "application/json", `{"user":`); status != 400 {
+		t.Errorf("approve with half a body = %d, want 400", status)
+	}
+	if status, _ := s.control("GET", "/push/approve", "", ""); status != 405 {
+		t.Errorf("GET approve = %d, want 405", status)
+	}
+}
+
+func TestTOTPCodes(t *testing.T) {
+	s := start(t)
+	tx := s.okta("/api/v1/authn", map[string]string{"username": "tom@acme.test", "password": "battery-staple"})
+	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
+	_, code := s.control("GET", "/totp?user=tom@acme.test", "", "")
+	doc := s.okta("/api/v1/authn/factors/"+factors[0].(map[string]any)["id"].(string)+"/verify",
+		map[string]string{"stateToken": tx["stateToken"].(string), "passCode": code})
+	if doc["status"] != "SUCCESS" {
+		t.Errorf("with code %q: %v", code, doc)
+	}
+	for _, path := range []string{"/totp", "/totp?user=nobody", "/totp?user=mia@acme.test", "/totp?user=tom&provider=OKTA"} {
+		if status, _ := s.control("GET", path, "", ""); status != 404 {
+			t.Errorf("GET %s = %d, want 404", path, status)
+		}
+	}
+}
+
+func TestStatusByControl(t *testing.T) {
+	s := start(t)
+	status, _ := s.control("POST", "/users/status", form, "user=mia@acme.test&status=SUSPENDED")
+	if status != 200 {
+		t.Errorf("status = %d, want 200", status)
+	}
+	doc := s.okta("/api/v1/authn", map[string]string{"username": "mia@acme.test", "password": "correct-horse"})
+	if doc["errorCode"] != "E0000004" {
+		t.Errorf("suspended user got %v", doc)
+	}
+	for body, want := range map[string]int{"user=nobody&status=ACTIVE": 404, "user=mia@acme.test": 400} {
+		if status, _ := s.control("POST", "/users/status", form, body); status != want {
+			t.Errorf("%s = %d, want %d", body, status, want)
+		}
+	}
+}
+
+func TestRequestsHideSecrets(t *testing.T) {
+	s := start(t)
+	s.okta("/api/v1/authn", map[string]string{"username": "mia@acme.test", "password": "correct-horse"})
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", s.ready.URL+"/api/v1/users/mia", nil)
+	req.Header.Set("Authorization", "SSWS "+s.ready.APIToken)
+	resp, err := s.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	_, got := s.control("GET", "/requests", "", "")
+	for _, want := range []string{`"path": "/api/v1/authn"`, `"path": "/api/v1/users/mia"`, `"status": 200`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+	for _, secret := range []string{"correct-horse", s.ready.APIToken} {
+		if strings.Contains(got, secret) {
+			t.Errorf("%q in %s", secret, got)
+		}
+	}
+}
+
+func TestWhatIsPrinted(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "ca.pem")
+	s := start(t, "-cert-out", cert, "-latency", "1ms")
+	if s.ready.Cert != cert {
+		t.Errorf("cert = %s, want %s", s.ready.Cert, cert)
+	}
+	if info, err := os.Stat(cert); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("certificate: %v, %v", info.Mode(), err)
+	}
+	want := []string{s.ready.URL, s.ready.APIToken, cert, s.ready.ControlURL + "/push/approve", "/push/reject", "curl --cacert"}
+	groups := make(map[string]int)
+	for _, u := range s.ready.Users {
+		want = append(want, u.Login, u.Password)
+		groups[u.Login] = len(u.Groups)
+		for _, f := range u.TOTP {
+			if _, err := url.Parse(f.OTPAuthURL); err != nil || !strings.HasPrefix(f.OTPAuthURL, "otpauth://totp/") {
+				t.Errorf("%q: %v", f.OTPAuthURL, err)
+			}
+			want = append(want, f.OTPAuthURL)
+		}
+	}
+	for _, w := range want {
+		if !strings.Contains(s.out, w) {
+			t.Errorf("%q is not printed", w)
+		}
+	}
+	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 7 {
+		t.Errorf("groups = %v", groups)
+	}
+}
+
+func TestOrgFileIsServed(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "org.json")
+	org := `{"users":[{"login":"ann@x.test","password":"pw","app_groups":["AD"],
+		"factors":[{"type":"push","script":["SUCCESS"]},{"type":"sms","status":"PENDING_ACTIVATION"}]}]}`
+	if err := os.WriteFile(name, []byte(org), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "-org", name)
+	if got, want := s.ready.Users[0].Groups, []string{"Everyone", "AD"}; !slices.Equal(got, want) {
+		t.Errorf("groups = %q, want %q", got, want)
+	}
+	tx := s.okta("/api/v1/authn", map[string]string{"username": "ann", "password": "pw"})
+	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
+	doc := s.okta("/api/v1/authn/factors/"+factors[0].(map[string]any)["id"].(string)+"/verify",
+		map[string]string{"stateToken": tx["stateToken"].(string)})
+	if doc["status"] != "SUCCESS" {
+		t.Errorf("got %v", doc)
+	}
+}
+
+func TestOrgFileRefusals(t *testing.T) {
+	for org, want := range map[string]string{
+		`{}`:               "no users",
+		`{"users":[`:       "unexpected EOF",
+		"{\n\"users\": x}": "line 2",
+		`{"users":[{"login":"a","pasword":"b"}]}`:                                                   `unknown field "pasword"`,
+		`{"users":[{"login":"a"}]}`:                                                                 "password is missing",
+		`{"users":[{"password":"a"}]}`:                                                              "login is missing",
+		`{"users":[{"login":"a","password":"b"},{"login":"Á","password":"b"}]}`:                     "already taken",
+		`{"users":[{"login":"a","password":"b"}]} {}`:                                               "more than one",
+		`{"users":[{"login":"a","password":"b","more_groups":-1}]}`:                                 "more_groups",
+		`{"users":[{"login":"a","password":"b","factors":[{}]}]}`:                                   "factor 1: type is missing",
+		`{"users":[{"login":"a","password":"b","factors":[{"type":"totp","number":3}]}]}`:           "only a push",
+		`{"users":[{"login":"a","password":"b","factors":[{"type":"push","number_from_poll":3}]}]}`: "needs a number",
+	} {
+		if _, err := decodeOrg([]byte(org)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", org, err, want)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing", "file")
+	tests := []struct {
+		args           []string
+		code           int
+		stdout, stderr string // parts
+	}{
+		{[]string{"-h"}, 0, "Usage: okta-sim", ""},
+		{[]string{"-version"}, 0, "okta-sim ", ""},
+		{[]string{"-nonsense"}, 2, "", "not defined: -nonsense"},
+		{[]string{"extra"}, 2, "", `unexpected argument "extra"`},
+		{[]string{"-latency", "-1s"}, 2, "", "negative"},
+		{[]string{"-control", "0.0.0.0:0"}, 2, "", "only a loopback address"},
+		{[]string{"-control", ":8080"}, 2, "", "only a loopback address"},
+		{[]string{"-control", "example.com:80"}, 2, "", "only a loopback address"},
+		{[]string{"-control", "nonsense"}, 2, "", "-control"},
+		{[]string{"-listen", "nonsense"}, 1, "", "-listen"},
+		{[]string{"-org", missing}, 1, "", "reading the organization"},
+		{[]string{"-cert-out", missing}, 1, "", "writing the certificate"},
+		{[]string{"-ready-file", missing}, 1, "", "-ready-file"},
+	}
+	for _, tc := range tests {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), tc.args, &stdout, &stderr)
+		if code != tc.code || !strings.Contains(stdout.String(), tc.stdout) || !strings.Contains(stderr.String(), tc.stderr) {
+			t.Errorf("%q: exit code %d\nstdout: %s\nstderr: %s", tc.args, code, &stdout, &stderr)
+		}
+	}
+}

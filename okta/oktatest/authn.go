@@ -1,0 +1,125 @@
+package oktatest
+
+import "time"
+
+// authn answers POST /api/v1/authn: a login, or with a state token alone the
+// state of its transaction.
+func (o *Org) authn(c *call) answer {
+	switch {
+	case c.body.Username == "" && c.body.StateToken != "":
+		tx, a, found := o.open(c)
+		if !found {
+			return a
+		}
+		return o.show(c, tx)
+	case c.body.Token != "":
+		return oktaError("E0000004") // activation tokens: there are none
+	case c.body.Username == "":
+		return oktaError("E0000001", "username: The field cannot be left blank")
+	case c.body.Audience != "":
+		return oktaError("E0000001", "audience: Not supported") // by Identity Engine
+	case len(c.body.DeviceToken) > 32 && c.request.Header.Get("Authorization") != "":
+		// Without an API token it is ignored.
+		return oktaError("E0000001", "deviceToken: The field is too long")
+	}
+	if !o.underUserRate(c) {
+		return oktaError("E0000047")
+	}
+	return o.primary(c)
+}
+
+// underUserRate is Okta's limit of 4 logins a second for a username, known
+// or not. https://developer.okta.com/docs/reference/rl-additional-limits/
+func (o *Org) underUserRate(c *call) bool {
+	if !o.opts.EnforcePerUserRate {
+		return true
+	}
+	name := fold(c.body.Username)
+	if o.usernames[name] == nil {
+		o.usernames[name] = &window{}
+	}
+	return o.usernames[name].allow(c.now, 4, time.Second)
+}
+
+// primary checks the password. Who cannot log in gets the same answer,
+// whatever the reason.
+func (o *Org) primary(c *call) answer {
+	u := o.find(c.body.Username)
+	if u == nil || u.ID == c.body.Username {
+		return oktaError("E0000004")
+	}
+	if u.status == "LOCKED_OUT" {
+		return lockedOut(c)
+	}
+	if u.password != c.body.Password {
+		u.misses++
+		if o.opts.MaxPasswordFailures > 0 && u.misses >= o.opts.MaxPasswordFailures {
+			u.status = "LOCKED_OUT"
+		}
+		return oktaError("E0000004")
+	}
+	if u.barred() {
+		return oktaError("E0000004")
+	}
+	u.misses = 0
+	tx := o.newTransaction(u, c.body.Warn)
+	switch u.status {
+	case "ACTIVE", "PASSWORD_EXPIRED", "PASSWORD_WARN":
+		if len(u.published(c)) > 0 {
+			tx.status = "MFA_REQUIRED"
+			return o.show(c, tx)
+		}
+	}
+	return o.advance(c, tx)
+}
+
+// barred says that the user cannot log in at all.
+func (u *User) barred() bool {
+	switch u.status {
+	case "HIDDEN_LOCKED_OUT", "SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED", "RECOVERY":
+		return true
+	}
+	return false
+}
+
+// previous answers POST /api/v1/authn/previous: back from a challenge to the
+// choice of factors.
+func (o *Org) previous(c *call) answer {
+	tx, a, found := o.open(c)
+	switch {
+	case !found:
+		return a
+	case tx.status == "MFA_ENROLL_ACTIVATE":
+		tx.status = "MFA_ENROLL"
+	case tx.status == "MFA_CHALLENGE":
+		tx.status, tx.challenge = "MFA_REQUIRED", nil
+		clear(tx.replaced)
+	default:
+		return oktaError("E0000079")
+	}
+	return o.show(c, tx)
+}
+
+// skip answers POST /api/v1/authn/skip, where a skip link was published.
+func (o *Org) skip(c *call) answer {
+	tx, a, found := o.open(c)
+	switch {
+	case !found:
+		return a
+	case tx.status == "PASSWORD_WARN", tx.status == "MFA_ENROLL" && tx.user.canSkip:
+		tx.skipped = true
+		return o.advance(c, tx)
+	}
+	return oktaError("E0000079")
+}
+
+// cancel answers POST /api/v1/authn/cancel. The reference does not show the
+// body; the relay state alone was observed.
+func (o *Org) cancel(c *call) answer {
+	tx, a, found := o.open(c)
+	if !found {
+		return a
+	}
+	delete(o.transactions, tx.token)
+	return ok(object{"relayState": nil})
+}

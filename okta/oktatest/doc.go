@@ -1,0 +1,28 @@
+// Package oktatest is a small Okta organization for tests, in the spirit of
+// net/http/httptest. It keeps users, groups, factors and open transactions,
+// and answers Okta's authentication and users APIs over TLS.
+//
+// A test says who exists, and looks at the outcome and at what was asked:
+//
+//	srv := oktatest.NewServer(t)
+//	mia := srv.AddUser("mia.ito@acme.test", "password")
+//	mia.SetGroups("Everyone", "Scientists")
+//	phone := mia.AddPush("WAITING", "SUCCESS")
+//
+//	// ... log in at srv.URL, trusting srv.CertPool() ...
+//
+//	if n := phone.Pushes(); n != 1 {
+//		t.Errorf("sent %d pushes, want 1", n)
+//	}
+//	for _, r := range srv.Requests() {
+//		t.Log(r.Method, r.Path, r.Status)
+//	}
+//
+// The zero [Options] answer as Okta's documentation says. Where Okta's
+// documentation is silent, the choice is noted beside the code, and what
+// clients must survive either way is an option or a [Fault].
+//
+// The package writes and reads its own JSON and shares no type with the
+// client it tests, so that a misspelt field cannot agree with itself. All
+// methods may be called from several goroutines at once.
+package oktatest

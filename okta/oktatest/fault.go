@@ -1,0 +1,239 @@
+package oktatest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fault is a way for an endpoint to misbehave; see [Org.Fail].
+type Fault struct {
+	serve     func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string)
+	after     int
+	times     int // 0 means for ever
+	delivered bool
+	seen      int
+}
+
+// Times limits the fault to n requests. Zero and less mean for ever, which
+// is also the default.
+func (f Fault) Times(n int) Fault { f.times = max(n, 0); return f }
+
+// After lets k requests to the endpoint pass before the fault starts: it can
+// hit the second page of groups, or a later poll.
+func (f Fault) After(k int) Fault { f.after = max(k, 0); return f }
+
+// Delivered lets the request take effect before the fault hides its answer,
+// as when a connection breaks on the way back.
+func (f Fault) Delivered() Fault { f.delivered = true; return f }
+
+// Fail makes an endpoint misbehave; the names are those of [Endpoints]. Of
+// several faults, the first that applies to a request is answered:
+//
+//	srv.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").After(1))
+//	srv.Fail("verify", oktatest.CloseConnection().Times(2))
+func (o *Org) Fail(endpoint string, faults ...Fault) {
+	mustEndpoint(endpoint)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, f := range faults {
+		o.faults[endpoint] = append(o.faults[endpoint], &f)
+	}
+}
+
+// ClearFaults makes all endpoints behave again.
+func (o *Org) ClearFaults() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	clear(o.faults)
+}
+
+// faultFor returns the fault that a request meets. Every fault sees every
+// request, so After counts from the call of Fail.
+func (o *Org) faultFor(endpoint string) *Fault {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var hit *Fault
+	for _, f := range o.faults[endpoint] {
+		f.seen++
+		if hit != nil || f.seen <= f.after {
+			continue
+		}
+		switch f.times {
+		case 0:
+			hit = f
+		case 1: // the last time: gone from the next request on
+			o.faults[endpoint] = slices.DeleteFunc(slices.Clone(o.faults[endpoint]),
+				func(g *Fault) bool { return g == f })
+			hit = f
+		default:
+			f.times--
+			hit = f
+		}
+	}
+	return hit
+}
+
+// CloseConnection takes the request and closes the connection without any
+// answer.
+func CloseConnection() Fault {
+	return Fault{serve: func(_ *Org, _ http.ResponseWriter, r *http.Request, _ string) { abort(r) }}
+}
+
+// Hang takes the request and says nothing until the client leaves.
+func Hang() Fault {
+	return Fault{serve: func(_ *Org, _ http.ResponseWriter, r *http.Request, _ string) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	}}
+}
+
+// HangBody sends the headers and the first bytes of a body, and then nothing
+// until the client leaves.
+func HangBody() Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, r *http.Request, _ string) {
+		o.startBody(w, "application/json")
+		_, _ = w.Write([]byte(`{"status":`))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	}}
+}
+
+// EndlessBody sends a body that goes on until the client leaves.
+func EndlessBody() Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, r *http.Request, _ string) {
+		o.startBody(w, "application/json")
+		_, err := w.Write([]byte(`{"padding":"`))
+		chunk := []byte(strings.Repeat("x", 32<<10))
+		for err == nil && r.Context().Err() == nil {
+			_, err = w.Write(chunk)
+		}
+		panic(http.ErrAbortHandler)
+	}}
+}
+
+// HugeBody answers 200 with a JSON object of about n bytes.
+func HugeBody(n int) Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, r *http.Request, _ string) {
+		const start, end = `{"padding":"`, `"}`
+		padding := max(n-len(start)-len(end), 0)
+		w.Header().Set("Content-Length", strconv.Itoa(len(start)+padding+len(end)))
+		o.startBody(w, "application/json")
+		_, err := w.Write([]byte(start))
+		chunk := []byte(strings.Repeat("x", 32<<10))
+		for err == nil && padding > 0 {
+			part := min(padding, len(chunk))
+			_, err = w.Write(chunk[:part])
+			padding -= part
+		}
+		_, _ = w.Write([]byte(end))
+	}}
+}
+
+// TruncatedJSON answers 200 with JSON that ends in the middle, though it
+// begins with what a client hopes for.
+func TruncatedJSON() Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string) {
+		o.startBody(w, "application/json")
+		body := `{"status":"SUCCESS","sessionToken":"20111","_embedded":{"user":{"id":"00u`
+		if endpoint == "groups" {
+			body = `[{"id":"00g1","type":"OKTA_GROUP","profile":{"name":"Everyone"}},{"id":"00g`
+		}
+		_, _ = w.Write([]byte(body))
+	}}
+}
+
+// HTML answers with a web page, as a proxy on the way does, and without any
+// of Okta's headers.
+func HTML(status int) Fault {
+	return Fault{serve: func(_ *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<html><head><title>%d %s</title></head><body><h1>%[2]s</h1></body></html>\n",
+			status, http.StatusText(status))
+	}}
+}
+
+// Redirect answers with a redirection to a URL.
+func Redirect(code int, location string) Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		o.write(w, answer{status: code, header: http.Header{"Location": {location}}})
+	}}
+}
+
+// Status answers with an Okta error document, such as 500 E0000009, 503
+// E0000010 or 403 E0000006.
+func Status(code int, errorCode, summary string) Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		o.write(w, answer{status: code, body: errorDocument(errorCode, summary),
+			rate: rateHeaders(600, 599, o.options().Now().Add(time.Minute))})
+	}}
+}
+
+// Accepted202 answers E0000070: an error document with a status of success.
+func Accepted202() Fault { return Status(http.StatusAccepted, "E0000070", "Waiting for ACK") }
+
+// RateLimited answers 429 E0000047 with the rate headers. The limit resets
+// after the given time, counted by the organization's clock, which the Date
+// header tells.
+func RateLimited(remaining int, reset time.Duration) Fault {
+	return rateLimited(600, remaining, reset)
+}
+
+// RateLimitedConcurrency answers 429 E0000047 as for too many simultaneous
+// requests: limit and remaining are zero, and reset is only a suggestion.
+func RateLimitedConcurrency() Fault { return rateLimited(0, 0, time.Minute) }
+
+func rateLimited(limit, remaining int, reset time.Duration) Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		a := oktaError("E0000047")
+		a.rate = rateHeaders(limit, remaining, o.options().Now().Add(reset))
+		o.write(w, a)
+	}}
+}
+
+// RateLimitedBare answers 429 E0000047 without rate headers and Date.
+func RateLimitedBare() Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		a := oktaError("E0000047")
+		a.header = http.Header{"Date": nil} // net/http leaves a nil Date out
+		o.write(w, a)
+	}}
+}
+
+// Body answers anything.
+func Body(status int, contentType, raw string) Fault {
+	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
+		commonHeaders(w.Header(), o.options().Now())
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(raw))
+	}}
+}
+
+// startBody sends the headers of a 200.
+func (o *Org) startBody(w http.ResponseWriter, contentType string) {
+	commonHeaders(w.Header(), o.options().Now())
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(http.StatusOK)
+}
+
+// abort ends a request without an answer. It closes the connection itself,
+// because over HTTP/2 the panic alone would only reset the stream.
+func abort(r *http.Request) {
+	if c := connOf(r.Context()); c != nil {
+		_ = c.Close()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func connOf(ctx context.Context) net.Conn {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	return c
+}

@@ -1,0 +1,221 @@
+package oktatest
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+// transaction is an authentication in progress.
+type transaction struct {
+	token     string
+	user      *User
+	status    string
+	expires   time.Time
+	warn      bool // the client asked to be warned of an expiring password
+	verified  bool // a factor was verified
+	skipped   bool // a warning or an enrolment was skipped
+	challenge *challenge
+	replaced  map[*Factor]bool // factors whose challenge gave way to another's
+	requests  window
+}
+
+// challenge is an open challenge of a factor.
+type challenge struct {
+	factor  *Factor
+	result  string // the factorResult last answered
+	polls   int
+	decided string // by Approve or Reject
+	expires time.Time
+	byType  bool // asked for as "webauthn" instead of by id
+}
+
+// newTransaction issues a state token. It needs the lock.
+func (o *Org) newTransaction(u *User, warn bool) *transaction {
+	tx := &transaction{
+		token:    "00" + (rand.Text() + rand.Text())[:38],
+		user:     u,
+		warn:     warn,
+		replaced: make(map[*Factor]bool),
+	}
+	tx.expires = o.opts.Now().Add(o.opts.StateTokenLife)
+	o.transactions[tx.token] = tx
+	o.stateTokens = append(o.stateTokens, tx.token)
+	o.addSecret(tx.token)
+	return tx
+}
+
+// open finds the transaction of a state token and extends its life. An
+// expired, cancelled, completed or unknown token is E0000011.
+func (o *Org) open(c *call) (*transaction, answer, bool) {
+	if c.body.StateToken == "" {
+		return nil, oktaError("E0000001", "stateToken: The field cannot be left blank"), false
+	}
+	o.addSecret(c.body.StateToken)
+	tx := o.transactions[c.body.StateToken]
+	if tx == nil || tx.user.deleted || c.now.After(tx.expires) {
+		delete(o.transactions, c.body.StateToken)
+		return nil, oktaError("E0000011"), false
+	}
+	// Identity Engine's limit: https://developer.okta.com/docs/reference/rl-additional-limits/
+	if o.opts.EnforceTokenRate && !tx.requests.allow(c.now, 10, 5*time.Second) {
+		return nil, oktaError("E0000047"), false
+	}
+	tx.expires = c.now.Add(o.opts.StateTokenLife)
+	return tx, answer{}, true
+}
+
+// advance brings a transaction to the status that follows: an expired
+// password comes to light only after the factor, and a warning only if the
+// client asked for it.
+func (o *Org) advance(c *call, tx *transaction) answer {
+	status := tx.user.status
+	if tx.verified && tx.user.afterMFA != "" {
+		status = tx.user.afterMFA
+	}
+	if status == "ACTIVE" || tx.skipped || (status == "PASSWORD_WARN" && !tx.warn) {
+		status = "SUCCESS"
+	}
+	tx.status, tx.challenge = status, nil
+	if status == "SUCCESS" {
+		delete(o.transactions, tx.token)
+		return ok(o.success(tx))
+	}
+	return o.show(c, tx)
+}
+
+// show is the transaction as it stands.
+func (o *Org) show(c *call, tx *transaction) answer {
+	embedded := object{"user": tx.user.embedded()}
+	links := object{"cancel": link("", c.base+"/api/v1/authn/cancel")}
+	body := object{
+		"stateToken": tx.token,
+		"expiresAt":  timestamp(tx.expires),
+		"status":     tx.status,
+		"_embedded":  embedded,
+		"_links":     links,
+	}
+	at := c.base + "/api/v1/authn"
+	complexity := object{"minLength": 8, "minLowerCase": 1, "minNumber": 1, "excludeUsername": true}
+	switch tx.status {
+	case "PASSWORD_WARN":
+		embedded["policy"] = object{"expiration": object{"passwordExpireDays": 3}, "complexity": complexity}
+		links["next"] = link("changePassword", at+"/credentials/change_password")
+		links["skip"] = link("skip", at+"/skip")
+	case "PASSWORD_EXPIRED":
+		embedded["policy"] = object{"complexity": complexity}
+		links["next"] = link("changePassword", at+"/credentials/change_password")
+	case "PASSWORD_RESET":
+		embedded["policy"] = object{"complexity": complexity}
+		links["next"] = link("resetPassword", at+"/credentials/reset_password")
+	case "RECOVERY_CHALLENGE":
+		body["recoveryType"], body["factorType"] = "PASSWORD", "SMS"
+		links["next"] = link("verify", at+"/recovery/factors/SMS/verify")
+	case "MFA_ENROLL":
+		o.showFactors(embedded, tx.user.enrollable(c))
+		if tx.user.canSkip {
+			links["skip"] = link("skip", at+"/skip")
+		}
+	case "MFA_ENROLL_ACTIVATE":
+		factor := tx.user.enrollable(c)[0]
+		factor["_embedded"] = object{"activation": object{"factorResult": "WAITING"}}
+		embedded["factor"] = factor
+		links["next"] = link("poll", at+"/factors/"+factor["id"].(string)+"/lifecycle/activate/poll")
+		links["prev"] = link("", at+"/previous")
+	case "MFA_REQUIRED":
+		embedded["policy"] = policy(tx.user)
+		o.showFactors(embedded, tx.user.published(c))
+	case "MFA_CHALLENGE":
+		embedded["policy"] = policy(tx.user)
+		links["prev"] = link("", at+"/previous")
+		o.showChallenge(c, tx, body, embedded, links)
+	case "UNAUTHENTICATED":
+		body["type"] = "SESSION_STEP_UP"
+		delete(embedded, "user")
+		links["next"] = link("authenticate", at)
+	}
+	return ok(body)
+}
+
+// success is the end of a transaction: a session token, which can be turned
+// into a browser session, and no state token.
+func (o *Org) success(tx *transaction) object {
+	session := "20111" + rand.Text()
+	o.addSecret(session)
+	return object{
+		"expiresAt":    timestamp(o.opts.Now().Add(5 * time.Minute)),
+		"status":       "SUCCESS",
+		"sessionToken": session,
+		"_embedded":    object{"user": tx.user.embedded()},
+	}
+}
+
+// lockedOut is what a password policy that shows lockouts says: there is
+// neither a token nor a user in it.
+func lockedOut(c *call) answer {
+	return ok(object{
+		"status": "LOCKED_OUT",
+		"_links": object{"next": link("unlock", c.base+"/api/v1/authn/recovery/unlock")},
+	})
+}
+
+// showFactors publishes a list of factors. The reference prints it both as
+// factors and as factor; real organizations send factors (observed).
+func (o *Org) showFactors(embedded object, factors []object) {
+	if o.opts.FactorArrayUnderFactor {
+		embedded["factor"] = factors
+		return
+	}
+	embedded["factors"] = factors
+}
+
+// published lists the factors that can be verified.
+func (u *User) published(c *call) []object {
+	list := []object{}
+	for _, f := range u.factors {
+		if f.status != "NOT_SETUP" {
+			list = append(list, f.json(c))
+		}
+	}
+	return list
+}
+
+// enrollable lists the factors to set up. There is always one.
+func (u *User) enrollable(c *call) []object {
+	list := []object{}
+	for _, f := range u.factors {
+		if f.status == "NOT_SETUP" {
+			list = append(list, f.json(c))
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, object{
+			"id":         "ost" + stableID("enroll", u.ID),
+			"factorType": "token:software:totp", "provider": "OKTA", "vendorName": "OKTA",
+			"status": "NOT_SETUP", "enrollment": "REQUIRED",
+			"_links": object{"enroll": link("", c.base+"/api/v1/authn/factors")},
+		})
+	}
+	return list
+}
+
+func policy(u *User) object {
+	info := object{}
+	for _, f := range u.factors {
+		if f.Type == "push" {
+			info[f.ID] = object{"autoPushEnabled": false}
+		}
+	}
+	return object{
+		"allowRememberDevice": true, "rememberDeviceByDefault": false,
+		"rememberDeviceLifetimeInMinutes": 15, "factorsPolicyInfo": info,
+	}
+}
+
+// link is a link that is followed by POST.
+func link(name, href string) object {
+	l := object{"href": href, "hints": object{"allow": []any{"POST"}}}
+	if name != "" {
+		l["name"] = name
+	}
+	return l
+}

@@ -1,0 +1,270 @@
+package oktatest
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// User is a user of the organization.
+type User struct {
+	// ID is the permanent id, "00u...". It depends on the first login alone.
+	ID string
+
+	org      *Org
+	login    string
+	password string
+	status   string
+	afterMFA string
+	canSkip  bool
+	failures int // wrong passcodes in a row
+	misses   int // wrong passwords in a row
+	changed  time.Time
+	groups   []*group
+	factors  []*Factor
+	deleted  bool
+}
+
+// AddUser adds an active user, who is in the group Everyone. It panics if
+// the login is taken.
+func (o *Org) AddUser(login, password string) *User {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, u := range o.users {
+		if SameLogin(u.login, login) {
+			panic("oktatest: there is a user " + login)
+		}
+	}
+	u := &User{
+		ID:       "00u" + stableID("user", login),
+		org:      o,
+		login:    login,
+		password: password,
+		status:   "ACTIVE",
+		changed:  o.opts.Now(),
+	}
+	u.groups = []*group{o.group("Everyone", "BUILT_IN")}
+	o.users = append(o.users, u)
+	o.addSecret(password)
+	return u
+}
+
+// Users returns all users in the order they were added.
+func (o *Org) Users() []*User {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.users)
+}
+
+// User finds a user as Okta does: by id, login or short name, ignoring case.
+// It returns nil if there is none.
+func (o *Org) User(name string) *User {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.find(name)
+}
+
+// find needs the lock. Logins differ in more than case and diacritics, and
+// the part before the @ is enough while it is unambiguous.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
+func (o *Org) find(name string) *User {
+	folded := fold(name)
+	var short []*User
+	for _, u := range o.users {
+		login := fold(u.login)
+		if u.ID == name || login == folded {
+			return u
+		}
+		if before, _, _ := strings.Cut(login, "@"); before == folded {
+			short = append(short, u)
+		}
+	}
+	if len(short) == 1 {
+		return short[0]
+	}
+	return nil
+}
+
+// SameLogin reports whether Okta takes two logins for the same.
+func SameLogin(a, b string) bool { return fold(a) == fold(b) }
+
+var diacritics = strings.NewReplacer(
+	"à", "a", "á", "a", "â", "a", "ã", "a", "ä", "a", "å", "a", "ç", "c",
+	"è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i",
+	"ï", "i", "ñ", "n", "ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o",
+	"ù", "u", "ú", "u", "û", "u", "ü", "u", "ý", "y", "ÿ", "y")
+
+// fold takes case and the diacritics of western Europe away. It stands for
+// Unicode normalization, which the standard library does not have.
+func fold(login string) string {
+	folded := diacritics.Replace(strings.ToLower(login))
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, folded)
+}
+
+// stableID makes 17 characters of a kind and a name, so that an organization
+// has the same ids every time it is built.
+func stableID(parts ...string) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	id := make([]byte, 17)
+	for i := range id {
+		id[i] = alphabet[int(sum[i])%len(alphabet)]
+	}
+	return string(id)
+}
+
+// Login returns the canonical login.
+func (u *User) Login() string {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return u.login
+}
+
+// Password returns the password.
+func (u *User) Password() string {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return u.password
+}
+
+// Status returns the status; see SetStatus.
+func (u *User) Status() string {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return u.status
+}
+
+// SetLogin renames the user. The id stays.
+func (u *User) SetLogin(login string) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.login = login
+}
+
+// SetPassword changes the password.
+func (u *User) SetPassword(password string) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.password = password
+	u.changed = u.org.opts.Now()
+	u.org.addSecret(password)
+}
+
+// SetStatus decides what a login with the right password gets.
+//
+//   - ACTIVE: factors if there are any, then SUCCESS.
+//   - PASSWORD_EXPIRED: the same, but PASSWORD_EXPIRED in place of SUCCESS.
+//   - PASSWORD_WARN: an active user whose password is about to expire, which
+//     only clients that asked for the warning are told.
+//   - LOCKED_OUT: 200 LOCKED_OUT without a token, whatever the password, as
+//     with a password policy that shows lockouts.
+//   - HIDDEN_LOCKED_OUT, SUSPENDED, DEPROVISIONED, STAGED, PROVISIONED and
+//     RECOVERY: 401 E0000004.
+//   - SUCCESS: SUCCESS at once, factors or not, as with a policy that asks
+//     for a password only.
+//   - anything else: a transaction with that status, known to Okta or not.
+//
+// Taking a lock away also forgets the failures that led to it.
+func (u *User) SetStatus(status string) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.status = status
+	u.failures, u.misses = 0, 0
+}
+
+// SetStatusAfterMFA decides the status that follows a verified factor, such
+// as MFA_ENROLL. Empty means the one that SetStatus leads to.
+func (u *User) SetStatusAfterMFA(status string) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.afterMFA = status
+}
+
+// SetSkip says whether MFA_ENROLL may be skipped. By default it may not.
+func (u *User) SetSkip(allowed bool) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.canSkip = allowed
+}
+
+// Delete removes the user from the organization.
+func (u *User) Delete() {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.deleted = true
+	u.org.users = slices.DeleteFunc(u.org.users, func(other *User) bool { return other == u })
+}
+
+// Factors returns the user's factors in the order they were added.
+func (u *User) Factors() []*Factor {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return slices.Clone(u.factors)
+}
+
+// getUser answers GET /api/v1/users/{id | login | short name}.
+func (o *Org) getUser(c *call) answer {
+	u := o.findParam(c.params[0])
+	if u == nil {
+		return notFound(c.params[0], "User")
+	}
+	status := u.status
+	switch status {
+	case "HIDDEN_LOCKED_OUT":
+		status = "LOCKED_OUT"
+	case "PASSWORD_RESET", "RECOVERY_CHALLENGE":
+		status = "RECOVERY"
+	case "SUCCESS", "PASSWORD_WARN", "MFA_ENROLL", "MFA_ENROLL_ACTIVATE", "UNAUTHENTICATED":
+		status = "ACTIVE" // these are words of transactions, not of users
+	}
+	return ok(object{
+		"id":              u.ID,
+		"status":          status,
+		"created":         timestamp(u.changed),
+		"activated":       nil,
+		"statusChanged":   nil,
+		"lastLogin":       nil,
+		"lastUpdated":     timestamp(u.changed),
+		"passwordChanged": timestamp(u.changed),
+		"type":            object{"id": "oty" + stableID("type")},
+		"profile":         u.profile(),
+		"credentials":     object{"provider": object{"type": "OKTA", "name": "OKTA"}},
+		"_links":          object{"self": object{"href": c.base + "/api/v1/users/" + u.ID}},
+	})
+}
+
+// findParam finds the user of a path segment. Logins with a slash cannot be
+// looked up, and "me" is reserved.
+func (o *Org) findParam(name string) *User {
+	if strings.Contains(name, "/") || name == "me" {
+		return nil
+	}
+	return o.find(name)
+}
+
+func (u *User) profile() object {
+	before, _, _ := strings.Cut(u.login, "@")
+	first, last, _ := strings.Cut(before, ".")
+	return object{"login": u.login, "email": u.login, "firstName": first, "lastName": last}
+}
+
+// embedded is the user as transactions show them.
+func (u *User) embedded() object {
+	before, _, _ := strings.Cut(u.login, "@")
+	first, last, _ := strings.Cut(before, ".")
+	return object{
+		"id":              u.ID,
+		"passwordChanged": timestamp(u.changed),
+		"profile": object{
+			"login": u.login, "firstName": first, "lastName": last,
+			"locale": "en_US", "timeZone": "America/Los_Angeles",
+		},
+	}
+}

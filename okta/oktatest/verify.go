@@ -1,0 +1,241 @@
+package oktatest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// verify answers POST /api/v1/authn/factors/{id}/verify: it starts a
+// challenge, polls it, or takes the answer to it.
+func (o *Org) verify(c *call) answer {
+	tx, f, a, found := o.openFactor(c)
+	if !found {
+		return a
+	}
+	switch f.Type {
+	case "push":
+		return o.push(c, tx, f)
+	case "sms", "call", "email":
+		if c.body.answerTo(f) == "" {
+			return o.send(c, tx, f)
+		}
+		return o.passCode(c, tx, f)
+	case "webauthn", "u2f", "web", "claims_provider", "signed_nonce":
+		// These need a browser. The challenge is issued, and never answered.
+		tx.start(f, "CHALLENGE", c.now.Add(o.opts.ChallengeLife))
+		tx.challenge.byType = c.params[0] == "webauthn"
+		return o.show(c, tx)
+	}
+	if c.body.answerTo(f) == "" {
+		return oktaError("E0000001", "passCode: The field cannot be left blank")
+	}
+	return o.passCode(c, tx, f)
+}
+
+// openFactor finds the transaction and the factor of a verify call, and
+// refuses what the state does not allow.
+func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
+	tx, a, found := o.open(c)
+	if !found {
+		return nil, nil, a, false
+	}
+	var factor *Factor
+	for _, f := range tx.user.factors {
+		byType := f.Type == "webauthn" && c.params[0] == "webauthn"
+		if (f.ID == c.params[0] || byType) && f.status != "NOT_SETUP" {
+			factor = f
+			break
+		}
+	}
+	switch {
+	case tx.status != "MFA_REQUIRED" && tx.status != "MFA_CHALLENGE":
+		a = oktaError("E0000079")
+	case tx.user.status == "LOCKED_OUT" || tx.user.status == "HIDDEN_LOCKED_OUT":
+		a = oktaError("E0000069")
+	case tx.user.barred():
+		delete(o.transactions, tx.token)
+		a = oktaError("E0000011")
+	case factor == nil:
+		a = notFound(c.params[0], "UserFactor")
+	case tx.replaced[factor]:
+		// Undocumented: another factor took over, so this one's challenge is
+		// gone. After previous it can be chosen again.
+		a = oktaError("E0000079")
+	default:
+		return tx, factor, answer{}, true
+	}
+	return nil, nil, a, false
+}
+
+// start opens a challenge, in place of the one that may be open.
+func (tx *transaction) start(f *Factor, result string, expires time.Time) {
+	if tx.challenge != nil && tx.challenge.factor != f {
+		tx.replaced[tx.challenge.factor] = true
+	}
+	tx.status = "MFA_CHALLENGE"
+	tx.challenge = &challenge{factor: f, result: result, expires: expires}
+}
+
+// push sends a notification, or polls the one that is waiting.
+func (o *Org) push(c *call, tx *transaction, f *Factor) answer {
+	ch := tx.challenge
+	if ch == nil || ch.factor != f || ch.result != "WAITING" {
+		return o.sendPush(c, tx, f)
+	}
+	ch.polls++
+	switch {
+	case ch.decided != "":
+		ch.result = ch.decided
+	case !c.now.Before(ch.expires):
+		ch.result = "TIMEOUT"
+	default:
+		ch.result = f.script[min(ch.polls, len(f.script))-1]
+	}
+	return o.pushed(c, tx)
+}
+
+// sendPush starts a new push. A script that does not start with WAITING
+// decides it at once.
+func (o *Org) sendPush(c *call, tx *transaction, f *Factor) answer {
+	f.pushes++
+	tx.start(f, f.script[0], c.now.Add(o.opts.ChallengeLife))
+	return o.pushed(c, tx)
+}
+
+func (o *Org) pushed(c *call, tx *transaction) answer {
+	if tx.challenge.result == "SUCCESS" {
+		return o.verified(c, tx)
+	}
+	return o.show(c, tx)
+}
+
+// verified completes the factor step.
+func (o *Org) verified(c *call, tx *transaction) answer {
+	tx.verified = true
+	tx.user.failures = 0
+	return o.advance(c, tx)
+}
+
+// passCode checks a code or an answer. A wrong one leaves the transaction as
+// it is, until there were too many.
+func (o *Org) passCode(c *call, tx *transaction, f *Factor) answer {
+	code := c.body.answerTo(f)
+	failure := "E0000068"
+	switch {
+	case f.secret != nil:
+		failure = f.checkTOTP(code, c.now)
+	case f.code == code && (f.codeExpires.IsZero() || c.now.Before(f.codeExpires)):
+		failure = ""
+	}
+	switch failure {
+	case "":
+		if !f.codeExpires.IsZero() {
+			f.code = "" // a code sent is good once
+		}
+		return o.verified(c, tx)
+	case "E0000068":
+		tx.user.failures++
+		if tx.user.failures >= o.opts.MaxFailures {
+			tx.user.status = "LOCKED_OUT"
+			return oktaError("E0000069")
+		}
+		return oktaError(failure, "Your passcode doesn't match our records. Please try again.")
+	}
+	return oktaError(failure)
+}
+
+// sendLimits are how long a user waits between two codes, and the error of
+// who does not. The wait is the factor's, so that a new transaction does not
+// shorten it (undocumented).
+var sendLimits = map[string]struct {
+	wait time.Duration
+	code string
+}{
+	"sms":   {30 * time.Second, "E0000109"},
+	"call":  {30 * time.Second, "E0000133"},
+	"email": {5 * time.Second, "E0000118"},
+}
+
+// send sends a code by sms, call or email. It replaces the code sent before.
+func (o *Org) send(c *call, tx *transaction, f *Factor) answer {
+	limit := sendLimits[f.Type]
+	if !f.sent.IsZero() && c.now.Sub(f.sent) < limit.wait {
+		return oktaError(limit.code)
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		panic(err)
+	}
+	f.code = fmt.Sprintf("%06d", n)
+	f.sent, f.codeExpires = c.now, c.now.Add(o.opts.ChallengeLife)
+	o.addSecret(f.code)
+	result := "CHALLENGE"
+	if o.opts.OmitFactorResult {
+		result = ""
+	}
+	tx.start(f, result, f.codeExpires)
+	return o.show(c, tx)
+}
+
+// resend answers POST /api/v1/authn/factors/{id}/verify/resend.
+func (o *Org) resend(c *call) answer {
+	tx, f, a, found := o.openFactor(c)
+	if !found {
+		return a
+	}
+	if tx.challenge == nil || tx.challenge.factor != f {
+		return oktaError("E0000079")
+	}
+	switch f.Type {
+	case "push":
+		return o.sendPush(c, tx, f)
+	case "sms", "call", "email":
+		return o.send(c, tx, f)
+	}
+	return oktaError("E0000079")
+}
+
+// showChallenge fills in an open challenge. A push that waits is polled; one
+// that ended can be sent anew, at the same URL: only the link's name tells.
+func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links object) {
+	ch := tx.challenge
+	factor := ch.factor.json(c)
+	embedded["factor"] = factor
+	if ch.result != "" {
+		body["factorResult"] = ch.result
+	}
+	links["next"] = link("verify", ch.factor.verifyURL(c))
+	resend := ""
+	switch ch.factor.Type {
+	case "push":
+		resend = "push"
+		if ch.result == "WAITING" {
+			links["next"] = link("poll", ch.factor.verifyURL(c))
+			if n := ch.factor.number; n != nil && ch.polls >= ch.factor.numberFrom {
+				factor["_embedded"] = object{"challenge": object{"correctAnswer": *n}}
+			}
+		}
+	case "sms", "email":
+		resend = ch.factor.Type
+		body["challengeType"] = "FACTOR"
+	case "webauthn", "u2f":
+		nonce := object{"challenge": stableID("challenge", tx.token), "userVerification": "preferred"}
+		if !ch.byType {
+			factor["_embedded"] = object{"challenge": nonce}
+			break
+		}
+		delete(embedded, "factor")
+		embedded["factors"], embedded["challenge"] = []object{factor}, nonce
+	case "web":
+		links["next"] = link("poll", ch.factor.verifyURL(c))
+	case "claims_provider":
+		redirect := link("redirect", c.base+"/sso/idps/"+ch.factor.ID)
+		redirect["hints"] = object{"allow": []any{"GET"}}
+		links["next"] = redirect
+	}
+	if resend != "" && !o.opts.OmitResend {
+		links["resend"] = []object{link(resend, ch.factor.verifyURL(c)+"/resend")}
+	}
+}
