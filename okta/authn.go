@@ -1,0 +1,87 @@
+package okta
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const authnPath = "/api/v1/authn"
+
+// Authenticate begins a transaction with a username and a password. The
+// username may be the full login or, where it is unambiguous, the part before
+// the @. A wrong password, an unknown user and a hidden lock-out are one and the
+// same *Error, CodeAuthenticationFailed.
+// https://developer.okta.com/docs/reference/api/authn/#primary-authentication
+func (c *Client) Authenticate(ctx context.Context, username, password string) (Transaction, error) {
+	type options struct {
+		// Without it Okta never says PASSWORD_WARN.
+		WarnBeforePasswordExpired bool `json:"warnBeforePasswordExpired"`
+	}
+	return c.transact(ctx, authnPath, struct {
+		Username string  `json:"username"`
+		Password string  `json:"password"`
+		Options  options `json:"options"`
+	}{username, password, options{WarnBeforePasswordExpired: true}})
+}
+
+// Verify answers a factor with passCode or, where passCode is empty, starts its
+// challenge. On a push that is being waited for it asks how it stands and sends
+// nothing to the phone; on one that was rejected or timed out it would send a
+// new one, so poll on ResultWaiting only.
+// https://developer.okta.com/docs/reference/api/authn/#verify-factor
+func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode string) (Transaction, error) {
+	factor, err := pathSegment(f.ID)
+	if err != nil {
+		return Transaction{}, err
+	}
+	return c.transact(ctx, authnPath+"/factors/"+factor+"/verify", struct {
+		StateToken StateToken `json:"stateToken"`
+		PassCode   string     `json:"passCode,omitempty"`
+	}{t.StateToken, passCode})
+}
+
+// Skip passes over the warning of StatusPasswordWarn.
+// https://developer.okta.com/docs/reference/api/authn/#skip-transaction-state
+func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
+	return c.transact(ctx, authnPath+"/skip", stateRequest{t.StateToken})
+}
+
+// Cancel ends a transaction and revokes its state token.
+// https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
+func (c *Client) Cancel(ctx context.Context, t Transaction) error {
+	// What the answer holds is not documented; only its success matters.
+	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken}, nil); err != nil {
+		return fmt.Errorf("cancelling the transaction: %w", err)
+	}
+	return nil
+}
+
+type stateRequest struct {
+	StateToken StateToken `json:"stateToken"`
+}
+
+func (c *Client) transact(ctx context.Context, path string, in any) (Transaction, error) {
+	var t Transaction
+	header, err := c.post(ctx, path, in, &t)
+	if err != nil {
+		return Transaction{}, err
+	}
+	// Okta's clock and this machine's may differ by more than a transaction's life.
+	if date, err := http.ParseTime(header.Get("Date")); err == nil && !t.ExpiresAt.IsZero() {
+		t.ExpiresAt = time.Now().Add(t.ExpiresAt.Sub(date))
+	}
+	return t, nil
+}
+
+// pathSegment escapes an id of Okta's for a path. Escaping does nothing for the
+// names that a server on the way may resolve, which would lead to another path.
+func pathSegment(id string) (string, error) {
+	switch id {
+	case "", ".", "..":
+		return "", fmt.Errorf("%w: the id %q cannot stand in a path", ErrMalformed, id)
+	}
+	return url.PathEscape(id), nil
+}

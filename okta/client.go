@@ -1,0 +1,182 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	sdk "github.com/okta/okta-sdk-golang/v2/okta"
+	"github.com/okta/okta-sdk-golang/v2/okta/cache"
+)
+
+// DefaultTimeout bounds one request, from dialling to the last byte of the
+// answer, unless Config says otherwise.
+const DefaultTimeout = 15 * time.Second
+
+// Config is what a Client needs to know. It is fixed for the client's life.
+type Config struct {
+	// OrgURL is the org's own URL, "https://acme.okta.com": https, a host, an
+	// optional port and nothing else. [ParseOrgURL] makes one of what people type.
+	OrgURL string
+
+	// APIToken is an Okta API token (SSWS). Without it the Authentication API is
+	// called as a public application and Groups fails with ErrNoAPIToken.
+	APIToken string
+
+	// UserAgent names the program to Okta; it is shown in Okta's system log.
+	UserAgent string
+
+	// Timeout bounds one request; zero means DefaultTimeout.
+	Timeout time.Duration
+
+	// RootCAs verifies the org's certificate; nil means the system's roots.
+	RootCAs *x509.CertPool
+}
+
+// Client calls one Okta org. It is safe for concurrent use and meant to be kept:
+// its connections are reused from one login to the next.
+type Client struct {
+	orgURL     string
+	apiToken   string
+	http       *http.Client
+	management *sdk.RequestExecutor // nil without an API token; copied for each request
+	caller     Caller
+}
+
+// Caller is the person's side of a request: on whose behalf Okta is called.
+type Caller struct {
+	// Address is the person's IP address. Okta's network zones and risk engine
+	// see it if the org trusts the plugin's own address as a proxy.
+	// https://developer.okta.com/docs/reference/core-okta-api/#ip-address
+	Address string
+}
+
+// ErrNoAPIToken says that a management call was made on a client that was
+// configured without an API token.
+var ErrNoAPIToken = errors.New("no Okta API token is configured")
+
+// New returns a client for the org of cfg. It opens no connection.
+func New(cfg Config) (*Client, error) {
+	org, err := ParseOrgURL(cfg.OrgURL)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	hc := &http.Client{
+		Transport: newTransport(org, cfg),
+		// The transport already turns every redirect into an error; this says the
+		// same to net/http, should a response ever get past it.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	c := &Client{orgURL: org.String(), apiToken: cfg.APIToken, http: hc}
+	if cfg.APIToken != "" {
+		c.management = newManagement(c.orgURL, cfg.APIToken, hc)
+	}
+	return c, nil
+}
+
+// newManagement builds what the official SDK sends its requests with. Its
+// NewClient would fill every option from ~/.okta/okta.yaml and the OKTA_*
+// variables of the process first, and print to standard output about those that
+// it cannot parse. So its configuration is made here: what is not named is zero,
+// which caches nothing and repeats nothing.
+func newManagement(orgURL, token string, hc *http.Client) *sdk.RequestExecutor {
+	return sdk.NewRequestExecutor(hc, cache.NewNoOpCache(), configure(
+		sdk.WithOrgUrl(orgURL),
+		sdk.WithAuthorizationMode("SSWS"),
+		sdk.WithToken(token),
+	))
+}
+
+// configure returns a new C after the setters; the SDK does not export the name
+// of its configuration's type.
+func configure[C any](setters ...func(*C)) *C {
+	c := new(C)
+	for _, set := range setters {
+		set(c)
+	}
+	return c
+}
+
+// For returns a client whose authentication calls are made on behalf of caller.
+// It shares everything else with c.
+func (c *Client) For(caller Caller) *Client {
+	clone := *c
+	clone.caller = caller
+	return &clone
+}
+
+// CloseIdleConnections closes the connections that no request is using. Call it
+// when the client is replaced.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// post sends in as JSON to path, decodes the answer into out unless that is nil,
+// and returns the answer's header. The transport has checked status, size and
+// error document by then.
+func (c *Client) post(ctx context.Context, path string, in, out any) (http.Header, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.orgURL+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Content-Type", "application/json")
+	if c.apiToken != "" {
+		req.Header.Set("Authorization", "SSWS "+c.apiToken)
+	}
+	if c.caller.Address != "" {
+		req.Header.Set("X-Forwarded-For", c.caller.Address)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return resp.Header, nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return nil, malformed("not the JSON of a transaction", resp)
+	}
+	return resp.Header, nil
+}
+
+// ParseOrgURL reads the URL of an org, "https://acme.okta.com" or
+// "https://acme.okta.com:8443/", and returns it without a trailing slash. It
+// refuses everything that has no place in one: another scheme, user
+// information, a path, a query, a fragment, and the host of the admin console.
+func ParseOrgURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Opaque != "":
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "https":
+		return nil, errors.New("must use https")
+	case u.User != nil:
+		return nil, errors.New("must not contain user information")
+	case u.Path != "" && u.Path != "/":
+		return nil, errors.New("must not contain a path")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, errors.New("must not contain a query")
+	case u.Fragment != "" || strings.Contains(s, "#"):
+		return nil, errors.New("must not contain a fragment")
+	case !validHost(u.Hostname()) || !validPort(u):
+		return nil, errors.New("must have a valid host name")
+	}
+	// The API does not answer on the admin console's host.
+	if first, _, _ := strings.Cut(strings.ToLower(u.Hostname()), "."); strings.HasSuffix(first, "-admin") {
+		return nil, errors.New("must not be the host of the admin console (-admin)")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}

@@ -1,0 +1,367 @@
+package okta_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+const (
+	login      = "mia.ito@acme.test"
+	password   = "correct-horse"
+	stateToken = "00aB3stateTokenSample"
+	passCode   = "048213"
+)
+
+// newOrg returns an org with one user in it.
+func newOrg(t testing.TB, options ...oktatest.Options) (*oktatest.Server, *oktatest.User) {
+	t.Helper()
+	srv := oktatest.NewServer(t, options...)
+	return srv, srv.AddUser(login, password)
+}
+
+// newClient returns a client of srv that is in no hurry.
+func newClient(t testing.TB, srv *oktatest.Server, change ...func(*okta.Config)) *okta.Client {
+	t.Helper()
+	cfg := okta.Config{OrgURL: srv.URL, APIToken: srv.Token, RootCAs: srv.CertPool(), Timeout: 30 * time.Second}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := okta.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// call is a way to reach an endpoint. Pass is how many requests it sends there
+// before the one that is meant.
+type call struct {
+	name     string
+	endpoint string
+	method   string
+	path     string
+	pass     int
+	do       func(context.Context, *okta.Client) error
+}
+
+// calls lists all that a client can ask. The org needs pages of one group, and
+// user two groups.
+func calls(user *oktatest.User) []call {
+	open := okta.Transaction{StateToken: stateToken}
+	groups := func(ctx context.Context, c *okta.Client) error {
+		list, err := c.Groups(ctx, user.ID)
+		if err != nil && list != nil {
+			panic("groups beside an error")
+		}
+		return err
+	}
+	transaction := func(tx okta.Transaction, err error) error {
+		if err != nil && (tx.Status != "" || tx.StateToken != "" || tx.User.ID != "") {
+			panic("a transaction beside an error")
+		}
+		return err
+	}
+	groupsPath := "/api/v1/users/" + user.ID + "/groups"
+	return []call{
+		{"authn", "authn", http.MethodPost, "/api/v1/authn", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.Authenticate(ctx, login, password))
+		}},
+		{"verify", "verify", http.MethodPost, "/api/v1/authn/factors/ost1/verify", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.Verify(ctx, open, okta.Factor{ID: "ost1"}, passCode))
+		}},
+		{"skip", "skip", http.MethodPost, "/api/v1/authn/skip", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.Skip(ctx, open))
+		}},
+		{"cancel", "cancel", http.MethodPost, "/api/v1/authn/cancel", 0, func(ctx context.Context, c *okta.Client) error {
+			return c.Cancel(ctx, open)
+		}},
+		{"groups", "groups", http.MethodGet, groupsPath, 0, groups},
+		{"groups, page 2", "groups", http.MethodGet, groupsPath, 1, groups},
+	}
+}
+
+// protocols runs a test over HTTP/2 and over HTTP/1.1.
+func protocols(t *testing.T, test func(t *testing.T, options oktatest.Options, proto string)) {
+	t.Run("HTTP2", func(t *testing.T) { t.Parallel(); test(t, oktatest.Options{}, "HTTP/2.0") })
+	t.Run("HTTP1", func(t *testing.T) { t.Parallel(); test(t, oktatest.Options{HTTP1Only: true}, "HTTP/1.1") })
+}
+
+func TestRequestBodies(t *testing.T) {
+	t.Parallel()
+	srv, _ := newOrg(t)
+	c := newClient(t, srv)
+	open := okta.Transaction{StateToken: stateToken}
+	for name, tc := range map[string]struct {
+		do         func() error
+		path, body string
+	}{
+		"authenticate": {
+			func() error { _, err := c.Authenticate(t.Context(), login, `p"<&>ß`); return err },
+			"/api/v1/authn",
+			`{"username":"mia.ito@acme.test","password":"p\"<&>ß","options":{"warnBeforePasswordExpired":true}}`,
+		},
+		"passcode": {
+			func() error { _, err := c.Verify(t.Context(), open, okta.Factor{ID: "ost1"}, "048213"); return err },
+			"/api/v1/authn/factors/ost1/verify",
+			`{"stateToken":"00aB3stateTokenSample","passCode":"048213"}`,
+		},
+		"start of a challenge, and poll": { // an empty passCode may count as a wrong one
+			func() error { _, err := c.Verify(t.Context(), open, okta.Factor{ID: "opf1"}, ""); return err },
+			"/api/v1/authn/factors/opf1/verify",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+		"skip": {
+			func() error { _, err := c.Skip(t.Context(), open); return err },
+			"/api/v1/authn/skip",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+		"cancel": {
+			func() error { return c.Cancel(t.Context(), open) },
+			"/api/v1/authn/cancel",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv.Reset()
+			var refused *okta.Error // the state token and the password are invented
+			require.ErrorAs(t, tc.do(), &refused)
+			require.Len(t, srv.Requests(), 1)
+			r := srv.Requests()[0]
+			assert.Equal(t, http.MethodPost, r.Method)
+			assert.Equal(t, tc.path, r.Path)
+			assert.Empty(t, r.RawQuery)
+			var got, want any
+			require.NoError(t, json.Unmarshal(r.Body, &got))
+			require.NoError(t, json.Unmarshal([]byte(tc.body), &want))
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestRequestHeaders(t *testing.T) {
+	t.Parallel()
+	srv, mia := newOrg(t, oktatest.Options{PageSize: 1})
+	mia.SetGroups("Everyone", "Scientists")
+
+	type headers struct {
+		authorization, forwardedFor, userAgent string
+	}
+	seen := func(t *testing.T, c *okta.Client) map[string]headers {
+		t.Helper()
+		srv.Reset()
+		for _, call := range calls(mia) {
+			_ = call.do(t.Context(), c) // the state token is unknown: only the request counts
+		}
+		got := map[string]headers{}
+		for _, r := range srv.Requests() {
+			assert.Equal(t, []string{"application/json"}, r.Header.Values("Accept"), r.Path)
+			if r.Method == http.MethodPost {
+				assert.Equal(t, []string{"application/json"}, r.Header.Values("Content-Type"), r.Path)
+			}
+			assert.Empty(t, r.Header.Values("Cookie"), "%s: the org's cookies must not come back", r.Path)
+			got[r.Path] = headers{
+				strings.Join(r.Header.Values("Authorization"), "|"),
+				strings.Join(r.Header.Values("X-Forwarded-For"), "|"),
+				strings.Join(r.Header.Values("User-Agent"), "|"),
+			}
+		}
+		return got
+	}
+	authn := []string{"/api/v1/authn", "/api/v1/authn/factors/ost1/verify", "/api/v1/authn/skip", "/api/v1/authn/cancel"}
+	groups := "/api/v1/users/" + mia.ID + "/groups"
+
+	t.Run("with a token, for a caller", func(t *testing.T) {
+		base := newClient(t, srv, func(cfg *okta.Config) { cfg.UserAgent = "login-test/1.0" })
+		got := seen(t, base.For(okta.Caller{Address: "198.51.100.7"}))
+		ssws := "SSWS " + srv.Token
+		for _, path := range authn {
+			assert.Equal(t, headers{ssws, "198.51.100.7", "login-test/1.0"}, got[path], path)
+		}
+		assert.Equal(t, headers{ssws, "", "login-test/1.0"}, got[groups], "groups are asked for by the plugin, not by the caller")
+
+		assert.Empty(t, seen(t, base)[authn[0]].forwardedFor, "For must not change the client it is called on")
+		assert.Empty(t, seen(t, base.For(okta.Caller{}))[authn[0]].forwardedFor)
+	})
+	t.Run("without a token", func(t *testing.T) {
+		c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "" })
+		got := seen(t, c)
+		for _, path := range authn {
+			assert.Empty(t, got[path].authorization, path)
+		}
+		assert.NotContains(t, got, groups, "groups cannot be asked for without a token")
+		_, err := c.Groups(t.Context(), mia.ID)
+		assert.ErrorIs(t, err, okta.ErrNoAPIToken)
+	})
+}
+
+func TestPathsAreEscaped(t *testing.T) {
+	t.Parallel()
+	srv, _ := newOrg(t)
+	c := newClient(t, srv)
+	for _, tc := range []struct{ id, want string }{
+		{"opf7push01", "opf7push01"},
+		{"../x", "..%2Fx"},
+		{"a/b?c", "a%2Fb%3Fc"},
+		{"a#b", "a%23b"},
+		{"a%2Fb", "a%252Fb"},
+		{"a b", "a%20b"},
+		{"a\r\nX: y", "a%0D%0AX:%20y"},
+		{"...", "..."},
+		{"ü", "%C3%BC"},
+	} {
+		t.Run(tc.id, func(t *testing.T) {
+			srv.Reset()
+			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: tc.id}, passCode)
+			require.Error(t, err)
+			_, err = c.Groups(t.Context(), tc.id)
+			require.Error(t, err)
+			require.Len(t, srv.Requests(), 2)
+			assert.Equal(t, "/api/v1/authn/factors/"+tc.want+"/verify", srv.Requests()[0].Path)
+			assert.Equal(t, "/api/v1/users/"+tc.want+"/groups", srv.Requests()[1].Path)
+			assert.Equal(t, "limit=200", srv.Requests()[1].RawQuery)
+		})
+	}
+	// Nothing escapes these: "users/../groups" may be resolved to all groups there are.
+	for _, id := range []string{"", ".", ".."} {
+		t.Run("refused "+id, func(t *testing.T) {
+			srv.Reset()
+			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: id}, passCode)
+			assert.ErrorIs(t, err, okta.ErrMalformed)
+			_, err = c.Groups(t.Context(), id)
+			assert.ErrorIs(t, err, okta.ErrMalformed)
+			assert.Empty(t, srv.Requests())
+		})
+	}
+}
+
+// TestOneConnection: two logins, with all that belongs to one, share a
+// connection, whoever they are made for.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	protocols(t, func(t *testing.T, options oktatest.Options, proto string) {
+		srv, mia := newOrg(t, options)
+		mia.SetStatus("PASSWORD_WARN")
+		mia.SetGroups("Everyone", "Scientists")
+		mia.AddPush("SUCCESS")
+		c := newClient(t, srv)
+		for _, address := range []string{"198.51.100.7", "198.51.100.8"} {
+			c := c.For(okta.Caller{Address: address})
+			tx, err := c.Authenticate(t.Context(), login, password)
+			require.NoError(t, err)
+			require.Equal(t, okta.StatusMFARequired, tx.Status)
+			tx, err = c.Verify(t.Context(), tx, tx.Factors[0], "")
+			require.NoError(t, err)
+			require.Equal(t, okta.StatusPasswordWarn, tx.Status)
+			tx, err = c.Skip(t.Context(), tx)
+			require.NoError(t, err)
+			require.Equal(t, okta.StatusSuccess, tx.Status)
+			groups, err := c.Groups(t.Context(), tx.User.ID)
+			require.NoError(t, err)
+			assert.Len(t, groups, 2)
+		}
+		assert.Equal(t, 1, srv.Connections())
+		assert.Len(t, srv.Requests(), 8)
+		for _, r := range srv.Requests() {
+			assert.Equal(t, proto, r.Proto)
+		}
+	})
+}
+
+// TestConnectionClosedWhileIdle: a server may close a connection that nobody
+// uses, and the next login must not notice.
+func TestConnectionClosedWhileIdle(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{true, false} {
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"status":"SUCCESS"}`))
+		}))
+		srv.EnableHTTP2 = http2
+		srv.StartTLS()
+		t.Cleanup(srv.Close)
+		c := clientOf(t, srv)
+		for range 3 {
+			_, err := c.Authenticate(t.Context(), login, password)
+			require.NoError(t, err, "HTTP/2: %v", http2)
+			srv.CloseClientConnections()
+			time.Sleep(20 * time.Millisecond) // for the news to arrive
+		}
+	}
+}
+
+// TestCancelledContext: each call stops at once when its caller does.
+func TestCancelledContext(t *testing.T) {
+	t.Parallel()
+	protocols(t, func(t *testing.T, options oktatest.Options, _ string) {
+		options.PageSize = 1
+		srv, mia := newOrg(t, options)
+		mia.SetGroups("Everyone", "Scientists")
+		for _, call := range calls(mia) {
+			t.Run(call.name, func(t *testing.T) {
+				c := newClient(t, srv)
+				srv.Reset()
+				srv.ClearFaults()
+				srv.Fail(call.endpoint, oktatest.Hang().After(call.pass))
+
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- call.do(ctx, c) }()
+				for srv.Count(call.method, call.path) <= call.pass {
+					time.Sleep(time.Millisecond)
+				}
+				start := time.Now()
+				cancel()
+				err := <-done
+				assert.Less(t, time.Since(start), 5*time.Second)
+				assert.ErrorIs(t, err, context.Canceled)
+				assert.NotErrorIs(t, err, okta.ErrTimeout)
+				assert.NotErrorIs(t, err, okta.ErrUnreachable)
+				assert.Equal(t, call.pass+1, srv.Count(call.method, call.path))
+
+				srv.Reset()
+				assert.ErrorIs(t, call.do(ctx, c), context.Canceled, "a context that has ended before")
+				assert.Empty(t, srv.Requests(), "a context that has ended before")
+
+				// The reason given for a cancellation does not hide that it is one.
+				ctx, cause := context.WithCancelCause(t.Context())
+				cause(assert.AnError)
+				assert.ErrorIs(t, call.do(ctx, c), context.Canceled)
+			})
+		}
+	})
+}
+
+func TestCallersDeadline(t *testing.T) {
+	t.Parallel()
+	srv, mia := newOrg(t)
+	c := newClient(t, srv)
+	for _, call := range calls(mia)[:5] {
+		t.Run(call.name, func(t *testing.T) {
+			srv.Fail(call.endpoint, oktatest.HangBody())
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			assert.ErrorIs(t, call.do(ctx, c), okta.ErrTimeout)
+			assert.Less(t, time.Since(start), 5*time.Second)
+		})
+	}
+}
+
+func TestNewRefusesBadURLs(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "http://acme.okta.com", "https://acme.okta.com/path", "acme.okta.com"} {
+		_, err := okta.New(okta.Config{OrgURL: s, APIToken: "00token"})
+		assert.Error(t, err, s)
+	}
+}

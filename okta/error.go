@@ -1,0 +1,155 @@
+package okta
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Error is Okta's error document, or what is known of an answer that should
+// have carried one. It always came from the server.
+// https://developer.okta.com/docs/reference/error-codes/
+type Error struct {
+	HTTPStatus int      // of the answer; 202 when Okta sent an error with a 2xx status
+	Code       string   // "E0000004"; empty when the answer held no error document
+	Summary    string   // Okta's sentence; may quote what the person typed
+	Causes     []string // details, for the log only: they may quote input, too
+	ID         string   // Okta's errorId, for Okta's support
+	RequestID  string   // X-Okta-Request-Id, for Okta's system log
+
+	// RetryAfter is how long Okta says to wait, on a 429 only and zero when it
+	// does not say: from X-Rate-Limit-Reset against the answer's own Date, or
+	// from Retry-After. It is at least a second and at most maxRetryAfter.
+	RetryAfter time.Duration
+}
+
+// Codes of Okta's that this project acts upon.
+const (
+	CodeAuthenticationFailed = "E0000004"
+	CodeAccessDenied         = "E0000006"
+	CodeInvalidToken         = "E0000011"
+	CodeInvalidPassCode      = "E0000068"
+	CodeUserLocked           = "E0000069"
+	CodePassCodeReplayed     = "E0000082"
+	CodePassCodeTimeWindow   = "E0000083"
+)
+
+// maxRetryAfter bounds what is believed of a wait; the longest that Okta
+// documents is a minute.
+const maxRetryAfter = time.Hour
+
+// Error says what Okta said, for a log or an operator. It holds no secret, but
+// it may hold what a person typed as their name.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "okta: HTTP %d", e.HTTPStatus)
+	if e.Code != "" {
+		fmt.Fprintf(&b, " %s: %s", e.Code, e.Summary)
+	}
+	if e.ID != "" {
+		fmt.Fprintf(&b, " (error id %s)", e.ID)
+	}
+	return b.String()
+}
+
+// errorDocument is the wire form of Error.
+type errorDocument struct {
+	Code    string `json:"errorCode"`
+	Summary string `json:"errorSummary"`
+	ID      string `json:"errorId"`
+	Causes  []struct {
+		Summary string `json:"errorSummary"`
+	} `json:"errorCauses"`
+}
+
+// parseError returns nil for a 2xx answer without an error code in it and an
+// *Error for everything else. Okta sends E0000070 with status 202.
+func parseError(resp *http.Response, body []byte) error {
+	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
+	var doc errorDocument
+	if isObject(body) && mediaType(resp) == "application/json" {
+		if err := json.Unmarshal(body, &doc); err != nil {
+			// A document cut short may be an error with its code still to come.
+			if ok {
+				return malformed("broken JSON", resp)
+			}
+			doc = errorDocument{}
+		}
+	}
+	if ok && doc.Code == "" {
+		return nil
+	}
+	e := &Error{
+		HTTPStatus: resp.StatusCode,
+		Code:       Clip(doc.Code, 16),
+		Summary:    Clip(doc.Summary, 256),
+		ID:         Clip(doc.ID, 64),
+		RequestID:  Clip(resp.Header.Get("X-Okta-Request-Id"), 64),
+	}
+	for _, cause := range doc.Causes {
+		if len(e.Causes) == 8 {
+			break
+		}
+		e.Causes = append(e.Causes, Clip(cause.Summary, 256))
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		e.RetryAfter = retryAfter(resp.Header)
+	}
+	return e
+}
+
+// retryAfter reads how long a 429 asks to wait. The reset is counted from the
+// answer's own Date, so that the clock of this machine does not matter.
+// https://developer.okta.com/docs/reference/rl-best-practices/
+func retryAfter(h http.Header) time.Duration {
+	if reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64); err == nil {
+		if date, err := http.ParseTime(h.Get("Date")); err == nil {
+			return boundWait(reset - date.Unix())
+		}
+	}
+	if seconds, err := strconv.ParseInt(h.Get("Retry-After"), 10, 64); err == nil {
+		return boundWait(seconds)
+	}
+	return 0
+}
+
+func boundWait(seconds int64) time.Duration {
+	return time.Duration(min(max(seconds, 1), int64(maxRetryAfter/time.Second))) * time.Second
+}
+
+func isObject(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
+}
+
+// mediaType returns the answer's media type without parameters, in lower case,
+// or "unknown".
+func mediaType(resp *http.Response) string {
+	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
+		return Clip(t, 64)
+	}
+	return "unknown"
+}
+
+// Clip makes text of a stranger fit for a log line and a terminal: at most n
+// runes, none of them a control character.
+func Clip(s string, n int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if n == 0 {
+			b.WriteString("…")
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = '.'
+		}
+		b.WriteRune(r)
+		n--
+	}
+	return b.String()
+}

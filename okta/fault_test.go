@@ -1,0 +1,357 @@
+package okta_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+// is wants an error of one of the package's own kinds, and of no other.
+func is(want error) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		t.Helper()
+		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
+			assert.Equal(t, kind == want, errors.Is(err, kind), "%v, want %v", err, want)
+		}
+		var said *okta.Error
+		assert.False(t, errors.As(err, &said), "%v must not look like Okta's word", err)
+	}
+}
+
+// said wants an answer of the server's. An error document has an id, and what
+// Okta sent, not a proxy, has a request id.
+func said(status int, code, summary string, wait time.Duration) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		t.Helper()
+		var got *okta.Error
+		require.ErrorAs(t, err, &got)
+		if code != "" {
+			assert.True(t, strings.HasPrefix(got.ID, "oae"), "error id %q", got.ID)
+			assert.NotEmpty(t, got.RequestID)
+			assert.Contains(t, err.Error(), got.ID)
+		}
+		want := okta.Error{HTTPStatus: status, Code: code, Summary: summary, ID: got.ID, RequestID: got.RequestID, RetryAfter: wait}
+		assert.Equal(t, want, *got)
+		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
+			assert.NotErrorIs(t, err, kind)
+		}
+	}
+}
+
+// TestFaults: whatever an endpoint does, the request is delivered once and to
+// the org alone, and an error of the right kind comes back in bounded time.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	var leaked atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	const tooMany = "API call exceeded rate limit due to too many requests."
+
+	faults := []struct {
+		name  string
+		fault oktatest.Fault
+		want  func(*testing.T, error)
+		hasty bool // ends with the client's patience
+	}{
+		{"closed connection", oktatest.CloseConnection(), is(okta.ErrUnreachable), false},
+		{"redirect 301", oktatest.Redirect(301, elsewhere.URL+"/api/v1/authn"), is(okta.ErrMalformed), false},
+		{"redirect 302", oktatest.Redirect(302, elsewhere.URL+"/api/v1/authn"), is(okta.ErrMalformed), false},
+		{"redirect 303", oktatest.Redirect(303, elsewhere.URL+"/api/v1/authn"), is(okta.ErrMalformed), false},
+		{"redirect 307", oktatest.Redirect(307, elsewhere.URL+"/api/v1/authn"), is(okta.ErrMalformed), false},
+		{"redirect 308", oktatest.Redirect(308, elsewhere.URL+"/api/v1/authn"), is(okta.ErrMalformed), false},
+		{"redirect within the org", oktatest.Redirect(307, "/api/v1/authn/previous"), is(okta.ErrMalformed), false},
+		{"not modified", oktatest.Body(304, "application/json", ""), is(okta.ErrMalformed), false},
+		{"web page 200", oktatest.HTML(200), is(okta.ErrMalformed), false},
+		{"web page 403", oktatest.HTML(403), said(403, "", "", 0), false},
+		{"web page 429", oktatest.HTML(429), said(429, "", "", 0), false},
+		{"web page 502", oktatest.HTML(502), said(502, "", "", 0), false},
+		{"truncated JSON", oktatest.TruncatedJSON(), is(okta.ErrMalformed), false},
+		{"truncated error", oktatest.Body(401, "application/json", `{"errorCode":"E0000004","errorSummary":"Auth`), said(401, "", "", 0), false},
+		{"truncated error with 2xx", oktatest.Body(202, "application/json", `{"errorCode":"E0000070","errorSumm`), is(okta.ErrMalformed), false},
+		{"5 MB", oktatest.HugeBody(5 << 20), is(okta.ErrMalformed), false},
+		{"endless body", oktatest.EndlessBody(), is(okta.ErrMalformed), false},
+		{"hanging body", oktatest.HangBody(), is(okta.ErrTimeout), true},
+		{"hanging before headers", oktatest.Hang(), is(okta.ErrTimeout), true},
+		{"401", oktatest.Status(401, "E0000011", "Invalid token provided"), said(401, "E0000011", "Invalid token provided", 0), false},
+		{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), said(500, "E0000009", "Internal Server Error", 0), false},
+		{"503", oktatest.Status(503, "E0000010", "Service is in read only mode"), said(503, "E0000010", "Service is in read only mode", 0), false},
+		{"202 that is an error", oktatest.Accepted202(), said(202, "E0000070", "Waiting for ACK", 0), false},
+		{"429", oktatest.RateLimited(0, 30*time.Second), said(429, "E0000047", tooMany, 30*time.Second), false},
+		{"429 without headers", oktatest.RateLimitedBare(), said(429, "E0000047", tooMany, 0), false},
+		{"429 for concurrency", oktatest.RateLimitedConcurrency(), said(429, "E0000047", tooMany, time.Minute), false},
+	}
+	protocols(t, func(t *testing.T, options oktatest.Options, _ string) {
+		options.PageSize = 1
+		for i := range 6 {
+			srv, mia := newOrg(t, options)
+			mia.SetGroups("Everyone", "Scientists")
+			call := calls(mia)[i]
+			t.Run(call.name, func(t *testing.T) {
+				t.Parallel()
+				patient := newClient(t, srv)
+				hasty := newClient(t, srv, func(cfg *okta.Config) { cfg.Timeout = 200 * time.Millisecond })
+				for _, f := range faults {
+					t.Run(f.name, func(t *testing.T) {
+						c := patient
+						if f.hasty {
+							c = hasty
+						}
+						// The request goes out on a connection that has been used: only
+						// there net/http would repeat it.
+						require.Eventually(t, func() bool {
+							_, err := c.Authenticate(t.Context(), login, password)
+							return err == nil
+						}, 10*time.Second, time.Millisecond)
+						srv.Reset()
+						srv.Fail(call.endpoint, f.fault.After(call.pass))
+						start := time.Now()
+						err := call.do(t.Context(), c)
+						took := time.Since(start)
+						sent := srv.Requests()
+						srv.ClearFaults()
+
+						if call.name == "cancel" && f.name == "web page 200" {
+							assert.NoError(t, err, "what the answer to cancel holds is nobody's business")
+						} else if assert.Error(t, err) {
+							f.want(t, err)
+							for _, secret := range []string{password, passCode, stateToken, srv.Token} {
+								assert.NotContains(t, err.Error(), secret)
+							}
+							assert.NotContains(t, err.Error(), "<html", "bodies are not quoted")
+						}
+						assert.Less(t, took, 15*time.Second)
+						assert.Len(t, sent, call.pass+1)
+						assert.Equal(t, call.path, sent[len(sent)-1].Path)
+					})
+				}
+			})
+		}
+	})
+	t.Cleanup(func() { assert.Zero(t, leaked.Load(), "requests that followed a redirect") })
+}
+
+// TestNotATransaction: bodies that are JSON, or empty, but no transaction.
+func TestNotATransaction(t *testing.T) {
+	t.Parallel()
+	srv, _ := newOrg(t)
+	c := newClient(t, srv)
+	for _, body := range []string{
+		``, ` `, `[]`, `"SUCCESS"`, `42`, `true`, `{"status":7}`, `{"status":["SUCCESS"]}`, `{"status":"SUCCESS","_embedded":[]}`,
+		`{"status":"SUCCESS","expiresAt":"tomorrow"}`, `{"status":"SUCCESS"}garbage`, `{"status":"SUCCESS"} {"status":"SUCCESS"}`,
+		`{"status":"SUCCESS","_embedded":{"user":{"id":{}}}}`, `{"errorCode":{},"status":"SUCCESS"}`, strings.Repeat(`{"a":`, 20000),
+	} {
+		srv.Fail("authn", oktatest.Body(200, "application/json", body).Times(1))
+		tx, err := c.Authenticate(t.Context(), login, password)
+		assert.ErrorIs(t, err, okta.ErrMalformed, "%.80s", body)
+		assert.Zero(t, tx, "%.80s", body)
+	}
+	// A body without a status is for the caller to refuse.
+	for _, body := range []string{`{}`, `null`, `{"Status":null}`} {
+		srv.Fail("authn", oktatest.Body(200, "application/json", body).Times(1))
+		tx, err := c.Authenticate(t.Context(), login, password)
+		assert.NoError(t, err, body)
+		assert.Zero(t, tx, body)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	srv, mia := newOrg(t)
+	strange := newClient(t, srv, func(cfg *okta.Config) { cfg.RootCAs = x509.NewCertPool() })
+	gone := newClient(t, srv)
+	for _, call := range calls(mia)[:5] {
+		is(okta.ErrUnreachable)(t, call.do(t.Context(), strange))
+	}
+	assert.Empty(t, srv.Requests(), "nothing may be sent to a server that is not known")
+	srv.Close()
+	for _, call := range calls(mia)[:5] {
+		is(okta.ErrUnreachable)(t, call.do(t.Context(), gone))
+	}
+}
+
+// clientOf returns a client of a server that is not even an oktatest one.
+func clientOf(t *testing.T, srv *httptest.Server) *okta.Client {
+	t.Helper()
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: "00token", RootCAs: pool, Timeout: 10 * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// both makes a login and a group call, and checks the errors of both.
+func both(t *testing.T, c *okta.Client, check func(*testing.T, error)) {
+	t.Helper()
+	for _, do := range []func() error{
+		func() error { _, err := c.Authenticate(t.Context(), login, password); return err },
+		func() error { _, err := c.Groups(t.Context(), "00u1"); return err },
+	} {
+		start := time.Now()
+		err := do()
+		assert.Less(t, time.Since(start), 5*time.Second)
+		if assert.Error(t, err) {
+			check(t, err)
+		}
+	}
+}
+
+// TestGzipBomb: the limit is on what comes out of an answer, not on what goes in.
+func TestGzipBomb(t *testing.T) {
+	t.Parallel()
+	var bomb bytes.Buffer
+	w := gzip.NewWriter(&bomb)
+	_, _ = w.Write([]byte(`{"padding":"`))
+	_, _ = w.Write(bytes.Repeat([]byte("x"), 3<<20))
+	_, _ = w.Write([]byte(`"}`))
+	require.NoError(t, w.Close())
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	}))
+	t.Cleanup(srv.Close)
+	both(t, clientOf(t, srv), is(okta.ErrMalformed))
+}
+
+func TestHugeHeader(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Padding", strings.Repeat("x", 256<<10))
+	}))
+	t.Cleanup(srv.Close)
+	both(t, clientOf(t, srv), is(okta.ErrUnreachable))
+}
+
+// TestSwitchingProtocols: what follows a 101 has no end that a context sets.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	leave := make(chan struct{})
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		<-leave
+	}))
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { close(leave) })
+	both(t, clientOf(t, srv), is(okta.ErrMalformed))
+}
+
+// TestResetStream: net/http repeats a request, a password included, when its
+// HTTP/2 stream is reset with certain codes. The count is of what the server
+// has read to its end.
+func TestResetStream(t *testing.T) {
+	t.Parallel()
+	for name, code := range map[string]uint32{"PROTOCOL_ERROR": 1, "INTERNAL_ERROR": 2, "REFUSED_STREAM": 7, "CANCEL": 8} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := newResetter(t, code)
+			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: "00token", RootCAs: srv.pool, Timeout: 5 * time.Second})
+			require.NoError(t, err)
+			t.Cleanup(c.CloseIdleConnections)
+			both(t, c, is(okta.ErrUnreachable))
+			assert.EqualValues(t, 2, srv.requests.Load())
+		})
+	}
+}
+
+// resetter speaks just enough HTTP/2 to take a request and reset its stream.
+type resetter struct {
+	url      string
+	pool     *x509.CertPool
+	requests atomic.Int32
+}
+
+func newResetter(t *testing.T, code uint32) *resetter {
+	t.Helper()
+	donor := httptest.NewTLSServer(nil) // of a certificate
+	donor.Close()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: donor.TLS.Certificates, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(func() { stop(); _ = ln.Close() })
+	r := &resetter{url: "https://" + ln.Addr().String(), pool: x509.NewCertPool()}
+	r.pool.AddCert(donor.Certificate())
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+			go r.serve(conn, code)
+		}
+	}()
+	return r
+}
+
+// serve knows four of the frames of RFC 9113: DATA 0, HEADERS 1, RST_STREAM 3
+// and SETTINGS 4.
+func (r *resetter) serve(conn net.Conn, code uint32) {
+	defer conn.Close()
+	frame := func(kind, flags byte, stream, payload []byte) {
+		head := append([]byte{0, 0, byte(len(payload)), kind, flags}, stream...)
+		_, _ = conn.Write(append(head, payload...))
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+		return
+	}
+	frame(4, 0, make([]byte, 4), nil)
+	for {
+		head := make([]byte, 9)
+		if _, err := io.ReadFull(conn, head); err != nil {
+			return
+		}
+		length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
+			return
+		}
+		switch kind, flags := head[3], head[4]; {
+		case kind == 4 && flags == 0:
+			frame(4, 1, make([]byte, 4), nil)
+		case kind <= 1 && flags&1 != 0: // the end of the request
+			r.requests.Add(1)
+			frame(3, 0, head[5:9], binary.BigEndian.AppendUint32(nil, code))
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  okta.Error
+		want string
+	}{
+		{okta.Error{HTTPStatus: 502}, "okta: HTTP 502"},
+		{okta.Error{HTTPStatus: 401, Code: "E0000004", Summary: "Authentication failed", ID: "oae1"},
+			"okta: HTTP 401 E0000004: Authentication failed (error id oae1)"},
+	} {
+		assert.Equal(t, tc.want, tc.err.Error())
+		assert.Equal(t, tc.want, fmt.Sprint(&tc.err))
+	}
+}

@@ -1,0 +1,166 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	sdk "github.com/okta/okta-sdk-golang/v2/okta"
+)
+
+const (
+	// groupPageSize is the largest page Okta gives.
+	groupPageSize = 200
+	// maxGroupPages bounds one user's groups to 20,000.
+	maxGroupPages = 100
+)
+
+// Group is one group of a user.
+type Group struct {
+	ID   string
+	Name string
+	Type string // "OKTA_GROUP", "APP_GROUP", "BUILT_IN"
+}
+
+// Groups returns all groups of the user with that id, in Okta's order: all
+// pages or an error, never a part. It fails with ErrNoAPIToken on a client
+// without an API token.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserResources/#tag/UserResources/operation/listUserGroups
+func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
+	if c.management == nil {
+		return nil, ErrNoAPIToken
+	}
+	var groups []Group
+	user, err := pathSegment(userID)
+	if err != nil {
+		return nil, err
+	}
+	path := "/api/v1/users/" + user + "/groups"
+	query := url.Values{"limit": {strconv.Itoa(groupPageSize)}}
+	seen := map[string]bool{}
+	for page := 1; ; page++ {
+		some, next, err := c.groupPage(ctx, path, query)
+		if err != nil {
+			return nil, fmt.Errorf("page %d of the user's groups: %w", page, err)
+		}
+		groups = append(groups, some...)
+		switch {
+		case next == "":
+			return groups, nil
+		case seen[next]:
+			return nil, fmt.Errorf("%w: page %d of the user's groups leads back to an earlier one", ErrMalformed, page)
+		case page == maxGroupPages:
+			return nil, fmt.Errorf("%w: more than %d pages of groups", ErrMalformed, maxGroupPages)
+		}
+		seen[next] = true
+		query.Set("after", next)
+	}
+}
+
+// groupPage fetches one page and returns the cursor of the next one, or "".
+//
+// The SDK's ListUserGroups takes neither limit nor cursor, and its own Next
+// repeats the first page for ever where a proxy joins the two Link headers into
+// one; so the request is built here and the SDK authorizes and sends it.
+func (c *Client) groupPage(ctx context.Context, path string, query url.Values) ([]Group, string, error) {
+	executor := *c.management // it changes with each request
+	req, err := executor.NewRequest(http.MethodGet, path+"?"+query.Encode(), nil)
+	if err != nil {
+		return nil, "", err
+	}
+	var page []*sdk.Group
+	resp, err := executor.Do(ctx, req, &page)
+	if err != nil {
+		return nil, "", c.sdkError(err)
+	}
+	if page == nil {
+		return nil, "", fmt.Errorf("%w: no list of groups", ErrMalformed)
+	}
+	groups := make([]Group, 0, len(page))
+	for _, g := range page {
+		if g == nil || g.Profile == nil || g.Profile.Name == "" {
+			return nil, "", fmt.Errorf("%w: a group without a name", ErrMalformed)
+		}
+		groups = append(groups, Group{ID: g.Id, Name: g.Profile.Name, Type: g.Type})
+	}
+	//lint:ignore SA1008 the name is not in canonical form on purpose: see hiddenLink
+	next, err := nextCursor(resp.Header[hiddenLink])
+	return groups, next, err
+}
+
+// sdkError marks what the SDK could not decode as malformed. Everything that the
+// transport found is passed on as it is.
+func (c *Client) sdkError(err error) error {
+	var fromOkta *Error
+	for _, known := range []error{ErrTimeout, ErrUnreachable, ErrMalformed, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if errors.As(err, &fromOkta) {
+		return err
+	}
+	return fmt.Errorf("%w: not the JSON of a list of groups", ErrMalformed)
+}
+
+// nextCursor returns the "after" parameter of the link whose relation is next,
+// or "" where there is none, from Link headers that stand alone or are joined
+// with commas (RFC 8288). Only the cursor is taken from the link: the request
+// for the next page goes to the configured host and the same path.
+func nextCursor(headers []string) (string, error) {
+	for rest := strings.Join(headers, ","); ; {
+		start := strings.IndexByte(rest, '<')
+		if start < 0 {
+			return "", nil
+		}
+		target, after, ok := strings.Cut(rest[start+1:], ">")
+		if !ok {
+			return "", fmt.Errorf("%w: a Link header that does not end", ErrMalformed)
+		}
+		params, following, more := cutUnquoted(after, ',')
+		if slices.Contains(relations(params), "next") {
+			u, err := url.Parse(target)
+			if err != nil || u.Query().Get("after") == "" {
+				return "", fmt.Errorf("%w: a next page without a cursor", ErrMalformed)
+			}
+			return u.Query().Get("after"), nil
+		}
+		if !more {
+			return "", nil
+		}
+		rest = following
+	}
+}
+
+// cutUnquoted is strings.Cut, but a separator within double quotes is none.
+func cutUnquoted(s string, sep byte) (before, after string, found bool) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == sep && !quoted:
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// relations returns the rel parameter of a link, which may name several, in
+// lower case.
+func relations(params string) []string {
+	for more := true; more; {
+		var param string
+		param, params, more = cutUnquoted(params, ';')
+		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if strings.EqualFold(strings.TrimSpace(name), "rel") {
+			return strings.Fields(strings.ToLower(strings.Trim(strings.TrimSpace(value), `"`)))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,314 @@
+package okta
+
+import (
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestNextCursor(t *testing.T) {
+	t.Parallel()
+	const (
+		self = `<https://acme.okta.com/api/v1/users/00u1/groups?limit=200>; rel="self"`
+		next = `<https://acme.okta.com/api/v1/users/00u1/groups?after=c1&limit=200>; rel="next"`
+	)
+	for _, tc := range []struct {
+		name    string
+		headers []string
+		want    string
+		bad     bool
+	}{
+		{"none", nil, "", false},
+		{"empty", []string{""}, "", false},
+		{"last page", []string{self}, "", false},
+		{"separate", []string{self, next}, "c1", false},
+		{"separate, the other way", []string{next, self}, "c1", false},
+		{"joined", []string{self + ", " + next}, "c1", false},
+		{"joined without a space", []string{next + "," + self}, "c1", false},
+		{"another host", []string{`<https://evil.test/x?after=c1>; rel="next"`}, "c1", false},
+		{"relative", []string{`</api/v1/users/00u1/groups?after=c1>; rel="next"`}, "c1", false},
+		{"without quotes", []string{`<?after=c1>; rel=next`}, "c1", false},
+		{"capitals", []string{`<?after=c1>; REL="Next"`}, "c1", false},
+		{"spaces", []string{`  < ?after=c1>  ;  rel = "next"  `}, "c1", false},
+		{"several relations", []string{`<?after=c1>; rel="last next"`}, "c1", false},
+		{"rel is not the first parameter", []string{`<?after=c1>; title="x"; rel="next"; type="y"`}, "c1", false},
+		{"the first rel counts", []string{`<?after=c1>; rel="self"; rel="next"`}, "", false},
+		{"a comma in quotes", []string{`<?after=c0>; title="a, <?after=c2>; rel=next"; rel="self", <?after=c1>; rel="next"`}, "c1", false},
+		{"a comma in the target", []string{`<?x=1,2&after=c1>; rel="next"`}, "c1", false},
+		{"the first next counts", []string{`<?after=c1>; rel="next"`, `<?after=c2>; rel="next"`}, "c1", false},
+		{"escaped cursor", []string{`<?after=a%2Fb%26c%3D%22>; rel="next"`}, `a/b&c="`, false},
+		{"a relation that only begins so", []string{`<?after=c1>; rel="nextpage"`}, "", false},
+		{"no relation", []string{`<?after=c1>`}, "", false},
+		{"no cursor", []string{`<https://acme.okta.com/api/v1/users/00u1/groups?limit=200>; rel="next"`}, "", true},
+		{"empty cursor", []string{`<?after=>; rel="next"`}, "", true},
+		{"not a URL", []string{`<::%zz>; rel="next"`}, "", true},
+		{"not a query", []string{`<?after=%zz>; rel="next"`}, "", true},
+		{"no end", []string{`<?after=c1; rel="next"`}, "", true},
+		{"not a URL, but not next", []string{`<::%zz>; rel="self"`, next}, "c1", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := nextCursor(tc.headers)
+			assert.Equal(t, tc.want, got)
+			if tc.bad {
+				assert.ErrorIs(t, err, ErrMalformed)
+			} else {
+				assert.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	date := func(d time.Duration) string { return now.Add(d).Format(http.TimeFormat) }
+	reset := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+	for _, tc := range []struct {
+		name                    string
+		reset, date, retryAfter string
+		want                    time.Duration
+	}{
+		{"nothing", "", "", "", 0},
+		{"date only", "", date(0), "", 0},
+		{"30 s", reset(30 * time.Second), date(0), "", 30 * time.Second},
+		// None of these dates is today: the clock here has no part in it.
+		{"server's clock 5 h ahead", reset(5*time.Hour + 30*time.Second), date(5 * time.Hour), "", 30 * time.Second},
+		{"server's clock 5 h behind", reset(-5*time.Hour + 30*time.Second), date(-5 * time.Hour), "", 30 * time.Second},
+		{"reset now", reset(0), date(0), "", time.Second},
+		{"reset over", reset(-time.Minute), date(0), "", time.Second},
+		{"far away", reset(48 * time.Hour), date(0), "", time.Hour},
+		{"reset without date", reset(30 * time.Second), "", "", 0},
+		{"reset without date, but Retry-After", reset(30 * time.Second), "", "7", 7 * time.Second},
+		{"reset before Retry-After", reset(30 * time.Second), date(0), "7", 30 * time.Second},
+		{"broken reset", "soon", date(0), "7", 7 * time.Second},
+		{"broken date", reset(0), "yesterday", "7", 7 * time.Second},
+		{"Retry-After only", "", "", "7", 7 * time.Second},
+		{"Retry-After 0", "", "", "0", time.Second},
+		{"Retry-After below 0", "", "", "-9", time.Second},
+		{"Retry-After far away", "", "", "999999999999", time.Hour},
+		{"Retry-After is too big", "", "", "99999999999999999999", 0},
+		{"Retry-After is a date", "", date(0), date(time.Minute), 0},
+		{"concurrency", reset(time.Minute), date(0), "", time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := http.Header{}
+			for k, v := range map[string]string{"X-Rate-Limit-Reset": tc.reset, "Date": tc.date, "Retry-After": tc.retryAfter} {
+				if v != "" {
+					h.Set(k, v)
+				}
+			}
+			assert.Equal(t, tc.want, retryAfter(h))
+		})
+	}
+}
+
+// TestRetryAfterIsOf429Only: rate headers are part of every answer.
+func TestRetryAfterIsOf429Only(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]time.Duration{429: 7 * time.Second, 503: 0, 401: 0} {
+		err := parseError(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {"7"}}}, nil)
+		var said *Error
+		require.ErrorAs(t, err, &said)
+		assert.Equal(t, want, said.RetryAfter, "%d", status)
+	}
+}
+
+// TestOtherHosts: the transport is the last guard of the token.
+func TestOtherHosts(t *testing.T) {
+	t.Parallel()
+	c, err := New(Config{OrgURL: "https://acme.okta.com", APIToken: "00token"})
+	require.NoError(t, err)
+	for _, u := range []string{
+		"https://evil.test/", "https://acme.okta.com:444/", "http://acme.okta.com/", "https://acme.okta.com.evil.test/", "https://127.0.0.1:1/",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u, nil)
+		require.NoError(t, err)
+		_, err = c.http.Transport.RoundTrip(req)
+		assert.ErrorIs(t, err, ErrMalformed, u)
+	}
+}
+
+func TestDefaultTimeout(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[time.Duration]time.Duration{0: DefaultTimeout, -1: DefaultTimeout, time.Second: time.Second} {
+		c, err := New(Config{OrgURL: "https://acme.okta.com", Timeout: given})
+		require.NoError(t, err)
+		assert.Equal(t, want, c.http.Transport.(*transport).timeout)
+	}
+}
+
+// canned is a client whose answers all have that body; they pass through all
+// that an answer from the network would.
+func canned(status int, contentType, link, body string) *Client {
+	hc := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		resp := &http.Response{
+			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
+			Header: http.Header{"Content-Type": {contentType}, "Link": {link}},
+			Body:   io.NopCloser(strings.NewReader(body)),
+		}
+		if err := parseError(resp, []byte(body)); err != nil {
+			return nil, err
+		}
+		hideLinks(resp.Header)
+		return resp, nil
+	})}
+	const org = "https://acme.okta.com"
+	return &Client{orgURL: org, apiToken: "00token", http: hc, management: newManagement(org, "00token", hc)}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// known reports whether an error is one that a caller can sort.
+func known(err error) bool {
+	var said *Error
+	return errors.Is(err, ErrMalformed) || errors.As(err, &said)
+}
+
+// FuzzTransaction: what cannot be decoded leaves nothing behind, an error
+// document is never a transaction, and only an open challenge carries a factor.
+func FuzzTransaction(f *testing.F) {
+	for _, seed := range []string{
+		`{"status":"SUCCESS","sessionToken":"20111x","_embedded":{"user":{"id":"00u1","profile":{"login":"mia"}}}}`,
+		`{"status":"MFA_REQUIRED","stateToken":"00x","_embedded":{"factors":[{"id":"opf1","factorType":"push","provider":"OKTA"}]}}`,
+		`{"status":"MFA_REQUIRED","_embedded":{"factor":[{"id":"opf1"},null]}}`,
+		`{"status":"MFA_CHALLENGE","factorResult":"WAITING","_embedded":{"factor":{"id":"opf1","_embedded":{"challenge":{"correctAnswer":0}}}}}`,
+		`{"status":"MFA_CHALLENGE","_embedded":{"factor":[]}}`,
+		`{"errorCode":"E0000070","status":"SUCCESS","_embedded":{"user":{"id":"00u1"}}}`,
+		`{"status":"SUCCESS","_embedded":{"user":{"id":"00u1"`, `null`, `[]`, `{}`, ``, `<html>`,
+		`{"status":"SUCCESS","expiresAt":"2026-03-02T10:05:00.000Z"}`, `{"status":"SUCCESS"}{"errorCode":"E0000004"}`,
+	} {
+		f.Add(200, "application/json", seed)
+		f.Add(202, "text/html; charset=utf-8", seed)
+		f.Add(403, "application/json", seed)
+	}
+	f.Fuzz(func(t *testing.T, status int, contentType, body string) {
+		tx, err := canned(status, contentType, "", body).Authenticate(t.Context(), "mia", "pw")
+		if err != nil {
+			if !known(err) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			if tx.Status != "" || tx.StateToken != "" || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil {
+				t.Errorf("%v, and yet %+v", err, tx)
+			}
+			return
+		}
+		if status < 200 || status > 299 {
+			t.Errorf("HTTP %d is no error", status)
+		}
+		if tx.Status != StatusMFAChallenge && (tx.Factor != nil || tx.Challenge != nil) || tx.Challenge != nil && tx.Factor == nil {
+			t.Errorf("a challenge that is none: %+v", tx)
+		}
+	})
+}
+
+// FuzzGroupsBody: all groups have a name, or there are none.
+func FuzzGroupsBody(f *testing.F) {
+	for _, seed := range []string{
+		`[{"id":"00g1","type":"OKTA_GROUP","profile":{"name":"Everyone"}}]`, `[]`, `null`, `{}`, `[null]`, `[{}]`, ``,
+		`[{"id":"00g1","profile":{"name":"Everyone"}},{"id":"00g`, `[{"profile":""}]`, `{"errorCode":"E0000047"}`, `[[]]`,
+		`[{"profile":{"name":"a"},"_embedded":{"x":[1]},"objectClass":["x"]}]`,
+	} {
+		f.Add(200, "application/json", "", seed)
+		f.Add(200, "application/xml", `<?after=x>; rel="next"`, seed)
+		f.Add(429, "application/json", `<::%zz>; rel="next"`, seed)
+	}
+	f.Fuzz(func(t *testing.T, status int, contentType, link, body string) {
+		groups, err := canned(status, contentType, link, body).Groups(t.Context(), "00u1")
+		if err != nil && (groups != nil || !known(err)) {
+			t.Errorf("%v, and yet %d groups", err, len(groups))
+		}
+		for _, g := range groups {
+			if g.Name == "" {
+				t.Errorf("a group without a name: %+v", g)
+			}
+		}
+	})
+}
+
+// FuzzNextCursor: there is a cursor or an error or the end, and a cursor that
+// is written into a link is read from it.
+func FuzzNextCursor(f *testing.F) {
+	for _, seed := range []string{
+		``, `<https://acme.okta.com/?after=c1>; rel="next"`, `<a>; rel="self", <?after=c1>; rel=next`, `<::%zz>; rel="next"`,
+		`<?after=c1; rel="next"`, `<?after=%00>; title="a,b"; rel="last next"`, `<<>>;;,,""`, `<?after=c1>;rel="next`,
+	} {
+		f.Add(seed, "")
+		f.Add(`<a>; rel="self"`, seed)
+	}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		cursor, err := nextCursor([]string{one, two})
+		if err != nil {
+			if cursor != "" || !errors.Is(err, ErrMalformed) {
+				t.Errorf("%v beside %q", err, cursor)
+			}
+			return
+		}
+		if cursor == "" {
+			return
+		}
+		for _, link := range []string{`<?after=` + url.QueryEscape(cursor) + `>; rel="next"`, `<a>, </x?after=` + url.QueryEscape(cursor) + `>; rel=next`} {
+			if again, err := nextCursor([]string{link}); err != nil || again != cursor {
+				t.Errorf("%s: got %q, %v", link, again, err)
+			}
+		}
+	})
+}
+
+// FuzzRetryAfter: no wait, or one between a second and an hour.
+func FuzzRetryAfter(f *testing.F) {
+	f.Add("1772445630", "Mon, 02 Mar 2026 10:00:00 GMT", "")
+	f.Add("", "", "30")
+	f.Add(strconv.Itoa(math.MaxInt64), "Mon, 01 Jan 0001 00:00:00 GMT", "-1")
+	f.Add(strconv.Itoa(math.MinInt64), "Fri, 31 Dec 9999 23:59:59 GMT", "1e9")
+	f.Fuzz(func(t *testing.T, reset, date, retry string) {
+		h := http.Header{"X-Rate-Limit-Reset": {reset}, "Date": {date}, "Retry-After": {retry}}
+		if d := retryAfter(h); d != 0 && (d < time.Second || d > time.Hour) {
+			t.Errorf("wait %v", d)
+		}
+	})
+}
+
+// FuzzParseOrgURL: what is accepted has a scheme and a host and nothing else,
+// is read by net/url as the same, and stays what it is.
+func FuzzParseOrgURL(f *testing.F) {
+	for _, seed := range []string{
+		"https://acme.okta.com", "https://Acme.okta.com:8443/", "https://[::1]:1", "https://[fe80::1%25eth0]", "https://a@b", "https://1::2:443",
+		"https://acme.okta.com\\@evil.test", "https://acme.okta.com/..", "https://acme.okta.com#", "https://x?", "http://x", "https://a%2eb",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := ParseOrgURL(s)
+		if err != nil {
+			if got != nil {
+				t.Errorf("%v, and yet %v", err, got)
+			}
+			return
+		}
+		asked, err := url.Parse(s)
+		if err != nil {
+			t.Fatalf("accepted what is not a URL: %v", err)
+		}
+		if got.Scheme != "https" || got.Host != strings.ToLower(asked.Host) || *got != (url.URL{Scheme: got.Scheme, Host: got.Host}) {
+			t.Errorf("got %#v of %#v", got, asked)
+		}
+		again, err := ParseOrgURL(got.String())
+		if err != nil || *again != *got {
+			t.Errorf("again: %v, %v; once: %v", again, err, got)
+		}
+		if req, err := http.NewRequest(http.MethodGet, got.String()+"/api/v1/authn?x=1", nil); err != nil || req.URL.Host != got.Host || req.URL.Path != "/api/v1/authn" {
+			t.Errorf("a request would go to %v, %v", req, err)
+		}
+	})
+}

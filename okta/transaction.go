@@ -1,0 +1,216 @@
+package okta
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+// Status is the state of an authentication transaction.
+// https://developer.okta.com/docs/reference/api/authn/#transaction-state
+type Status string
+
+const (
+	StatusSuccess           Status = "SUCCESS"
+	StatusPasswordWarn      Status = "PASSWORD_WARN"
+	StatusPasswordExpired   Status = "PASSWORD_EXPIRED"
+	StatusPasswordReset     Status = "PASSWORD_RESET"
+	StatusRecovery          Status = "RECOVERY"
+	StatusRecoveryChallenge Status = "RECOVERY_CHALLENGE"
+	StatusLockedOut         Status = "LOCKED_OUT"
+	StatusMFAEnroll         Status = "MFA_ENROLL"
+	StatusMFAEnrollActivate Status = "MFA_ENROLL_ACTIVATE"
+	StatusMFARequired       Status = "MFA_REQUIRED"
+	StatusMFAChallenge      Status = "MFA_CHALLENGE"
+	StatusUnauthenticated   Status = "UNAUTHENTICATED"
+)
+
+// FactorResult is the state of a challenge within StatusMFAChallenge.
+// https://developer.okta.com/docs/reference/api/authn/#factor-result
+type FactorResult string
+
+const (
+	ResultWaiting            FactorResult = "WAITING"
+	ResultChallenge          FactorResult = "CHALLENGE"
+	ResultSuccess            FactorResult = "SUCCESS"
+	ResultRejected           FactorResult = "REJECTED"
+	ResultTimeout            FactorResult = "TIMEOUT"
+	ResultCancelled          FactorResult = "CANCELLED"
+	ResultCanceled           FactorResult = "CANCELED" // Okta spells it both ways
+	ResultError              FactorResult = "ERROR"
+	ResultFailed             FactorResult = "FAILED"
+	ResultExpired            FactorResult = "EXPIRED"
+	ResultPassCodeReplayed   FactorResult = "PASSCODE_REPLAYED"
+	ResultTimeWindowExceeded FactorResult = "TIME_WINDOW_EXCEEDED"
+)
+
+// StateToken stands for a whole open transaction: whoever holds it can go on
+// with it. It prints as a placeholder so that no log can hold one by accident.
+type StateToken string
+
+// String returns a placeholder, never the token.
+func (t StateToken) String() string {
+	if t == "" {
+		return ""
+	}
+	return "[state token]"
+}
+
+// GoString returns a placeholder, never the token.
+func (t StateToken) GoString() string { return t.String() }
+
+// Transaction is one answer of the Authentication API. Fields that the answer
+// did not carry are zero. The session token of a success is not decoded: nobody
+// here needs it, and it is worth a web session.
+type Transaction struct {
+	Status       Status
+	FactorResult FactorResult
+	StateToken   StateToken
+	ExpiresAt    time.Time // of StateToken, by this machine's clock; each answer brings a later one
+	User         User
+	Factors      []Factor   // what the person may choose from, in Okta's order
+	Factor       *Factor    // the factor of an open challenge
+	Challenge    *Challenge // what that factor wants to be shown
+}
+
+// User is the person a transaction is about, once the password was right.
+type User struct {
+	ID    string // "00u…", never reused
+	Login string // as Okta spells it, which may differ from what was typed
+}
+
+// Challenge is the number challenge of a push. Okta adds it to a poll's answer
+// while the person's app shows the numbers.
+type Challenge struct {
+	CorrectAnswer int // 0 is a number like any other
+}
+
+// FactorType is how a factor works.
+// https://developer.okta.com/docs/reference/api/factors/#factor-type
+type FactorType string
+
+const (
+	FactorPush FactorType = "push"
+	FactorTOTP FactorType = "token:software:totp"
+)
+
+// Provider is who runs a factor.
+type Provider string
+
+const (
+	ProviderOkta   Provider = "OKTA"
+	ProviderGoogle Provider = "GOOGLE"
+)
+
+// FactorActive is the only status in which a factor can be verified. Factors
+// of a transaction usually come without a status.
+const FactorActive = "ACTIVE"
+
+// Factor is one enrolled factor.
+type Factor struct {
+	ID         string
+	Type       FactorType
+	Provider   Provider
+	VendorName string // an administrator's own name for an on-premises provider
+	Status     string // empty where the answer has none
+	DeviceName string // of a push factor, "Mia's phone"; may be empty
+}
+
+// The wire forms. Okta adds fields at any time: unknown ones are ignored.
+type (
+	wireTransaction struct {
+		Status       Status       `json:"status"`
+		FactorResult FactorResult `json:"factorResult"`
+		StateToken   StateToken   `json:"stateToken"`
+		ExpiresAt    time.Time    `json:"expiresAt"`
+		Embedded     struct {
+			User struct {
+				ID      string `json:"id"`
+				Profile struct {
+					Login string `json:"login"`
+				} `json:"profile"`
+			} `json:"user"`
+			Factors []wireFactor `json:"factors"`
+			// The reference prints the list of MFA_REQUIRED under this name, orgs
+			// send it under "factors"; MFA_CHALLENGE has one object here.
+			Factor oneOrMany[wireFactor] `json:"factor"`
+		} `json:"_embedded"`
+	}
+	wireFactor struct {
+		ID         string     `json:"id"`
+		Type       FactorType `json:"factorType"`
+		Provider   Provider   `json:"provider"`
+		VendorName string     `json:"vendorName"`
+		Status     string     `json:"status"`
+		Profile    struct {
+			Name string `json:"name"`
+		} `json:"profile"`
+		Embedded struct {
+			Challenge struct {
+				CorrectAnswer *int `json:"correctAnswer"`
+			} `json:"challenge"`
+		} `json:"_embedded"`
+	}
+)
+
+// oneOrMany decodes an object or an array of objects.
+type oneOrMany[T any] []T
+
+func (m *oneOrMany[T]) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(b, []byte("[")) {
+		return json.Unmarshal(b, (*[]T)(m))
+	}
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	var one T
+	if err := json.Unmarshal(b, &one); err != nil {
+		return err
+	}
+	*m = oneOrMany[T]{one}
+	return nil
+}
+
+// UnmarshalJSON decodes Okta's form of a transaction.
+func (t *Transaction) UnmarshalJSON(b []byte) error {
+	var w wireTransaction
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	*t = Transaction{
+		Status:       w.Status,
+		FactorResult: w.FactorResult,
+		StateToken:   w.StateToken,
+		ExpiresAt:    w.ExpiresAt,
+		User:         User{ID: w.Embedded.User.ID, Login: w.Embedded.User.Profile.Login},
+	}
+	for _, f := range w.Embedded.Factors {
+		t.Factors = append(t.Factors, f.factor())
+	}
+	if w.Status == StatusMFAChallenge {
+		if len(w.Embedded.Factor) == 1 {
+			f := w.Embedded.Factor[0]
+			challenged := f.factor()
+			t.Factor = &challenged
+			if n := f.Embedded.Challenge.CorrectAnswer; n != nil {
+				t.Challenge = &Challenge{CorrectAnswer: *n}
+			}
+		}
+		return nil
+	}
+	for _, f := range w.Embedded.Factor {
+		t.Factors = append(t.Factors, f.factor())
+	}
+	return nil
+}
+
+func (w wireFactor) factor() Factor {
+	return Factor{
+		ID:         w.ID,
+		Type:       w.Type,
+		Provider:   w.Provider,
+		VendorName: w.VendorName,
+		Status:     w.Status,
+		DeviceName: Clip(w.Profile.Name, 64),
+	}
+}

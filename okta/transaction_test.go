@@ -1,0 +1,329 @@
+package okta_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+func golden(t testing.TB, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	require.NoError(t, err)
+	return raw
+}
+
+// The people and things of testdata.
+var (
+	mia     = okta.User{ID: "00u1miaito", Login: "mia.ito@acme.test"}
+	phone   = okta.Factor{ID: "opf7push01", Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA", DeviceName: "Mia phone"}
+	verify  = okta.Factor{ID: "ost3totp01", Type: okta.FactorTOTP, Provider: okta.ProviderOkta, VendorName: "OKTA"}
+	sms     = okta.Factor{ID: "sms2phon01", Type: "sms", Provider: okta.ProviderOkta, VendorName: "OKTA"}
+	factors = []okta.Factor{
+		phone,
+		verify,
+		{ID: "uft8goog01", Type: okta.FactorTOTP, Provider: okta.ProviderGoogle, VendorName: "GOOGLE"},
+		sms,
+		{ID: "ufs4ques01", Type: "question", Provider: okta.ProviderOkta, VendorName: "OKTA"},
+		{ID: "fwf6auth01", Type: "webauthn", Provider: "FIDO", VendorName: "FIDO"},
+		{ID: "cvf5onpr01", Type: "token", Provider: "RSA", VendorName: "Acme On-Prem MFA", Status: "INACTIVE"},
+	}
+	expires       = time.Date(2026, 3, 2, 10, 5, 0, 0, time.UTC)
+	expiresLater  = time.Date(2026, 3, 2, 10, 6, 40, 0, time.UTC)
+	transactionOf = map[string]okta.Transaction{
+		"success":          {Status: okta.StatusSuccess, ExpiresAt: expires, User: mia},
+		"password_warn":    {Status: okta.StatusPasswordWarn, StateToken: stateToken, ExpiresAt: expires, User: mia},
+		"password_expired": {Status: okta.StatusPasswordExpired, StateToken: stateToken, ExpiresAt: expires, User: mia},
+		"password_reset":   {Status: okta.StatusPasswordReset, StateToken: stateToken, ExpiresAt: expires, User: mia},
+		"locked_out":       {Status: okta.StatusLockedOut},
+		"mfa_required": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+			Factors: factors},
+		"mfa_required_under_factor": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+			Factors: factors},
+		"mfa_required_empty_profile": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires,
+			User:    okta.User{ID: "00u1miaito"},
+			Factors: []okta.Factor{{ID: "opf7push01", Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA"}}},
+		"mfa_enroll": {Status: okta.StatusMFAEnroll, StateToken: stateToken, ExpiresAt: expires, User: mia,
+			Factors: []okta.Factor{
+				{Type: okta.FactorTOTP, Provider: okta.ProviderOkta, VendorName: "OKTA", Status: "NOT_SETUP"},
+				{Type: "sms", Provider: okta.ProviderOkta, VendorName: "OKTA", Status: "NOT_SETUP"},
+			}},
+		"mfa_enroll_activate": {Status: okta.StatusMFAEnrollActivate, FactorResult: okta.ResultWaiting, StateToken: stateToken,
+			ExpiresAt: expires, User: mia,
+			Factors: []okta.Factor{{ID: "opf7push01", Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA"}}},
+		"mfa_challenge_waiting":              challenged(okta.ResultWaiting, phone, nil),
+		"mfa_challenge_waiting_number":       challenged(okta.ResultWaiting, phone, &okta.Challenge{CorrectAnswer: 47}),
+		"mfa_challenge_waiting_number_zero":  challenged(okta.ResultWaiting, phone, &okta.Challenge{CorrectAnswer: 0}),
+		"mfa_challenge_waiting_number_null":  challenged(okta.ResultWaiting, phone, nil),
+		"mfa_challenge_rejected":             challenged(okta.ResultRejected, phone, nil),
+		"mfa_challenge_timeout":              challenged(okta.ResultTimeout, phone, nil),
+		"mfa_challenge_cancelled":            challenged(okta.ResultCancelled, phone, nil),
+		"mfa_challenge_error":                challenged(okta.ResultError, phone, nil),
+		"mfa_challenge_passcode_replayed":    challenged(okta.ResultPassCodeReplayed, verify, nil),
+		"mfa_challenge_time_window_exceeded": challenged(okta.ResultTimeWindowExceeded, verify, nil),
+		"mfa_challenge_sms":                  challenged("", sms, nil),
+		"mfa_challenge_email": challenged(okta.ResultChallenge,
+			okta.Factor{ID: "emf5mail01", Type: "email", Provider: okta.ProviderOkta, VendorName: "OKTA"}, nil),
+		"mfa_challenge_webauthn": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultChallenge, StateToken: stateToken,
+			ExpiresAt: expires, User: mia, Factors: factors[5:6]},
+		"mfa_challenge_without_factor": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultWaiting, StateToken: stateToken,
+			ExpiresAt: expires, User: mia},
+		"unauthenticated": {Status: okta.StatusUnauthenticated, StateToken: stateToken, ExpiresAt: expires},
+		"unknown_status":  {Status: "PASSKEY_REQUIRED", StateToken: stateToken, ExpiresAt: expires, User: mia},
+	}
+)
+
+func challenged(result okta.FactorResult, f okta.Factor, number *okta.Challenge) okta.Transaction {
+	return okta.Transaction{
+		Status: okta.StatusMFAChallenge, FactorResult: result, StateToken: stateToken,
+		ExpiresAt: expiresLater, User: mia, Factor: &f, Challenge: number,
+	}
+}
+
+var errorOf = map[string]struct {
+	status int
+	want   okta.Error
+}{
+	"error_authentication_failed": {401, okta.Error{Code: okta.CodeAuthenticationFailed, Summary: "Authentication failed"}},
+	"error_invalid_token":         {401, okta.Error{Code: okta.CodeInvalidToken, Summary: "Invalid token provided"}},
+	"error_access_denied": {403, okta.Error{Code: okta.CodeAccessDenied,
+		Summary: "You do not have permission to perform the requested action"}},
+	"error_invalid_passcode": {403, okta.Error{Code: okta.CodeInvalidPassCode, Summary: "Invalid Passcode/Answer",
+		Causes: []string{"Your passcode doesn't match our records. Please try again."}}},
+	"error_user_locked": {403, okta.Error{Code: okta.CodeUserLocked, Summary: "User Locked", Causes: []string{"Your account is locked."}}},
+	"error_passcode_replayed": {403, okta.Error{Code: okta.CodePassCodeReplayed,
+		Summary: "Each code can only be used once. Please wait for a new code and try again."}},
+	"error_passcode_time_window": {403, okta.Error{Code: okta.CodePassCodeTimeWindow, Summary: "Passcode is valid but exceeded time window."}},
+	"error_rate_limit":           {429, okta.Error{Code: "E0000047", Summary: "API call exceeded rate limit due to too many requests."}},
+	"error_waiting_for_ack":      {202, okta.Error{Code: "E0000070", Summary: "Waiting for ACK"}},
+	"error_validation": {400, okta.Error{Code: "E0000001", Summary: "Api validation failed: username", Causes: []string{
+		// Eight of eleven, and nothing in them that a terminal or a log obeys.
+		"username: .[31mThe field cannot be left blank..Injected: line",
+		"cause 2", "cause 3", "cause 4", "cause 5", "cause 6", "cause 7", "cause 8"}}},
+}
+
+// TestGolden decodes what Okta answers, as it comes over the wire. The bodies
+// follow Okta's reference; their data is invented.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, len(transactionOf)+len(errorOf)+1)
+
+	// The org's clock is years from this machine's: expiries are converted.
+	clock := oktatest.NewClock(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+	srv, _ := newOrg(t, oktatest.Options{Now: clock.Now})
+	c := newClient(t, srv)
+	for name, want := range transactionOf {
+		t.Run(name, func(t *testing.T) {
+			srv.Fail("authn", oktatest.Body(200, "application/json", string(golden(t, name))).Times(1))
+			got, err := c.Authenticate(t.Context(), login, password)
+			require.NoError(t, err)
+			if !want.ExpiresAt.IsZero() {
+				assert.WithinDuration(t, time.Now().Add(want.ExpiresAt.Sub(clock.Now())), got.ExpiresAt, 10*time.Second)
+				got.ExpiresAt = want.ExpiresAt
+			}
+			assert.Equal(t, want, got)
+		})
+	}
+	for name, tc := range errorOf {
+		t.Run(name, func(t *testing.T) {
+			srv.Fail("authn", oktatest.Body(tc.status, "application/json; charset=utf-8", string(golden(t, name))).Times(1))
+			tx, err := c.Authenticate(t.Context(), login, password)
+			assert.Zero(t, tx)
+			var got *okta.Error
+			require.ErrorAs(t, err, &got)
+			assert.NotEmpty(t, got.RequestID)
+			want := tc.want
+			want.HTTPStatus, want.ID, want.RequestID = tc.status, "oaeSample1", got.RequestID
+			assert.Equal(t, want, *got)
+			assert.NotContains(t, err.Error(), "left blank", "causes are not part of the text")
+		})
+	}
+	t.Run("groups", func(t *testing.T) {
+		srv.Fail("groups", oktatest.Body(200, "application/json", string(golden(t, "groups"))).Times(1))
+		got, err := c.Groups(t.Context(), mia.ID)
+		require.NoError(t, err)
+		assert.Equal(t, []okta.Group{
+			{ID: "00g1ever", Name: "Everyone", Type: "BUILT_IN"},
+			{ID: "00g2scie", Name: "Scientists", Type: "OKTA_GROUP"},
+			{ID: "00g3scie", Name: "Scientists", Type: "APP_GROUP"},
+		}, got)
+	})
+}
+
+// TestAgainstOrg decodes what oktatest says in each of its variants.
+func TestAgainstOrg(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]oktatest.Options{
+		"default":            {},
+		"array under factor": {FactorArrayUnderFactor: true},
+		"extra fields":       {ExtraFields: true},
+		"empty profile":      {EmptyVerifyProfile: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, mia := newOrg(t, options)
+			push := mia.AddPush("WAITING", "SUCCESS").Number(0, 1)
+			mia.AddTOTP("GOOGLE")
+			c := newClient(t, srv)
+			tx, err := c.Authenticate(t.Context(), login, password)
+			require.NoError(t, err)
+			require.Equal(t, okta.StatusMFARequired, tx.Status)
+			require.Len(t, tx.Factors, 2)
+			assert.Nil(t, tx.Factor)
+			assert.Equal(t, okta.User{ID: mia.ID, Login: login}, tx.User)
+			assert.WithinDuration(t, time.Now().Add(5*time.Minute), tx.ExpiresAt, time.Minute)
+
+			tx, err = c.Verify(t.Context(), tx, tx.Factors[0], "")
+			require.NoError(t, err)
+			require.NotNil(t, tx.Factor)
+			assert.Equal(t, push.ID, tx.Factor.ID)
+			assert.Nil(t, tx.Challenge)
+			tx, err = c.Verify(t.Context(), tx, *tx.Factor, "")
+			require.NoError(t, err)
+			assert.Equal(t, &okta.Challenge{CorrectAnswer: 0}, tx.Challenge)
+			tx, err = c.Verify(t.Context(), tx, *tx.Factor, "")
+			require.NoError(t, err)
+			assert.Equal(t, okta.StatusSuccess, tx.Status)
+			assert.Equal(t, mia.ID, tx.User.ID)
+			assert.Empty(t, tx.StateToken)
+			assert.Equal(t, 1, push.Pushes())
+		})
+	}
+}
+
+// TestStateTokenDoesNotPrint: a transaction in a log line says that there is a
+// token, not which.
+func TestStateTokenDoesNotPrint(t *testing.T) {
+	t.Parallel()
+	var tx okta.Transaction
+	require.NoError(t, json.Unmarshal(golden(t, "mfa_challenge_waiting"), &tx))
+	require.EqualValues(t, stateToken, tx.StateToken)
+	for _, v := range []any{tx, &tx, tx.StateToken, &tx.StateToken, []okta.Transaction{tx}, map[string]any{"tx": tx}, struct{ T okta.Transaction }{tx}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X"} {
+			text := fmt.Sprintf(verb, v)
+			assert.NotContains(t, text, stateToken, "%s of %T", verb, v)
+			assert.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", stateToken), "%s of %T", verb, v)
+		}
+		assert.NotContains(t, fmt.Sprint(v), stateToken)
+		assert.NotContains(t, fmt.Sprintln(v), stateToken)
+	}
+	assert.Equal(t, "[state token]", tx.StateToken.String())
+	assert.Empty(t, okta.StateToken("").String())
+
+	// The session token of a success is not even decoded.
+	var success okta.Transaction
+	require.NoError(t, json.Unmarshal(golden(t, "success"), &success))
+	assert.NotContains(t, fmt.Sprintf("%#v", success), "20111sessionTokenSample")
+}
+
+func TestParseOrgURL(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"https://acme.okta.com":           "https://acme.okta.com",
+		"https://acme.okta.com/":          "https://acme.okta.com",
+		"HTTPS://Acme.Okta.COM":           "https://acme.okta.com",
+		"https://acme.okta.com:8443/":     "https://acme.okta.com:8443",
+		"https://acme.okta.com:443":       "https://acme.okta.com:443",
+		"https://acme.okta-emea.com":      "https://acme.okta-emea.com",
+		"https://login.acme.com":          "https://login.acme.com",
+		"https://acme-administration.com": "https://acme-administration.com",
+		"https://acme.x-admin.com":        "https://acme.x-admin.com",
+		"https://localhost:65535":         "https://localhost:65535",
+		"https://127.0.0.1:8443":          "https://127.0.0.1:8443",
+		"https://[::1]:8443":              "https://[::1]:8443",
+		"https://[2001:DB8::1]":           "https://[2001:db8::1]",
+		"https://a.b.c.d.e.f":             "https://a.b.c.d.e.f",
+	} {
+		got, err := okta.ParseOrgURL(in)
+		if assert.NoError(t, err, in) {
+			assert.Equal(t, want, got.String(), in)
+			assert.Equal(t, strings.TrimPrefix(want, "https://"), got.Host, in)
+		}
+	}
+	for _, tc := range []struct{ in, want string }{
+		{"", "must use https"},
+		{"acme.okta.com", "must use https"},
+		{"//acme.okta.com", "must use https"},
+		{"http://acme.okta.com", "must use https"},
+		{"ftp://acme.okta.com", "must use https"},
+		{"https:acme.okta.com", "is not a URL"},
+		{"https://acme okta.com", "is not a URL"},
+		{"https://acme.okta.com:port", "is not a URL"},
+		{"https://acme.okta.com/%zz", "is not a URL"},
+		{"https://acme.okta.com\n", "is not a URL"},
+		{" https://acme.okta.com", "is not a URL"},
+		{"https://[::1", "is not a URL"},
+		{"https://", "must have a valid host name"},
+		{"https:///", "must have a valid host name"},
+		{"https://:443", "must have a valid host name"},
+		{"https://.okta.com", "must have a valid host name"},
+		{"https://acme..okta.com", "must have a valid host name"},
+		{"https://acme.okta.com.", "must have a valid host name"},
+		{"https://acme_1.okta.com", "must have a valid host name"},
+		{"https://-acme.okta.com", "must have a valid host name"},
+		{"https://acmé.okta.com", "must have a valid host name"},
+		{"https://*.okta.com", "must have a valid host name"},
+		{"https://acme.okta.com:", "must have a valid host name"},
+		{"https://acme.okta.com:0", "must have a valid host name"},
+		{"https://acme.okta.com:65536", "must have a valid host name"},
+		{"https://" + strings.Repeat("a", 64) + ".com", "must have a valid host name"},
+		{"https://" + strings.Repeat("a.", 126) + "aa", "must have a valid host name"},
+		{"https://user@acme.okta.com", "must not contain user information"},
+		{"https://user:pw@acme.okta.com", "must not contain user information"},
+		{"https://@acme.okta.com", "must not contain user information"},
+		{"https://acme.okta.com/api/v1", "must not contain a path"},
+		{"https://acme.okta.com//", "must not contain a path"},
+		{"https://acme.okta.com/%2e", "must not contain a path"},
+		{`https://acme.okta.com\@evil.test`, "is not a URL"},
+		{"https://acme.okta.com?x=1", "must not contain a query"},
+		{"https://acme.okta.com?", "must not contain a query"},
+		{"https://acme.okta.com#x", "must not contain a fragment"},
+		{"https://acme.okta.com/#", "must not contain a fragment"},
+		{"https://acme-admin.okta.com", "must not be the host of the admin console (-admin)"},
+		{"https://ACME-ADMIN.okta.com", "must not be the host of the admin console (-admin)"},
+	} {
+		got, err := okta.ParseOrgURL(tc.in)
+		assert.EqualError(t, err, tc.want, tc.in)
+		assert.Nil(t, got, tc.in)
+	}
+}
+
+func TestValidHostLabel(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"a", "acme", "ACME", "acme-2", "2acme", "x--y", strings.Repeat("a", 63)} {
+		assert.True(t, okta.ValidHostLabel(s), s)
+	}
+	for _, s := range []string{"", "-", "-acme", "acme-", "acme.okta", "acme_1", "a b", "a/b", "a:1", "a@b", "é", "a\x00", strings.Repeat("a", 64)} {
+		assert.False(t, okta.ValidHostLabel(s), s)
+	}
+}
+
+func TestClip(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"", 3, ""},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "abc…"},
+		{"a\r\n\x1b[31m\x00b", 20, "a...[31m.b"},
+		{"äöü", 2, "äö…"},
+		{"a\u202eb\u2028c", 9, "a.b.c"},
+	} {
+		assert.Equal(t, tc.want, okta.Clip(tc.in, tc.n), "%q", tc.in)
+	}
+}

@@ -1,0 +1,171 @@
+package okta
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// maxBody bounds an answer, in bytes. A page of 200 groups, the largest thing
+// asked for, stays under 0.5 MiB.
+const maxBody = 2 << 20
+
+var (
+	// ErrTimeout says that Okta, or the network to it, was too slow: the request
+	// may or may not have been acted upon.
+	ErrTimeout = errors.New("okta did not answer in time")
+
+	// ErrUnreachable says that no answer came: a name that does not resolve, a
+	// refused or closed connection, a certificate that does not verify.
+	ErrUnreachable = errors.New("okta could not be reached")
+
+	// ErrMalformed says that an answer came which makes no sense: a redirect, a
+	// web page, broken JSON, too many bytes.
+	ErrMalformed = errors.New("okta's answer makes no sense")
+)
+
+// transport is the one way out of this package, shared by this package's own
+// calls and the SDK's. It reads each answer whole before it hands it on, so that
+// time, size and meaning are checked in one place, and so that no caller ever
+// sees io.EOF from the network: the SDK repeats a request on that, a password
+// included, without pause or end.
+type transport struct {
+	base      *http.Transport
+	org       *url.URL
+	userAgent string
+	timeout   time.Duration
+}
+
+func newTransport(org *url.URL, cfg Config) *transport {
+	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
+	return &transport{
+		org:       org,
+		userAgent: cfg.UserAgent,
+		timeout:   cfg.Timeout,
+		base: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+			TLSHandshakeTimeout:    cfg.Timeout,
+			ForceAttemptHTTP2:      true,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
+			MaxIdleConns:           0, // there is one host only
+			MaxIdleConnsPerHost:    64,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10,
+		},
+	}
+}
+
+// RoundTrip sends req and returns a complete 2xx answer of the org, or an error
+// that wraps *Error, ErrTimeout, ErrUnreachable, ErrMalformed or the context's.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
+		return nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
+	defer cancel()
+	req = req.Clone(deliverOnce(ctx))
+	if t.userAgent != "" {
+		req.Header.Set("User-Agent", t.userAgent)
+	}
+
+	resp, err := t.base.RoundTrip(req)
+	if err != nil {
+		return nil, t.failure(req, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 {
+		// What follows a 101 is not an answer, and its reading heeds no context.
+		return nil, malformed("a switch to another protocol", resp)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, t.failure(req, err)
+	case len(body) > maxBody:
+		return nil, malformed(fmt.Sprintf("more than %d MiB", maxBody>>20), resp)
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return nil, malformed("a redirect, which is not followed", resp)
+	}
+	if err := parseError(resp, body); err != nil {
+		return nil, err
+	}
+	hideLinks(resp.Header)
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
+	return resp, nil
+}
+
+// errRepeated ends a request that net/http is about to send again.
+var errRepeated = errors.New("a request would be sent again")
+
+// deliverOnce returns a context under which net/http sends a request once. By
+// itself it repeats a GET whose connection closes, and any request whose HTTP/2
+// stream the server resets with PROTOCOL_ERROR, the latter without pause or end.
+func deliverOnce(ctx context.Context) context.Context {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	var sent atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { sent.Store(true) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			if !sent.Load() {
+				return
+			}
+			giveUp(errRepeated)
+			// HTTP/2 looks at the context before it writes. HTTP/1.1 does not, but
+			// there the connection is this request's alone.
+			if c, ok := got.Conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol != "h2" {
+				_ = c.Close()
+			}
+		},
+	})
+}
+
+// hiddenLink is where the Link headers of an answer are kept: under a name that
+// is not in canonical form, which the SDK does not look for. It panics on a link
+// that is not a URL.
+const hiddenLink = "link"
+
+func hideLinks(h http.Header) {
+	h[hiddenLink] = h["Link"]
+	delete(h, "Link")
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections through.
+func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
+
+// failure sorts an error of the network. The text of err is kept (it names no
+// more than addresses and certificates), its identity is not.
+func (t *transport) failure(req *http.Request, err error) error {
+	var netErr net.Error
+	closed := fmt.Errorf("%w: the connection was closed before the answer was complete", ErrUnreachable)
+	if errors.Is(context.Cause(req.Context()), errRepeated) {
+		return closed
+	}
+	switch done := req.Context().Err(); {
+	case errors.Is(done, context.Canceled):
+		return context.Canceled
+	case done != nil, errors.As(err, &netErr) && netErr.Timeout():
+		return ErrTimeout
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return closed
+	}
+	return fmt.Errorf("%w: %v", ErrUnreachable, err)
+}
+
+// malformed describes an answer without quoting it: a body or a Location may
+// hold anything.
+func malformed(what string, resp *http.Response) error {
+	return fmt.Errorf("%w: %s (HTTP %d, %s, request id %q)", ErrMalformed, what,
+		resp.StatusCode, mediaType(resp), Clip(resp.Header.Get("X-Okta-Request-Id"), 64))
+}
