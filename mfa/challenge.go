@@ -1,0 +1,80 @@
+package mfa
+
+import (
+	"fmt"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// Step is what to do next with a transaction.
+type Step int
+
+const (
+	// StepDone: Okta is satisfied.
+	StepDone Step = iota + 1
+	// StepSkip: Okta warns about the password's age; skip the warning.
+	StepSkip
+	// StepChoose: choose a factor and verify it.
+	StepChoose
+	// StepWait: a challenge is open; ask again later.
+	StepWait
+)
+
+// Next judges a transaction. It names every documented state; whatever is not
+// named is an error, so that a state which Okta invents tomorrow denies.
+func Next(tx okta.Transaction) (Step, error) {
+	switch tx.Status {
+	case okta.StatusSuccess:
+		if tx.FactorResult != "" && tx.FactorResult != okta.ResultSuccess {
+			return 0, unexpected(tx, "success with a failed factor")
+		}
+		return StepDone, nil
+	case okta.StatusPasswordWarn:
+		return StepSkip, nil
+	case okta.StatusMFARequired:
+		return StepChoose, nil
+	case okta.StatusMFAChallenge:
+		return nextOfChallenge(tx)
+	case okta.StatusLockedOut:
+		return 0, ErrLockedOut
+	case okta.StatusPasswordExpired:
+		return 0, ErrPasswordExpired
+	case okta.StatusMFAEnroll, okta.StatusMFAEnrollActivate:
+		return 0, ErrEnrollment
+	case okta.StatusPasswordReset, okta.StatusRecovery, okta.StatusRecoveryChallenge:
+		return 0, ErrRecovery
+	case "":
+		return 0, fmt.Errorf("%w: a transaction without a status", okta.ErrMalformed)
+	case okta.StatusUnauthenticated:
+		return 0, unexpected(tx, "a state of another flow")
+	}
+	return 0, unexpected(tx, "an unknown status")
+}
+
+func nextOfChallenge(tx okta.Transaction) (Step, error) {
+	switch tx.FactorResult {
+	case okta.ResultWaiting:
+		if tx.Factor == nil {
+			return 0, fmt.Errorf("%w: a challenge that does not name its factor", okta.ErrMalformed)
+		}
+		return StepWait, nil
+	case okta.ResultRejected:
+		return 0, ErrRejected
+	case okta.ResultTimeout, okta.ResultExpired:
+		return 0, ErrPushTimeout
+	case okta.ResultCancelled, okta.ResultCanceled:
+		return 0, ErrCancelled
+	case okta.ResultError, okta.ResultFailed:
+		return 0, ErrFactorFailed
+	case okta.ResultPassCodeReplayed:
+		return 0, ErrPassCodeReplayed
+	case okta.ResultTimeWindowExceeded:
+		return 0, ErrPassCodeTimeWindow
+	case okta.ResultSuccess:
+		// A success of the Authentication API is told by its status alone.
+		return 0, unexpected(tx, "a challenge that succeeded without ending")
+	case okta.ResultChallenge, "":
+		return 0, unexpected(tx, "a challenge that nobody started")
+	}
+	return 0, unexpected(tx, "an unknown factor result")
+}
