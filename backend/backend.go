@@ -1,0 +1,100 @@
+// Package backend is Vault's side of the Okta auth method: the paths config,
+// users, groups, login and verify of one mount, and the renewal of its tokens.
+// It behaves as Vault's builtin method does, on the same fields and the same
+// stored data.
+//
+//	plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory("v1.2.3")})
+//
+// What Okta's answers mean is decided in package mfa; how Okta is called is
+// written in package okta.
+package backend
+
+import (
+	"context"
+	"crypto/x509"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// operationPrefix begins every OpenAPI operation id of this method.
+const operationPrefix = "okta"
+
+// settings are what a test changes and a mount does not.
+type settings struct {
+	version string
+	rootCAs *x509.CertPool // nil: the system's
+	timeout time.Duration  // of one request to Okta; zero: okta.DefaultTimeout
+	poll    mfa.Poll
+}
+
+// backend is one mount.
+type backend struct {
+	*framework.Backend
+	settings
+	clients clientCache
+	numbers numberBoard
+}
+
+// Factory returns the factory that Vault calls for each mount. version, in the
+// form "v1.2.3", is reported to Vault as the running version and to Okta in the
+// User-Agent; Vault compares it with the version the plugin is registered with.
+func Factory(version string) logical.Factory {
+	return factory(settings{version: version})
+}
+
+func factory(s settings) logical.Factory {
+	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+		b := newBackend(s)
+		if err := b.Setup(ctx, conf); err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+}
+
+func newBackend(s settings) *backend {
+	b := &backend{settings: s}
+	b.Backend = &framework.Backend{
+		Help:           backendHelp,
+		BackendType:    logical.TypeCredential,
+		RunningVersion: s.version,
+		PathsSpecial: &logical.Paths{
+			Unauthenticated: []string{"login/*", "verify/*"},
+			SealWrapStorage: []string{configKey},
+		},
+		Paths: []*framework.Path{
+			b.pathConfig(),
+			b.pathUsersList(),
+			b.pathUsers(),
+			b.pathGroupsList(),
+			b.pathGroups(),
+			b.pathLogin(),
+			b.pathVerify(),
+		},
+		AuthRenew:  b.pathLoginRenew,
+		Invalidate: b.invalidate,
+		Clean:      func(context.Context) { b.clients.drop() },
+	}
+	return b
+}
+
+// invalidate is called when another node has changed an entry. Entries are read
+// from storage each time; what is kept is the client made of the configuration.
+func (b *backend) invalidate(_ context.Context, key string) {
+	if key == configKey {
+		b.clients.drop()
+	}
+}
+
+const backendHelp = `
+The okta auth method lets people log in with their Okta password and second
+factor. Their Okta groups, and the groups and policies that this mount gives them
+by name, decide the policies of their tokens.
+
+Write the connection to Okta to "config", map groups to policies under "groups/",
+and, where needed, single people under "users/".
+`

@@ -1,0 +1,335 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-secure-stdlib/parseutil"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/tokenutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// configEntry is the stored configuration, in the builtin method's form.
+type configEntry struct {
+	tokenutil.TokenParams
+
+	Organization  string        `json:"organization"`
+	Token         string        `json:"token"`
+	BaseURL       string        `json:"base_url"`
+	Production    *bool         `json:"is_production,omitempty"`
+	TTL           time.Duration `json:"ttl"`
+	MaxTTL        time.Duration `json:"max_ttl"`
+	BypassOktaMFA bool          `json:"bypass_okta_mfa"`
+}
+
+// Hosts that an org name is completed with where base_url is empty.
+const (
+	productionHost = "okta.com"
+	previewHost    = "oktapreview.com"
+)
+
+const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not verified, and what Okta " +
+	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
+	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
+
+func (b *backend) pathConfig() *framework.Path {
+	p := &framework.Path{
+		Pattern: "config",
+		Fields: map[string]*framework.FieldSchema{
+			"org_name": {
+				Type:        framework.TypeString,
+				Description: `Name of the Okta org, the first label of its host: "acme" of acme.okta.com. Required.`,
+				DisplayAttrs: &framework.DisplayAttributes{
+					Name: "Organization Name",
+				},
+			},
+			"organization": {
+				Type:         framework.TypeString,
+				Description:  tokenutil.DeprecationText("org_name"),
+				Deprecated:   true,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Organization Name (old)"},
+			},
+			"api_token": {
+				Type: framework.TypeString,
+				Description: "Okta API token, used to read people's groups. Without it only the groups that are " +
+					"configured under users/ count.",
+				DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
+			},
+			"token": {
+				Type:         framework.TypeString,
+				Description:  tokenutil.DeprecationText("api_token"),
+				Deprecated:   true,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "API Token (old)", Sensitive: true},
+			},
+			"base_url": {
+				Type: framework.TypeString,
+				Description: `The rest of the org's host, "okta.com" when empty; others are "oktapreview.com" and ` +
+					`"okta-emea.com". A full URL, "https://login.acme.com", is taken for the org's URL by itself.`,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Base URL"},
+			},
+			"production": {
+				Type:         framework.TypeBool,
+				Description:  `Use base_url instead. False means "oktapreview.com" where base_url is empty.`,
+				Deprecated:   true,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Production (old)"},
+			},
+			"bypass_okta_mfa": {
+				Type: framework.TypeBool,
+				Description: "Let people in whom Okta asks for a factor, without one. For mounts whose MFA is " +
+					"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
+			},
+			"ttl": {
+				Type:        framework.TypeDurationSecond,
+				Description: tokenutil.DeprecationText("token_ttl"),
+				Deprecated:  true,
+			},
+			"max_ttl": {
+				Type:        framework.TypeDurationSecond,
+				Description: tokenutil.DeprecationText("token_max_ttl"),
+				Deprecated:  true,
+			},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback:     b.pathConfigRead,
+				Summary:      "Read the configuration, without its secrets.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "configuration"},
+				Responses:    okResponse(),
+			},
+			logical.CreateOperation: &framework.PathOperation{
+				Callback:     b.pathConfigWrite,
+				Summary:      "Configure the connection to Okta and the tokens.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
+				Responses:    noContent(),
+			},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback:     b.pathConfigWrite,
+				Summary:      "Change the fields of the configuration that are given.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
+				Responses:    noContent(),
+			},
+		},
+		ExistenceCheck:  b.pathConfigExists,
+		HelpSynopsis:    "Configure the connection to Okta and the tokens that logins get.",
+		HelpDescription: configHelp,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, Action: "Configure"},
+	}
+	tokenutil.AddTokenFields(p.Fields)
+	p.Fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
+		"a list or a comma-separated string."
+	return p
+}
+
+func (b *backend) pathConfigExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
+	cfg, err := b.config(ctx, req.Storage)
+	return cfg != nil, err
+}
+
+func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	cfg, err := b.config(ctx, req.Storage)
+	if err != nil || cfg == nil {
+		return nil, err
+	}
+	data := map[string]any{
+		"org_name":        cfg.Organization,
+		"organization":    cfg.Organization,
+		"bypass_okta_mfa": cfg.BypassOktaMFA,
+	}
+	cfg.PopulateTokenData(data)
+	if cfg.BaseURL != "" {
+		data["base_url"] = cfg.BaseURL
+	}
+	if cfg.Production != nil {
+		data["production"] = *cfg.Production
+	}
+	if cfg.TTL > 0 {
+		data["ttl"] = int64(cfg.TTL / time.Second)
+	}
+	if cfg.MaxTTL > 0 {
+		data["max_ttl"] = int64(cfg.MaxTTL / time.Second)
+	}
+	return cfg.warned(&logical.Response{Data: data}), nil
+}
+
+// pathConfigWrite changes the fields that the request names and stores the
+// result only if all of it is sound.
+func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	cfg, err := b.config(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	if cfg == nil {
+		cfg = &configEntry{}
+	}
+	if err := cfg.update(req, d); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	if err := store(ctx, req.Storage, configKey, cfg); err != nil {
+		return nil, err
+	}
+	if cfg.BypassOktaMFA {
+		return cfg.warned(&logical.Response{}), nil
+	}
+	return nil, nil
+}
+
+// update takes over the fields of d, and says what is wrong with them.
+func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) error {
+	if v, ok := newest[string](d, "org_name", "organization"); ok {
+		cfg.Organization = v
+	}
+	if v, ok := newest[string](d, "api_token", "token"); ok {
+		cfg.Token = v
+	}
+	if v, ok := newest[string](d, "base_url"); ok {
+		cfg.BaseURL = v
+	}
+	if v, ok := newest[bool](d, "production"); ok {
+		cfg.Production = &v
+	}
+	if cfg.BaseURL != "" {
+		cfg.Production = nil
+	}
+	if v, ok := newest[bool](d, "bypass_okta_mfa"); ok {
+		cfg.BypassOktaMFA = v
+	}
+	if err := checkToken(cfg.Token); err != nil {
+		return err
+	}
+	if _, err := cfg.orgURL(); err != nil {
+		return err
+	}
+	return cfg.updateToken(req, d)
+}
+
+// updateToken takes over the token_* fields and the old ttl and max_ttl.
+func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {
+	if cidrs, ok := d.GetOk("token_bound_cidrs"); ok {
+		if _, err := parseutil.ParseAddrs(cidrs); err != nil {
+			return invalid("token_bound_cidrs", fmt.Sprintf("must be a list of addresses or CIDR blocks: %v", err))
+		}
+	}
+	aliasMetadata := cfg.AliasMetadata
+	if err := cfg.ParseTokenFields(req, d); err != nil {
+		return err
+	}
+	// The SDK empties it whenever a write does not name it.
+	if _, named := d.Raw["alias_metadata"]; !named {
+		cfg.AliasMetadata = aliasMetadata
+	}
+	if err := tokenutil.UpgradeValue(d, "ttl", "token_ttl", &cfg.TTL, &cfg.TokenTTL); err != nil {
+		return err
+	}
+	if err := tokenutil.UpgradeValue(d, "max_ttl", "token_max_ttl", &cfg.MaxTTL, &cfg.TokenMaxTTL); err != nil {
+		return err
+	}
+	// ParseTokenFields has compared them before the old names were looked at.
+	if cfg.TokenMaxTTL > 0 && cfg.TokenTTL > cfg.TokenMaxTTL {
+		return invalid("token_ttl", "must not be greater than token_max_ttl")
+	}
+	return nil
+}
+
+// newest returns the first of the fields that the request names.
+func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
+	for _, field := range fields {
+		if raw, ok := d.GetOk(field); ok {
+			return raw.(T), true
+		}
+	}
+	return v, false
+}
+
+// checkToken refuses what could not be sent in an HTTP header. It never quotes
+// the token.
+func checkToken(token string) error {
+	for _, r := range token {
+		if r <= ' ' || r > '~' {
+			return invalid("api_token", "must be printable ASCII without spaces")
+		}
+	}
+	return nil
+}
+
+// orgURL returns the URL of the org, or says which field it cannot be made of.
+func (cfg *configEntry) orgURL() (string, error) {
+	if cfg.Organization == "" {
+		return "", invalid("org_name", `is required: the first label of the org's host, "acme" of acme.okta.com`)
+	}
+	for label := range strings.SplitSeq(cfg.Organization, ".") {
+		if !okta.ValidHostLabel(label) {
+			return "", invalid("org_name", `must be the first label of the org's host, "acme" of acme.okta.com`)
+		}
+	}
+	if strings.Contains(cfg.BaseURL, "://") {
+		return parseOrgURL("base_url", cfg.BaseURL)
+	}
+	if strings.HasSuffix(strings.ToLower(cfg.Organization), "-admin") {
+		return "", invalid("org_name", "must not be the host of the admin console (-admin)")
+	}
+	host := cfg.BaseURL
+	if host == "" {
+		host = productionHost
+		if cfg.Production != nil && !*cfg.Production {
+			host = previewHost
+		}
+	}
+	return parseOrgURL("base_url", "https://"+cfg.Organization+"."+host)
+}
+
+func parseOrgURL(field, s string) (string, error) {
+	u, err := okta.ParseOrgURL(s)
+	if err != nil {
+		return "", invalid(field, err.Error()+`: use a host such as "okta.com", or a URL such as "https://login.acme.com"`)
+	}
+	return u.String(), nil
+}
+
+// warned adds the warnings that belong to the configuration.
+func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
+	if cfg.BypassOktaMFA {
+		resp.AddWarning(bypassWarning)
+	}
+	return resp
+}
+
+// config reads the configuration; nil if there is none.
+func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, error) {
+	cfg, err := load[configEntry](ctx, s, configKey)
+	if err != nil || cfg == nil {
+		return nil, err
+	}
+	// Entries from before the token_* fields know the old names only.
+	if cfg.TokenTTL == 0 && cfg.TTL > 0 {
+		cfg.TokenTTL = cfg.TTL
+	}
+	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
+		cfg.TokenMaxTTL = cfg.MaxTTL
+	}
+	return cfg, nil
+}
+
+func okResponse() map[int][]framework.Response {
+	return map[int][]framework.Response{http.StatusOK: {{Description: http.StatusText(http.StatusOK)}}}
+}
+
+func noContent() map[int][]framework.Response {
+	return map[int][]framework.Response{http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}}}
+}
+
+const configHelp = `
+The org's host is made of org_name and base_url: "acme" and "okta.com" are
+acme.okta.com. A base_url that is a full URL is the org's by itself.
+
+With api_token, people's Okta groups are read and mapped to policies. Without it,
+only the groups given under users/ are.
+
+An update changes only the fields it names. Secrets are never read back.
+`

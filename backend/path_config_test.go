@@ -1,0 +1,264 @@
+package backend
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// num makes numbers of both sides of the wire comparable.
+func num(t *testing.T, v any) int64 {
+	t.Helper()
+	switch v := v.(type) {
+	case int:
+		return int64(v)
+	case int64:
+		return v
+	case float64:
+		return int64(v)
+	case json.Number:
+		n, err := v.Int64()
+		require.NoError(t, err)
+		return n
+	}
+	t.Fatalf("%T is no number", v)
+	return 0
+}
+
+func TestConfigRead(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		_, status, _ := m.do(logical.ReadOperation, "config", nil)
+		assert.Equal(t, http.StatusNotFound, status, "an unconfigured mount")
+
+		m.write("config", fields{"org_name": "acme", "api_token": "00secret"})
+		got := m.read("config")
+		assert.Equal(t, "acme", got["org_name"])
+		assert.Equal(t, "acme", got["organization"])
+		assert.Equal(t, false, got["bypass_okta_mfa"])
+		assert.Equal(t, "default", got["token_type"])
+		for _, field := range []string{"token_bound_cidrs", "token_explicit_max_ttl", "token_max_ttl", "token_no_default_policy",
+			"token_num_uses", "token_period", "token_policies", "token_ttl", "alias_metadata"} {
+			assert.Contains(t, got, field)
+		}
+		for _, field := range []string{"base_url", "production", "ttl", "max_ttl", "api_token", "token"} {
+			assert.NotContains(t, got, field, "not set, or a secret")
+		}
+
+		m.write("config", fields{"ttl": "1h", "max_ttl": 7200, "production": false})
+		got = m.read("config")
+		assert.EqualValues(t, 3600, num(t, got["ttl"]))
+		assert.EqualValues(t, 3600, num(t, got["token_ttl"]))
+		assert.EqualValues(t, 7200, num(t, got["max_ttl"]))
+		assert.EqualValues(t, 7200, num(t, got["token_max_ttl"]))
+		assert.Equal(t, false, got["production"])
+
+		m.write("config", fields{"base_url": "okta-emea.com"})
+		got = m.read("config")
+		assert.Equal(t, "okta-emea.com", got["base_url"])
+		assert.NotContains(t, got, "production", "dropped once base_url is set")
+		m.write("config", fields{"production": true})
+		assert.NotContains(t, m.read("config"), "production", "ignored once base_url is set")
+
+		for key, value := range m.read("config") {
+			assert.NotContains(t, fmt.Sprint(value), "00secret", key)
+		}
+	})
+}
+
+func TestConfigOldNames(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.write("config", fields{"organization": "old", "token": "oldtoken", "ttl": "5m", "max_ttl": "10m"})
+		assert.JSONEq(t, `{"organization":"old","token":"oldtoken","base_url":"","ttl":300000000000,"max_ttl":600000000000,
+			"bypass_okta_mfa":false,"token_bound_cidrs":null,"token_explicit_max_ttl":0,"token_max_ttl":600000000000,
+			"token_no_default_policy":false,"token_num_uses":0,"token_period":0,"token_policies":null,"token_type":0,
+			"token_ttl":300000000000,"alias_metadata":null}`, m.stored("config"))
+
+		m.write("config", fields{
+			"organization": "old", "org_name": "new", "token": "oldtoken", "api_token": "newtoken",
+			"ttl": "5m", "token_ttl": "1m", "max_ttl": "10m", "token_max_ttl": "2m"})
+		var got configEntry
+		require.NoError(t, json.Unmarshal([]byte(m.stored("config")), &got))
+		assert.Equal(t, "new", got.Organization)
+		assert.Equal(t, "newtoken", got.Token)
+		assert.Equal(t, time.Minute, got.TokenTTL)
+		assert.Equal(t, 2*time.Minute, got.TokenMaxTTL)
+
+		m.write("config", fields{"token_ttl": "30s"})
+		assert.NotContains(t, m.read("config"), "ttl", "the new name alone ends the old one")
+	})
+}
+
+// An entry of before the token_* fields, as old releases of the builtin method
+// wrote it.
+func TestConfigOldEntry(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(
+			`{"organization":"acme","token":"t","base_url":"","is_production":false,"ttl":3600000000000,"max_ttl":7200000000000}`)}))
+		got := m.read("config")
+		assert.EqualValues(t, 3600, num(t, got["token_ttl"]))
+		assert.EqualValues(t, 7200, num(t, got["token_max_ttl"]))
+		assert.Equal(t, false, got["production"])
+		assert.Equal(t, []string{}, toStrings(got["token_policies"]))
+	})
+}
+
+func TestConfigUpdateKeepsTheRest(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.write("config", fields{
+			"org_name": "acme", "api_token": "00secret", "base_url": "okta.com", "bypass_okta_mfa": true,
+			"token_policies": "a,b", "token_bound_cidrs": "10.0.0.0/8", "token_period": 60, "token_num_uses": 3,
+			"token_type": "service", "token_no_default_policy": true, "token_explicit_max_ttl": 90,
+			"alias_metadata": map[string]any{"team": "blue"},
+		})
+		before := m.stored("config")
+		resp := m.write("config", fields{"bypass_okta_mfa": true})
+		assert.JSONEq(t, before, m.stored("config"))
+		assert.Len(t, resp.Warnings, 1, "bypass warns on write")
+		resp, _, _ = m.do(logical.ReadOperation, "config", nil)
+		assert.Len(t, resp.Warnings, 1, "bypass warns on read")
+
+		// Clients send null for what is unset: a null string clears, a null
+		// duration does nothing.
+		m.write("config", fields{"base_url": nil, "token_period": nil, "api_token": nil})
+		var got configEntry
+		require.NoError(t, json.Unmarshal([]byte(m.stored("config")), &got))
+		assert.Empty(t, got.BaseURL)
+		assert.Empty(t, got.Token)
+		assert.Equal(t, time.Minute, got.TokenPeriod)
+		assert.Equal(t, map[string]string{"team": "blue"}, got.AliasMetadata)
+	})
+}
+
+func TestConfigInvalid(t *testing.T) {
+	long := make([]byte, 300)
+	for i := range long {
+		long[i] = 'a'
+	}
+	tests := []struct {
+		name  string
+		data  fields
+		names string // what the error must name
+	}{
+		{"no org_name", fields{"api_token": "x"}, "org_name"},
+		{"empty org_name", fields{"org_name": ""}, "org_name"},
+		{"org_name with a slash", fields{"org_name": "evil.test/"}, "org_name"},
+		{"org_name with user info", fields{"org_name": "a@b"}, "org_name"},
+		{"org_name of the admin console", fields{"org_name": "acme-admin"}, "org_name"},
+		{"org_name too long", fields{"org_name": string(long)}, "org_name"},
+		{"base_url with a path", fields{"org_name": "acme", "base_url": "okta.com/app"}, "base_url"},
+		{"base_url with a query", fields{"org_name": "acme", "base_url": "okta.com?x=1"}, "base_url"},
+		{"base_url with user info", fields{"org_name": "acme", "base_url": "u:p@okta.com"}, "base_url"},
+		{"base_url with a fragment", fields{"org_name": "acme", "base_url": "okta.com#"}, "base_url"},
+		{"base_url with a space", fields{"org_name": "acme", "base_url": "okta .com"}, "base_url"},
+		{"base_url with a bad port", fields{"org_name": "acme", "base_url": "okta.com:99999"}, "base_url"},
+		{"full URL with a path", fields{"org_name": "acme", "base_url": "https://acme.okta.com/api"}, "base_url"},
+		{"full URL with user info", fields{"org_name": "acme", "base_url": "https://u:p@acme.okta.com"}, "base_url"},
+		{"full URL without TLS", fields{"org_name": "acme", "base_url": "http://acme.okta.com"}, "base_url"},
+		{"full URL of the admin console", fields{"org_name": "acme", "base_url": "https://acme-admin.okta.com"}, "base_url"},
+		{"full URL without a host", fields{"org_name": "acme", "base_url": "https://"}, "base_url"},
+		{"api_token with a line break", fields{"org_name": "acme", "api_token": "a\nb"}, "api_token"},
+		{"token_ttl", fields{"org_name": "acme", "token_ttl": "soon"}, "token_ttl"},
+		{"negative token_ttl", fields{"org_name": "acme", "token_ttl": "-1h"}, "token_ttl"},
+		{"ttl", fields{"org_name": "acme", "ttl": "soon"}, "ttl"},
+		{"token_ttl above token_max_ttl", fields{"org_name": "acme", "token_ttl": "2h", "token_max_ttl": "1h"}, "token_ttl"},
+		{"ttl above max_ttl", fields{"org_name": "acme", "ttl": "2h", "max_ttl": "1h"}, "token_ttl"},
+		{"token_bound_cidrs", fields{"org_name": "acme", "token_bound_cidrs": "not-a-cidr"}, "token_bound_cidrs"},
+		{"token_type", fields{"org_name": "acme", "token_type": "golden"}, "token_type"},
+		{"batch with uses", fields{"org_name": "acme", "token_type": "batch", "token_num_uses": 2}, "token_type"},
+		{"token_num_uses", fields{"org_name": "acme", "token_num_uses": -1}, "token_num_uses"},
+		{"bypass_okta_mfa", fields{"org_name": "acme", "bypass_okta_mfa": "perhaps"}, "bypass_okta_mfa"},
+		{"org_name of another type", fields{"org_name": []any{"a", "b"}}, "org_name"},
+	}
+	bothWays(t, func(t *testing.T, m *mount) {
+		for _, test := range tests {
+			_, status, text := m.do(logical.CreateOperation, "config", test.data)
+			assert.Equal(t, http.StatusBadRequest, status, test.name)
+			assert.Contains(t, text, test.names, test.name)
+			assert.Empty(t, m.stored("config"), test.name)
+		}
+		// On a mount that is configured, what was there stays.
+		m.write("config", fields{"org_name": "acme", "api_token": "00secret"})
+		before := m.stored("config")
+		for _, test := range tests[1:] {
+			_, status, text := m.do(logical.UpdateOperation, "config", test.data)
+			assert.Equal(t, http.StatusBadRequest, status, test.name)
+			assert.NotContains(t, text, "00secret", test.name)
+			assert.Equal(t, before, m.stored("config"), test.name)
+		}
+		assert.Empty(t, m.okta.Requests(), "a write to config does not call Okta")
+	})
+}
+
+func TestOrgURL(t *testing.T) {
+	yes, no := true, false
+	tests := []struct {
+		cfg  configEntry
+		want string
+	}{
+		{configEntry{Organization: "acme"}, "https://acme.okta.com"},
+		{configEntry{Organization: "acme", Production: &yes}, "https://acme.okta.com"},
+		{configEntry{Organization: "acme", Production: &no}, "https://acme.oktapreview.com"},
+		{configEntry{Organization: "acme", BaseURL: "oktapreview.com"}, "https://acme.oktapreview.com"},
+		{configEntry{Organization: "acme", BaseURL: "okta-emea.com"}, "https://acme.okta-emea.com"},
+		{configEntry{Organization: "acme", BaseURL: "okta.com/"}, "https://acme.okta.com"},
+		{configEntry{Organization: "acme", BaseURL: "okta.com:8443"}, "https://acme.okta.com:8443"},
+		{configEntry{Organization: "acme", BaseURL: "https://dev-1.oktapreview.com"}, "https://dev-1.oktapreview.com"},
+		{configEntry{Organization: "acme", BaseURL: "https://login.acme.test/"}, "https://login.acme.test"},
+		{configEntry{Organization: "acme", BaseURL: "https://127.0.0.1:8443"}, "https://127.0.0.1:8443"},
+		{configEntry{Organization: "acme", BaseURL: "https://[::1]:8443"}, "https://[::1]:8443"},
+		{configEntry{Organization: "acme", BaseURL: "okta.mil", Production: &no}, "https://acme.okta.mil"},
+	}
+	for _, test := range tests {
+		got, err := test.cfg.orgURL()
+		require.NoError(t, err, test.cfg.BaseURL)
+		assert.Equal(t, test.want, got)
+	}
+}
+
+// Vault asks whether config exists to tell create from update in ACLs.
+func TestConfigExistenceCheck(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		req := m.request(logical.CreateOperation, "config", nil)
+		found, exists, err := m.backend.HandleExistenceCheck(t.Context(), req)
+		require.NoError(t, err)
+		assert.True(t, found)
+		assert.False(t, exists)
+		m.configure(nil)
+		_, exists, err = m.backend.HandleExistenceCheck(t.Context(), req)
+		require.NoError(t, err)
+		assert.True(t, exists)
+	})
+}
+
+func TestConfigStorageFails(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.storage.fail(true, false)
+		_, status, _ := m.do(logical.ReadOperation, "config", nil)
+		assert.Equal(t, http.StatusInternalServerError, status)
+		_, status, _ = m.do(logical.UpdateOperation, "config", fields{"org_name": "acme"})
+		assert.Equal(t, http.StatusInternalServerError, status)
+		m.storage.fail(false, true)
+		_, status, _ = m.do(logical.UpdateOperation, "config", fields{"org_name": "acme"})
+		assert.Equal(t, http.StatusInternalServerError, status)
+
+		m.storage.fail(false, false)
+		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(`{"org`)}))
+		_, status, _ = m.do(logical.ReadOperation, "config", nil)
+		assert.Equal(t, http.StatusInternalServerError, status, "a broken entry is not taken for none")
+	})
+}
+
+func TestSpecialPaths(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		special := m.backend.SpecialPaths()
+		assert.ElementsMatch(t, []string{"login/*", "verify/*"}, special.Unauthenticated)
+		assert.ElementsMatch(t, []string{"config"}, special.SealWrapStorage)
+		assert.Equal(t, logical.TypeCredential, m.backend.Type())
+	})
+}

@@ -1,0 +1,155 @@
+package backend
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/policyutil"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// groupEntry maps a group to policies, in the builtin method's form.
+type groupEntry struct {
+	Policies []string
+}
+
+func (b *backend) pathGroupsList() *framework.Path {
+	return listPath("groups/?", "groups", "List the groups that are mapped to policies.",
+		func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+			return listOf(ctx, req.Storage, groupPrefix)
+		})
+}
+
+func (b *backend) pathGroups() *framework.Path {
+	return &framework.Path{
+		Pattern: "groups/(?P<name>.+)",
+		Fields: map[string]*framework.FieldSchema{
+			"name": {
+				Type:        framework.TypeString,
+				Description: "Name of the group, in Okta or given under users/; its case does not matter.",
+			},
+			"policies": {
+				Type:         framework.TypeCommaStringSlice,
+				Description:  "Policies of the group's members: a list or a comma-separated string.",
+				DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
+			},
+		},
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: okResponse()},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: noContent()},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback: b.pathGroupDelete, Summary: "Remove the mapping of a group.", Responses: noContent()},
+		},
+		HelpSynopsis:    "Map a group to policies.",
+		HelpDescription: groupsHelp,
+		DisplayAttrs: &framework.DisplayAttributes{
+			OperationPrefix: operationPrefix, OperationSuffix: "group", Action: "Create", ItemType: "Group"},
+	}
+}
+
+func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get("name").(string)
+	if err := checkName("name", name); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	_, group, err := b.group(ctx, req.Storage, name)
+	if err != nil || group == nil {
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{"policies": listed(group.Policies)}}, nil
+}
+
+func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get("name").(string)
+	if err := checkName("name", name); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	stored, group, err := b.group(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	if group == nil {
+		stored = strings.ToLower(name)
+	}
+	return nil, store(ctx, req.Storage, groupPrefix+stored, groupEntry{
+		Policies: listed(policyutil.ParsePolicies(d.Get("policies"))),
+	})
+}
+
+func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	name := d.Get("name").(string)
+	if err := checkName("name", name); err != nil {
+		return logical.ErrorResponse(err.Error()), nil
+	}
+	stored, group, err := b.group(ctx, req.Storage, name)
+	if err != nil || group == nil {
+		return nil, err
+	}
+	return nil, req.Storage.Delete(ctx, groupPrefix+stored)
+}
+
+// group finds the mapping of the group called name, in that case or any other,
+// and the name it is stored under; nil if there is none.
+func (b *backend) group(ctx context.Context, s logical.Storage, name string) (string, *groupEntry, error) {
+	group, err := load[groupEntry](ctx, s, groupPrefix+name)
+	if err != nil || group != nil {
+		return name, group, err
+	}
+	all, err := names(ctx, s, groupPrefix)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, stored := range all {
+		if strings.EqualFold(stored, name) {
+			group, err = load[groupEntry](ctx, s, groupPrefix+stored)
+			return stored, group, err
+		}
+	}
+	return "", nil, nil
+}
+
+// policiesOf returns the policies of all groups named, in the order of the
+// names. The stored names are listed once, whatever the number of groups.
+func (b *backend) policiesOf(ctx context.Context, s logical.Storage, groups []string) ([]string, error) {
+	if len(groups) == 0 {
+		return nil, nil
+	}
+	all, err := names(ctx, s, groupPrefix)
+	if err != nil {
+		return nil, err
+	}
+	exact := make(map[string]bool, len(all))
+	folded := make(map[string]string, len(all))
+	for _, stored := range all {
+		exact[stored] = true
+		if _, taken := folded[fold(stored)]; !taken {
+			folded[fold(stored)] = stored
+		}
+	}
+	var policies []string
+	for _, name := range groups {
+		stored := name
+		if !exact[name] {
+			stored = folded[fold(name)]
+		}
+		if stored == "" {
+			continue
+		}
+		group, err := load[groupEntry](ctx, s, groupPrefix+stored)
+		if err != nil {
+			return nil, err
+		}
+		if group != nil {
+			policies = append(policies, group.Policies...)
+		}
+	}
+	return policies, nil
+}
+
+const groupsHelp = `
+Whoever is in the group, in Okta or by an entry under users/, gets its policies.
+Names that differ in case only are the same group.
+`
