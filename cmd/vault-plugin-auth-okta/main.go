@@ -1,0 +1,42 @@
+// Command vault-plugin-auth-okta serves the Okta auth method to Vault and
+// OpenBao as an external plugin. Vault starts it; run by hand it tells how to
+// register it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/vault/sdk/plugin"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend"
+)
+
+// Set by the linker: -X main.version=v1.2.3 -X main.commit=…
+var (
+	version = "v0.0.0-dev"
+	commit  = "unknown"
+)
+
+func main() {
+	if len(os.Args) > 1 && (os.Args[1] == "-version" || os.Args[1] == "--version") {
+		fmt.Printf("%s %s (commit %s, %s)\n", name, version, commit, runtime.Version())
+		return
+	}
+	if os.Getenv(plugin.HandshakeConfig.MagicCookieKey) != plugin.HandshakeConfig.MagicCookieValue {
+		fmt.Fprint(os.Stderr, usage())
+		os.Exit(1)
+	}
+	// Standard output belongs to the handshake; Vault reads the log, one JSON
+	// object a line, from standard error and filters it by its own level.
+	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	// Vault and the plugin agree on TLS by go-plugin's AutoMTLS: no certificate,
+	// token or address of Vault's is needed here.
+	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory(version), Logger: logger})
+	if err != nil {
+		logger.Error("plugin shutting down", "error", err)
+		os.Exit(1)
+	}
+}
