@@ -1,0 +1,60 @@
+package main
+
+import (
+	"io"
+	"os/exec"
+	"path/filepath"
+	"text/template"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+)
+
+var guide = template.Must(template.New("").Parse(`
+Vault with the plugin is up, with a simulated Okta. In another terminal:
+
+  export VAULT_ADDR={{.Addr}}
+
+  # Log in by password:
+  {{.Vault}} login -method=okta username={{.Who.Plain.Login}} password={{.Who.Plain.Password}}
+
+  # The same without the tool:
+  curl -X POST -d '{"password":"{{.Who.Plain.Password}}"}' $VAULT_ADDR/v1/auth/okta/login/{{.Who.Plain.Login}}
+
+  # Log in with a passcode, each of which works once:
+  {{.Vault}} login -method=okta username={{.Who.Next.Login}} password={{.Who.Next.Password}} \
+    totp=$(curl -s '{{.Control}}/totp?user={{.Who.Next.Login}}')
+
+  # Log in with a push; while it waits, answer it from a third terminal:
+  {{.Vault}} login -method=okta username={{.Who.Push.Login}} password={{.Who.Push.Password}}
+  curl -X POST {{.Control}}/push/approve
+  curl -X POST {{.Control}}/push/reject
+
+  # Look at the mount as root:
+  VAULT_TOKEN={{.Root}} {{.Vault}} read auth/okta/config
+  VAULT_TOKEN={{.Root}} {{.Vault}} list auth/okta/users
+
+Users of the simulated org:
+{{range .Users}}
+  {{.Login}}, password {{.Password}}, {{len .Groups}} groups{{if .Push}}, push{{end}}{{range .TOTP}}, {{.Provider}} passcodes{{end}}{{end}}
+
+Vault's log: {{.Log}}
+Ctrl-C stops everything.
+`))
+
+// printGuide says what to try, in commands that work as they are printed.
+func printGuide(w io.Writer, bin string, v *harness.Vault, sim *simulator, who cast) error {
+	return guide.Execute(w, map[string]any{
+		"Addr": v.Addr, "Root": v.RootToken, "Log": v.LogPath, "Vault": commandName(bin),
+		"Who": who, "Users": sim.Users, "Control": sim.ControlURL,
+	})
+}
+
+// commandName is what to type for a binary: its name if PATH leads to it.
+func commandName(bin string) string {
+	if found, err := exec.LookPath("vault"); err == nil {
+		if found, err = filepath.Abs(found); err == nil && found == bin {
+			return "vault"
+		}
+	}
+	return bin
+}

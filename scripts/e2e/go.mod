@@ -1,0 +1,13 @@
+module github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e
+
+go 1.26
+
+require (
+	github.com/creack/pty v1.1.24
+	github.com/stretchr/testify v1.12.1
+	github.com/vault-okta/vault-plugin-auth-okta v0.0.0-00010101000000-000000000000
+)
+
+require go.yaml.in/yaml/v3 v3.0.5 // indirect
+
+replace github.com/vault-okta/vault-plugin-auth-okta => ../..

@@ -1,0 +1,260 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	startTries   = 3 // a free port may be taken before Vault listens on it
+	pollInterval = 50 * time.Millisecond
+)
+
+// Config says how to run a Vault server.
+type Config struct {
+	Bin        string   // the vault binary
+	Dir        string   // an existing directory for its configuration and log
+	PluginDir  string   // its plugin_directory
+	StorageDir string   // keep data here, to survive a restart; else in memory
+	Env        []string // added to the environment, e.g. SSL_CERT_FILE=...
+}
+
+// Vault is a running, initialised and unsealed Vault server.
+type Vault struct {
+	Addr      string // http://127.0.0.1:port
+	RootToken string
+	LogPath   string // its log, at level trace; a restart appends
+
+	config    Config
+	unsealKey string
+	base      url.URL
+	http      *http.Client
+	process   *Process
+}
+
+// StartVault starts a Vault server on a free loopback port, initialises it and
+// unseals it.
+func StartVault(ctx context.Context, config Config) (*Vault, error) {
+	v := &Vault{config: config, LogPath: filepath.Join(config.Dir, "vault.log"), http: newHTTPClient()}
+	if err := v.start(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.initialise(ctx); err != nil {
+		v.Stop()
+		return nil, err
+	}
+	return v, nil
+}
+
+// Process is the server's process.
+func (v *Vault) Process() *Process { return v.process }
+
+// Stop ends the server and its plugins.
+func (v *Vault) Stop() {
+	v.process.Stop()
+	v.http.CloseIdleConnections()
+}
+
+// Restart stops the server and starts it again, on another port, with the
+// storage it had.
+func (v *Vault) Restart(ctx context.Context) error {
+	if v.config.StorageDir == "" {
+		return errors.New("a Vault with storage in memory cannot be restarted")
+	}
+	v.Stop()
+	if err := v.start(ctx); err != nil {
+		return err
+	}
+	return v.unseal(ctx)
+}
+
+// RegisterPlugin adds a plugin to the catalog, under the name of Vault's own
+// Okta method.
+func (v *Vault) RegisterPlugin(ctx context.Context, p Plugin) error {
+	sum, err := p.SHA256()
+	if err != nil {
+		return err
+	}
+	_, err = v.must(ctx, http.MethodPost, "sys/plugins/catalog/auth/okta", map[string]any{
+		"sha256": sum, "command": p.Command(), "version": p.Version,
+	})
+	return err
+}
+
+func (v *Vault) start(ctx context.Context) error {
+	var err error
+	for range startTries {
+		if err = v.tryStart(ctx); !errors.Is(err, errPortTaken) {
+			break
+		}
+	}
+	return err
+}
+
+var errPortTaken = errors.New("the port was taken meanwhile")
+
+func (v *Vault) tryStart(ctx context.Context) error {
+	addr, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	v.base = url.URL{Scheme: "http", Host: addr}
+	v.Addr = v.base.String()
+
+	config := filepath.Join(v.config.Dir, "vault.hcl")
+	if err := v.writeConfig(config, addr); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(v.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has its own descriptor
+	cmd := exec.Command(v.config.Bin, "server", "-config="+config)
+	cmd.Env = append(withoutVaultSettings(os.Environ()), v.config.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if v.process, err = StartProcess("vault", cmd); err != nil {
+		return err
+	}
+	if err := v.waitUntilItAnswers(ctx); err != nil {
+		v.Stop()
+		return err
+	}
+	return nil
+}
+
+// The raw endpoint lets tests compare stored bytes. The same configuration
+// serves tests and development: a server in -dev mode could not be restarted.
+var configTemplate = template.Must(template.New("").Parse(`# Written by scripts/e2e/harness.
+{{if .StorageDir}}storage "file" {
+  path = {{printf "%q" .StorageDir}}
+}{{else}}storage "inmem" {}{{end}}
+
+listener "tcp" {
+  address     = {{printf "%q" .Address}}
+  tls_disable = true
+}
+
+api_addr             = "http://{{.Address}}"
+plugin_directory     = {{printf "%q" .PluginDir}}
+log_level            = "trace"
+disable_mlock        = true
+raw_storage_endpoint = true
+ui                   = true
+`))
+
+func (v *Vault) writeConfig(path, addr string) error {
+	// Vault refuses a plugin directory that is a symbolic link, as temporary
+	// directories are on macOS.
+	plugins, err := filepath.EvalSymlinks(v.config.PluginDir)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	err = configTemplate.Execute(&b, map[string]string{
+		"Address": addr, "PluginDir": plugins, "StorageDir": v.config.StorageDir,
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
+}
+
+func (v *Vault) waitUntilItAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		if _, err := v.Do(ctx, Request{Method: http.MethodGet, Path: "sys/seal-status"}); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-v.process.Done():
+			return v.startFailure(v.process.Err())
+		case <-ctx.Done():
+			return v.startFailure(ctx.Err())
+		}
+	}
+}
+
+func (v *Vault) startFailure(err error) error {
+	tail := logTail(v.LogPath)
+	if strings.Contains(tail, "address already in use") {
+		err = errPortTaken
+	}
+	return fmt.Errorf("starting Vault: %w; the end of its log:\n%s", err, tail)
+}
+
+// initialise makes a new server usable: one key share, unsealed with it.
+func (v *Vault) initialise(ctx context.Context) error {
+	a, err := v.must(ctx, http.MethodPut, "sys/init", map[string]any{"secret_shares": 1, "secret_threshold": 1})
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Keys      []string `json:"keys"`
+		RootToken string   `json:"root_token"`
+	}
+	if err := json.Unmarshal(a.Raw, &out); err != nil || len(out.Keys) != 1 {
+		return fmt.Errorf("initialising Vault: %d keys in the answer, %v", len(out.Keys), err)
+	}
+	v.unsealKey, v.RootToken = out.Keys[0], out.RootToken
+	return v.unseal(ctx)
+}
+
+func (v *Vault) unseal(ctx context.Context) error {
+	if _, err := v.must(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.unsealKey}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		// 200 is the health of an active node; other answers are no errors here.
+		a, err := v.Do(ctx, Request{Method: http.MethodGet, Path: "sys/health"})
+		if err == nil && a.Status == http.StatusOK {
+			return nil
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return v.startFailure(ctx.Err())
+		}
+	}
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// logTail is the end of a log, for an error message.
+func logTail(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if _, err := f.Seek(-tailBytes, io.SeekEnd); err != nil {
+		_, _ = f.Seek(0, io.SeekStart) // shorter than that
+	}
+	b, _ := io.ReadAll(f)
+	return string(b)
+}

@@ -1,0 +1,256 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// requestTimeout is longer than any answer of the plugin may take.
+const requestTimeout = 80 * time.Second
+
+// mount is an auth mount of the plugin.
+type mount struct {
+	t     *testing.T
+	vault *harness.Vault
+	org   *org
+	Path  string // below auth/
+}
+
+var mountCount atomic.Int64
+
+// enable makes a mount without a configuration.
+func enable(t *testing.T, o *org) *mount {
+	t.Helper()
+	return enableOn(t, suite.vault, o, suite.mountVersion)
+}
+
+func enableOn(t *testing.T, v *harness.Vault, o *org, version string) *mount {
+	t.Helper()
+	m := &mount{t: t, vault: v, org: o, Path: fmt.Sprintf("okta-%d", mountCount.Add(1))}
+	m.mustDo(http.MethodPost, "sys/auth/"+m.Path, object{
+		"type": "okta", "config": object{"plugin_version": version},
+	})
+	return m
+}
+
+// newMount makes a mount that is configured for its org, with further fields
+// of the configuration.
+func newMount(t *testing.T, more ...object) *mount {
+	t.Helper()
+	m := enable(t, newOrg(t))
+	m.configure(more...)
+	return m
+}
+
+// configure writes the configuration for the mount's org.
+func (m *mount) configure(more ...object) {
+	m.t.Helper()
+	config := object{"org_name": m.org.Name, "base_url": "okta.test", "api_token": m.org.Token}
+	for _, fields := range more {
+		maps.Copy(config, fields)
+	}
+	m.mustWrite("config", config)
+}
+
+// send sends any request to Vault.
+func (m *mount) send(r harness.Request) harness.Answer {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), requestTimeout)
+	defer cancel()
+	a, err := m.vault.Do(ctx, r)
+	require.NoError(m.t, err)
+	return a
+}
+
+// do sends a request to any path of Vault as root.
+func (m *mount) do(method, path string, body any) harness.Answer {
+	m.t.Helper()
+	return m.send(harness.Request{Method: method, Path: path, Token: m.vault.RootToken, Body: body})
+}
+
+func (m *mount) mustDo(method, path string, body any) harness.Answer {
+	m.t.Helper()
+	a := m.do(method, path, body)
+	require.NoError(m.t, a.Err(), "%s %s", method, path)
+	return a
+}
+
+// write, read, list and delete work on a path of the mount as root.
+func (m *mount) write(path string, body any) harness.Answer {
+	m.t.Helper()
+	return m.do(http.MethodPost, m.full(path), body)
+}
+
+func (m *mount) mustWrite(path string, body any) harness.Answer {
+	m.t.Helper()
+	return m.mustDo(http.MethodPost, m.full(path), body)
+}
+
+func (m *mount) read(path string) harness.Answer {
+	m.t.Helper()
+	return m.do(http.MethodGet, m.full(path), nil)
+}
+
+func (m *mount) mustRead(path string) object {
+	m.t.Helper()
+	return m.mustDo(http.MethodGet, m.full(path), nil).Data()
+}
+
+func (m *mount) delete(path string) harness.Answer {
+	m.t.Helper()
+	return m.do(http.MethodDelete, m.full(path), nil)
+}
+
+// list lists a path, and checks that both ways to list agree.
+func (m *mount) list(path string) []any {
+	m.t.Helper()
+	a := m.do("LIST", m.full(path), nil)
+	b := m.send(harness.Request{
+		Method: http.MethodGet, Path: m.full(path), Query: url.Values{"list": {"true"}}, Token: m.vault.RootToken,
+	})
+	require.Equal(m.t, a.Status, b.Status)
+	require.Equal(m.t, a.Data(), b.Data())
+	keys, _ := a.Data()["keys"].([]any)
+	return keys
+}
+
+func (m *mount) full(path string) string { return "auth/" + m.Path + "/" + path }
+
+// attempt tries to log in, with any body.
+func (m *mount) attempt(username string, body object) harness.Answer {
+	m.t.Helper()
+	a := m.send(m.loginRequest(username, body))
+	noteToken(a.Token())
+	return a
+}
+
+func (m *mount) loginRequest(username string, body object) harness.Request {
+	return harness.Request{Method: http.MethodPost, Path: m.full("login/" + username), Body: body}
+}
+
+// credentials are the right password and what else is given.
+func credentials(u *oktatest.User, more ...object) object {
+	body := object{"password": u.Password()}
+	for _, fields := range more {
+		maps.Copy(body, fields)
+	}
+	return body
+}
+
+// login tries to log in a user by the right password and what else is given.
+func (m *mount) login(u *oktatest.User, more ...object) harness.Answer {
+	m.t.Helper()
+	return m.attempt(u.Login(), credentials(u, more...))
+}
+
+// mustLogin logs in and returns the answer.
+func (m *mount) mustLogin(u *oktatest.User, more ...object) harness.Answer {
+	m.t.Helper()
+	a := m.login(u, more...)
+	require.NoError(m.t, a.Err())
+	require.NotEmpty(m.t, a.Token())
+	return a
+}
+
+// outcome is how a login in the background ended.
+type outcome struct {
+	harness.Answer
+	err error // no answer
+}
+
+// start runs a login in the background, until its end or that of ctx.
+func (m *mount) start(ctx context.Context, u *oktatest.User, more ...object) <-chan outcome {
+	ended := make(chan outcome, 1)
+	request := m.loginRequest(u.Login(), credentials(u, more...))
+	go func() {
+		a, err := m.vault.Do(ctx, request)
+		noteToken(a.Token())
+		ended <- outcome{a, err}
+	}()
+	return ended
+}
+
+// requireSuccess checks that a login in the background has succeeded.
+func requireSuccess(t *testing.T, o outcome) {
+	t.Helper()
+	require.NoError(t, o.err)
+	require.NoError(t, o.Err())
+	require.NotEmpty(t, o.Token())
+}
+
+// verify reads the number of a challenge, as clients do: without a token.
+func (m *mount) verify(nonce string) harness.Answer {
+	m.t.Helper()
+	return m.send(harness.Request{Method: http.MethodGet, Path: m.full("verify/" + nonce)})
+}
+
+// accessor is the mount's accessor.
+func (m *mount) accessor() string {
+	m.t.Helper()
+	accessor, _ := m.mustDo(http.MethodGet, "sys/auth/"+m.Path, nil).Data()["accessor"].(string)
+	require.NotEmpty(m.t, accessor)
+	return accessor
+}
+
+// asToken sends a request with another token than root's.
+func (m *mount) asToken(token, method, path string, body any) harness.Answer {
+	m.t.Helper()
+	return m.send(harness.Request{Method: method, Path: path, Token: token, Body: body})
+}
+
+// addUser adds a user with a password of its own to the mount's org.
+func (m *mount) addUser(login string, groups ...string) *oktatest.User {
+	u := m.org.AddUser(login, secret())
+	if len(groups) > 0 {
+		u.SetGroups(groups...)
+	}
+	return u
+}
+
+// secret makes a string that is found in a log only if it leaked there.
+func secret() string { return "pw-" + rand.Text() }
+
+// noteToken remembers a token to look for in the logs.
+func noteToken(token string) {
+	if token == "" {
+		return
+	}
+	suite.mu.Lock()
+	defer suite.mu.Unlock()
+	suite.tokens = append(suite.tokens, token)
+}
+
+// requireRefused checks a refusal: its status, and that its text is one short
+// sentence that names each of the words.
+func requireRefused(t *testing.T, a harness.Answer, status int, words ...string) {
+	t.Helper()
+	require.Equal(t, status, a.Status, "the answer: %s", a.Raw)
+	require.Empty(t, a.Token())
+	for _, word := range words {
+		require.Contains(t, a.Errors(), word)
+	}
+}
+
+// policies are the token's policies in an answer to a login or a renewal.
+func policies(a harness.Answer) any { return a.Auth()["token_policies"] }
+
+// eventually waits for a condition, polling.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, 30*time.Second, 100*time.Millisecond, what)
+}

@@ -1,0 +1,218 @@
+// Package e2e tests the plugin under a real Vault server, with the real vault
+// command line tool, against the Okta simulator of okta/oktatest.
+//
+// All tests share one Vault. Each has an auth mount and a simulated org of its
+// own, so that they run at the same time and may break their org as they like.
+// The orgs are started before Vault, because a process reads SSL_CERT_FILE
+// once, and are reached through a forward proxy under names like
+// https://org7.okta.test.
+//
+// With E2E_BUILTIN=1 the same tests run on Vault's own Okta method. Some fail
+// then: they are about what the plugin does better. With E2E_KEEP_LOGS=dir the
+// logs of the shared Vault are kept in that directory.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+)
+
+const (
+	// pluginVersion is no released version: nobody mistakes these mounts.
+	pluginVersion = "v9.9.9-e2e"
+	// orgCount is the number of orgs there are for tests, one for each.
+	orgCount = 300
+	// parallelTests is more than there are cores: tests mostly wait.
+	parallelTests = "8"
+	// suiteDeadline ends a suite that hangs, while Vault can still be stopped.
+	suiteDeadline = 10 * time.Minute
+)
+
+// suite is what the tests share.
+var suite struct {
+	vault    *harness.Vault
+	vaultBin string
+	plugin   harness.Plugin
+	proxy    *harness.Proxy
+	env      []string // of Vault servers: the orgs' certificates and the proxy
+	audit    string   // the audit log's path
+
+	builtinVersion string // of Vault's own Okta method
+	mountVersion   string // of the method that the tests are about
+	orgs           chan *org
+
+	mu     sync.Mutex
+	used   []*org
+	tokens []string // tokens that Vault has issued
+}
+
+// org is a simulated org, and what it is called in this suite.
+type org struct {
+	*oktatest.Server
+	Name string // its org_name; the base_url is okta.test
+}
+
+// Host is the name of the org's host.
+func (o *org) Host() string { return o.Name + ".okta.test" }
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	dir, err := os.MkdirTemp("", "okta-e2e-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := start(ctx, dir); err != nil {
+		return fail(err)
+	}
+	// Without this, an interrupt or a hanging test would leave Vault behind.
+	finished := make(chan struct{})
+	go func() {
+		select {
+		case <-finished:
+			return
+		case <-ctx.Done():
+			_ = fail(errors.New("interrupted"))
+		case <-time.After(suiteDeadline):
+			_ = fail(fmt.Errorf("still running after %s", suiteDeadline))
+		}
+		suite.vault.Stop()
+		os.Exit(1)
+	}()
+
+	_ = flag.Set("test.parallel", parallelTests)
+	code := m.Run()
+	close(finished)
+	for _, problem := range checkLogs() {
+		code = fail(errors.New(problem))
+	}
+	suite.vault.Stop()
+	if keep := os.Getenv("E2E_KEEP_LOGS"); keep != "" {
+		return max(code, keepLogs(keep))
+	}
+	return code
+}
+
+// start starts what the tests share: orgs, proxy, Vault, plugin.
+func start(ctx context.Context, dir string) error {
+	var err error
+	if suite.vaultBin, err = harness.FindVault(ctx, os.Stderr); err != nil {
+		return err
+	}
+	suite.plugin, err = harness.BuildPlugin(ctx, filepath.Join(dir, "plugins"), pluginVersion)
+	if err != nil {
+		return err
+	}
+	vaultVersion, err := harness.VaultVersion(ctx, suite.vaultBin)
+	if err != nil {
+		return err
+	}
+	suite.builtinVersion, suite.mountVersion = "v"+vaultVersion+"+builtin.vault", pluginVersion
+	if os.Getenv("E2E_BUILTIN") != "" {
+		suite.mountVersion = suite.builtinVersion
+	}
+	certs, err := startOrgs(dir)
+	if err != nil {
+		return err
+	}
+	suite.env = []string{"SSL_CERT_FILE=" + certs, "HTTPS_PROXY=" + suite.proxy.URL, "NO_PROXY="}
+	suite.vault, err = harness.StartVault(ctx, harness.Config{
+		Bin: suite.vaultBin, Dir: dir, PluginDir: suite.plugin.Dir(), Env: suite.env,
+	})
+	if err != nil {
+		return err
+	}
+	if err := suite.vault.RegisterPlugin(ctx, suite.plugin); err != nil {
+		suite.vault.Stop()
+		return err
+	}
+	suite.audit = filepath.Join(dir, "audit.log")
+	a, err := suite.vault.Do(ctx, harness.Request{
+		Method: "PUT", Path: "sys/audit/file", Token: suite.vault.RootToken,
+		Body: object{"type": "file", "options": object{"file_path": suite.audit}},
+	})
+	if err == nil {
+		err = a.Err()
+	}
+	if err != nil {
+		suite.vault.Stop()
+	}
+	return err
+}
+
+// startOrgs starts all orgs and the proxy that leads to them. It returns the
+// file with their certificates.
+func startOrgs(dir string) (string, error) {
+	suite.proxy = harness.StartProxy()
+	suite.orgs = make(chan *org, orgCount)
+	var certs bytes.Buffer
+	for i := range orgCount {
+		srv, err := oktatest.Start("127.0.0.1:0", oktatest.New(oktatest.Options{}))
+		if err != nil {
+			return "", err
+		}
+		o := &org{Server: srv, Name: fmt.Sprintf("org%d", i+1)}
+		address, err := url.Parse(srv.URL)
+		if err != nil {
+			return "", err
+		}
+		suite.proxy.Route(o.Host(), address.Host)
+		certs.Write(srv.CertPEM)
+		suite.orgs <- o
+	}
+	path := filepath.Join(dir, "orgs.pem")
+	return path, os.WriteFile(path, certs.Bytes(), 0o600)
+}
+
+// newOrg returns an org that no other test has.
+func newOrg(t *testing.T) *org {
+	t.Helper()
+	select {
+	case o := <-suite.orgs:
+		suite.mu.Lock()
+		defer suite.mu.Unlock()
+		suite.used = append(suite.used, o)
+		return o
+	default:
+		t.Fatal("all orgs are used: raise orgCount")
+		return nil
+	}
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	return 1
+}
+
+// keepLogs copies the logs to a directory, for a look after the end.
+func keepLogs(dir string) int {
+	for _, path := range []string{suite.vault.LogPath, suite.audit} {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, filepath.Base(path)), b, 0o600)
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return 0
+}
