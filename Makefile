@@ -1,0 +1,71 @@
+# Build, test and try the plugin. "make help" lists the targets.
+
+# The version of this tree, stated here and nowhere else.
+VERSION := v0.1.0
+COMMIT  := $(shell git rev-parse --short --verify HEAD 2>/dev/null || echo unknown)
+
+NAME      := vault-plugin-auth-okta
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# The static analyser, pinned: its version is part of what "make lint" means.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Each fuzz target runs this long.
+FUZZTIME := 10s
+
+# The modules with Go code. scripts/vault has none: it only pins Vault.
+MODULES := . scripts/e2e
+
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+
+.DEFAULT_GOAL := help
+.PHONY: help build unit test acceptance dev fmt lint fuzz cross clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the plugin, as bin/vault-plugin-auth-okta
+	$(GO_BUILD) -o bin/$(NAME) ./cmd/$(NAME)
+
+unit: ## the quick tests: no Vault, no network
+	go test -race ./...
+
+test: unit ## all tests, with a real Vault (found, or built once)
+	go -C scripts/e2e test -count=1 -timeout 45m
+
+acceptance: ## log in to a real org; tells which OKTA_ variables it needs
+	go -C scripts/e2e test -count=1 -timeout 45m -tags acceptance -run '^TestAcceptance' -v
+
+dev: ## a Vault with the plugin and a simulated Okta, to try things out
+	go -C scripts/e2e build -o ../../bin/dev ./dev
+	cd scripts/e2e && ../../bin/dev -version $(VERSION)
+
+fmt: ## format the code
+	gofmt -w .
+
+lint: ## formatting, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	for module in $(MODULES); do \
+		go -C $$module vet -tags acceptance ./... && \
+		go -C $$module run $(STATICCHECK) -tags acceptance ./... || exit 1; \
+	done
+
+fuzz: ## every fuzz target for a short time (FUZZTIME=10s)
+	@for package in $$(go list ./...); do \
+		listed=$$(go test -list '^Fuzz' $$package) || exit 1; \
+		for target in $$(echo "$$listed" | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+cross: ## the plugin for every platform, in bin/
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*} arch=$${platform#*/} suffix=; \
+		test $$os != windows || suffix=.exe; \
+		echo "bin/$(NAME)_$${os}_$${arch}$$suffix"; \
+		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "bin/$(NAME)_$${os}_$${arch}$$suffix" ./cmd/$(NAME) || exit 1; \
+	done
+
+clean: ## remove what was built here (the built Vault stays in the user's cache)
+	rm -rf bin
