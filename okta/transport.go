@@ -52,7 +52,7 @@ func newTransport(org *url.URL, cfg Config) *transport {
 		userAgent: cfg.UserAgent,
 		timeout:   cfg.Timeout,
 		base: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
+			Proxy:                  quietly(http.ProxyFromEnvironment),
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
 			TLSHandshakeTimeout:    cfg.Timeout,
@@ -63,6 +63,18 @@ func newTransport(org *url.URL, cfg Config) *transport {
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
+	}
+}
+
+// quietly finds a proxy with find, and does not say what is wrong with its URL:
+// net/http quotes all of it, a password included.
+func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(req *http.Request) (*url.URL, error) {
+		proxy, err := find(req)
+		if err != nil {
+			return nil, errors.New("the proxy that the environment names (HTTPS_PROXY) is not a valid URL")
+		}
+		return proxy, nil
 	}
 }
 
