@@ -74,14 +74,15 @@ type reply struct {
 // has been sent that would make the phone ring again, so then all is 400.
 func (b *backend) answer(err error, challengeSent bool) (*logical.Response, error) {
 	r := describe(err)
+	if challengeSent && r.status != http.StatusBadRequest {
+		r = reply{http.StatusBadRequest, r.text + " (after the push was sent: logging in again sends a new one)"}
+	}
 	b.logFailure(err, r)
-	switch {
-	case r.status == http.StatusForbidden:
+	switch r.status {
+	case http.StatusForbidden:
 		return nil, logical.ErrPermissionDenied
-	case r.status == http.StatusBadRequest:
+	case http.StatusBadRequest:
 		return logical.ErrorResponse(r.text), nil
-	case challengeSent:
-		return logical.ErrorResponse(r.text + " (after the push was sent: logging in again sends a new one)"), nil
 	default:
 		return nil, logical.CodedError(r.status, r.text)
 	}
@@ -233,15 +234,22 @@ func seconds(d time.Duration) string {
 func (b *backend) logFailure(err error, r reply) {
 	args := []any{"status", r.status}
 	var said *okta.Error
-	if errors.As(err, &said) {
+	if errors.As(err, &said) { // whose own text may quote what the person typed
 		args = append(args, "okta_status", said.HTTPStatus, "okta_code", said.Code,
 			"okta_error_id", said.ID, "okta_request_id", said.RequestID)
 	} else {
 		args = append(args, "error", err)
 	}
-	if r.status >= 500 || errors.Is(err, errAPIToken) {
+	if operational(err) {
 		b.Logger().Warn("login failed", args...)
 		return
 	}
 	b.Logger().Debug("login denied", args...)
+}
+
+// operational reports whether err is for an operator to look at: neither the
+// person's doing nor their leaving.
+func operational(err error) bool {
+	return !errors.Is(err, context.Canceled) &&
+		(describe(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken))
 }

@@ -102,6 +102,20 @@ func TestFailuresAfterThePush(t *testing.T) {
 	})
 }
 
+// What the log says is what was answered, and who must look at it is warned.
+func TestLogLevels(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Everyone").AddPush("WAITING", "SUCCESS")
+		m.okta.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(1))
+		_, status, _ := m.login(nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, m.logs.String(), "[WARN]  login failed: status=400 okta_status=500 okta_code=E0000009")
+		_, _, _ = m.login(fields{"password": "wrong"})
+		assert.Contains(t, m.logs.String(), "[DEBUG] login denied: status=400 okta_status=401 okta_code=E0000004")
+	})
+}
+
 func TestWrongCredentials(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

@@ -174,10 +174,21 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := store(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
-	if cfg.BypassOktaMFA {
+	if cfg.BypassOktaMFA || namesUnknown(d) {
 		return cfg.warned(&logical.Response{}), nil
 	}
 	return nil, nil
+}
+
+// namesUnknown reports whether the request names fields that there are not. The
+// framework warns of them, but only where there is a response to warn in.
+func namesUnknown(d *framework.FieldData) bool {
+	for field := range d.Raw {
+		if d.Schema[field] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // update takes over the fields of d, and says what is wrong with them.
@@ -186,7 +197,7 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 		cfg.Organization = v
 	}
 	if v, ok := newest[string](d, "api_token", "token"); ok {
-		cfg.Token = v
+		cfg.Token = strings.TrimSpace(v) // a token read from a file ends with a line end
 	}
 	if v, ok := newest[string](d, "base_url"); ok {
 		cfg.BaseURL = v

@@ -221,6 +221,18 @@ func TestOrgURL(t *testing.T) {
 	}
 }
 
+func TestConfigWriteForgivesAndWarns(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		resp := m.write("config", fields{"org_name": "acme", "api_token": "00secret\n"})
+		assert.Nil(t, resp)
+		assert.Contains(t, m.stored("config"), `"token":"00secret"`, "a line end of a file is no part of the token")
+		resp = m.write("config", fields{"bypas_okta_mfa": true})
+		require.NotNil(t, resp)
+		require.Len(t, resp.Warnings, 1)
+		assert.Contains(t, resp.Warnings[0], "bypas_okta_mfa", "a field that there is not")
+	})
+}
+
 // Vault asks whether config exists to tell create from update in ACLs.
 func TestConfigExistenceCheck(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {

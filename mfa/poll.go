@@ -17,8 +17,11 @@ const (
 	// do not stay together.
 	pollJitter = 500 * time.Millisecond
 
-	// MaxWait bounds the wait for a push, whatever Okta's expiry says.
-	MaxWait = 5 * time.Minute
+	// MaxWait bounds the wait for a push, whatever Okta's expiry says. It ends
+	// before Vault gives a request up (max_request_duration, 90 s by default) and
+	// answers 500 by itself, which its clients repeat: that would be a second push.
+	// Vault does not tell a plugin how long it will wait.
+	MaxWait = 80 * time.Second
 )
 
 // Clock tells the time and waits. A nil Clock in a Poll is the system's.
