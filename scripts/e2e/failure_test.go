@@ -232,3 +232,18 @@ func TestPollingStopsWhenTheCallerLeaves(t *testing.T) {
 	})
 	require.Equal(t, 1, f.Pushes())
 }
+
+// Vault gives a request up after max_request_duration, 90 s by default, and
+// answers 500 by itself, which clients repeat: a second push. So the plugin
+// answers before.
+func TestPushEndsBeforeVaultGivesUp(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	u := m.addUser("mia@acme.test")
+	f := u.AddPush("WAITING")
+	a := m.login(u)
+	require.Equal(t, http.StatusBadRequest, a.Status, a.Errors())
+	require.Contains(t, a.Errors(), "not answered in time")
+	require.Equal(t, 1, f.Pushes())
+	require.Zero(t, f.Waiting(), "nothing is left to approve")
+}

@@ -20,8 +20,9 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// requestTimeout is longer than any answer of the plugin may take.
-const requestTimeout = 80 * time.Second
+// requestTimeout is longer than any answer may take: Vault itself gives a
+// request up after 90 seconds.
+const requestTimeout = 100 * time.Second
 
 // mount is an auth mount of the plugin.
 type mount struct {
