@@ -52,7 +52,7 @@ func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
 // Cancel ends a transaction and revokes its state token.
 // https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
 func (c *Client) Cancel(ctx context.Context, t Transaction) error {
-	// What the answer holds is not documented; only its success matters.
+	// What the answer holds is not documented; that it is one of Okta's matters.
 	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken}, nil); err != nil {
 		return fmt.Errorf("cancelling the transaction: %w", err)
 	}

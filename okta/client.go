@@ -174,8 +174,7 @@ func ParseOrgURL(s string) (*url.URL, error) {
 	case !validHost(u.Hostname()) || !validPort(u):
 		return nil, errors.New("must have a valid host name")
 	}
-	// The API does not answer on the admin console's host.
-	if first, _, _ := strings.Cut(strings.ToLower(u.Hostname()), "."); strings.HasSuffix(first, "-admin") {
+	if IsAdminHost(u.Hostname()) {
 		return nil, errors.New("must not be the host of the admin console (-admin)")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil

@@ -3,6 +3,7 @@ package okta
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -73,7 +74,7 @@ type errorDocument struct {
 func parseError(resp *http.Response, body []byte) error {
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	var doc errorDocument
-	if isObject(body) && mediaType(resp) == "application/json" {
+	if isObject(body) && mediaType(resp) == jsonType {
 		if err := json.Unmarshal(body, &doc); err != nil {
 			// A document cut short may be an error with its code still to come.
 			if ok {
@@ -127,13 +128,16 @@ func isObject(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 }
 
+const jsonType = "application/json"
+
 // mediaType returns the answer's media type without parameters, in lower case,
-// or "unknown".
+// or "unknown". Parameters that cannot be read do not matter.
 func mediaType(resp *http.Response) string {
-	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
-		return Clip(t, 64)
+	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return "unknown"
 	}
-	return "unknown"
+	return Clip(t, 64)
 }
 
 // Clip makes text of a stranger fit for a log line and a terminal: at most n

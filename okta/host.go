@@ -27,6 +27,13 @@ func validHost(host string) bool {
 	return true
 }
 
+// IsAdminHost reports whether host is that of an admin console,
+// "acme-admin.okta.com", on which the API does not answer.
+func IsAdminHost(host string) bool {
+	first, _, _ := strings.Cut(strings.ToLower(host), ".")
+	return strings.HasSuffix(first, "-admin")
+}
+
 // ValidHostLabel reports whether s can stand between two dots of a host name.
 func ValidHostLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {

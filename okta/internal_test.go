@@ -315,7 +315,9 @@ func FuzzParseOrgURL(f *testing.F) {
 
 func TestProxyURLIsNotQuoted(t *testing.T) {
 	t.Parallel()
-	_, err := quietly(func(*http.Request) (*url.URL, error) { return nil, errors.New("invalid proxy address http://me:secret@%zz") })(nil)
+	_, err := quietly(func(*http.Request) (*url.URL, error) {
+		return nil, errors.New("invalid proxy address http://me:secret@%zz")
+	})(nil)
 	assert.ErrorContains(t, err, "HTTPS_PROXY")
 	assert.NotContains(t, err.Error(), "secret")
 	proxy, err := quietly(func(*http.Request) (*url.URL, error) { return nil, nil })(nil)

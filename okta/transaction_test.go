@@ -327,3 +327,32 @@ func TestClip(t *testing.T) {
 		assert.Equal(t, tc.want, okta.Clip(tc.in, tc.n), "%q", tc.in)
 	}
 }
+
+// Only what calls itself JSON is read, by one parser: the SDK would take XML for
+// a list of groups, and an error would pass for a success under another name.
+func TestMediaType(t *testing.T) {
+	t.Parallel()
+	srv, mia := newOrg(t)
+	c := newClient(t, srv)
+	success := string(golden(t, "success"))
+	for _, mediaType := range []string{"text/html", "text/plain; application/json", "", "application/xml", "application/jsonx"} {
+		srv.ClearFaults()
+		srv.Fail("authn", oktatest.Body(200, mediaType, success))
+		_, err := c.Authenticate(t.Context(), login, password)
+		assert.ErrorIs(t, err, okta.ErrMalformed, mediaType)
+	}
+	for _, mediaType := range []string{"application/json", "Application/JSON;charset=UTF-8", "application/json; charset"} {
+		srv.ClearFaults()
+		srv.Fail("authn", oktatest.Body(200, mediaType, success))
+		_, err := c.Authenticate(t.Context(), login, password)
+		assert.NoError(t, err, mediaType)
+		srv.ClearFaults()
+		srv.Fail("authn", oktatest.Body(202, mediaType, `{"errorCode":"E0000070","status":"SUCCESS"}`))
+		_, err = c.Authenticate(t.Context(), login, password)
+		var said *okta.Error
+		assert.ErrorAs(t, err, &said, mediaType)
+	}
+	srv.Fail("groups", oktatest.Body(200, "application/xml", `<g><Profile><Name>admin</Name></Profile></g>`))
+	_, err := c.Groups(t.Context(), mia.ID)
+	assert.ErrorIs(t, err, okta.ErrMalformed)
+}

@@ -112,6 +112,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := parseError(resp, body); err != nil {
 		return nil, err
 	}
+	if len(body) > 0 && mediaType(resp) != jsonType {
+		return nil, malformed("not JSON", resp)
+	}
 	hideLinks(resp.Header)
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
@@ -124,6 +127,8 @@ var errRepeated = errors.New("a request would be sent again")
 // deliverOnce returns a context under which net/http sends a request once. By
 // itself it repeats a GET whose connection closes, and any request whose HTTP/2
 // stream the server resets with PROTOCOL_ERROR, the latter without pause or end.
+// Repetitions that HTTP/2 calls safe (after GOAWAY or REFUSED_STREAM) are refused
+// with the others: that they are safe is the server's word only.
 func deliverOnce(ctx context.Context) context.Context {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	var sent atomic.Bool
