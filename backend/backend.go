@@ -12,6 +12,7 @@ package backend
 import (
 	"context"
 	"crypto/x509"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -35,8 +36,9 @@ type settings struct {
 type backend struct {
 	*framework.Backend
 	settings
-	clients clientCache
-	numbers numberBoard
+	clients     clientCache
+	numbers     numberBoard
+	configWrite sync.Mutex
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -81,6 +83,29 @@ func newBackend(s settings) *backend {
 	}
 	return b
 }
+
+// HandleRequest serves one request. The framework quotes a value that cannot be
+// what its field is, in an error; the fields with secrets are looked at before.
+func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	for _, field := range secretFields {
+		switch req.Data[field].(type) {
+		case map[string]any, []any:
+			return logical.ErrorResponse("%s must be a string", field), nil
+		}
+	}
+	return b.Backend.HandleRequest(ctx, req)
+}
+
+// HandleExistenceCheck tells create from update. It needs no data, and what it
+// is given Vault logs.
+func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	bare := *req
+	bare.Data = nil
+	return b.Backend.HandleExistenceCheck(ctx, &bare)
+}
+
+// secretFields are the fields of all paths that hold a secret.
+var secretFields = []string{"api_token", "token", "password", "totp"}
 
 // invalidate is called when another node has changed an entry. Entries are read
 // from storage each time; what is kept is the client made of the configuration.

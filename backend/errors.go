@@ -133,7 +133,7 @@ func describe(err error) reply {
 			return reply{http.StatusBadRequest, denial.text}
 		}
 	}
-	return reply{http.StatusInternalServerError, "the okta auth method failed: " + err.Error()}
+	return reply{http.StatusInternalServerError, "the okta auth method failed: an operator finds the reason in Vault's log"}
 }
 
 // denials are the good answers of Okta that let nobody in.

@@ -193,6 +193,18 @@ func TestSecretsStaySecret(t *testing.T) {
 		}
 		m.okta.ClearFaults()
 		m.mustLogin(nil)
+		// Values that cannot be what they are given as.
+		for field, path := range map[string]string{"password": "login/" + testLogin, "totp": "login/" + testLogin, "api_token": "config", "token": "config"} {
+			for _, value := range []any{[]any{testPassword}, map[string]any{"a": testPassword}} {
+				req := m.request(logical.UpdateOperation, path, fields{field: value})
+				_, _, err := m.backend.HandleExistenceCheck(t.Context(), req)
+				require.NoError(t, err)
+				_, status, text := m.send(t.Context(), req)
+				assert.Equal(t, http.StatusBadRequest, status)
+				assert.Contains(t, text, field+" must be a string")
+				texts += text
+			}
+		}
 		secrets := append(m.okta.Secrets(), "not-the-right-one", testPassword, m.okta.Token, code)
 		assert.Greater(t, len(secrets), 8)
 		for _, secret := range secrets {

@@ -38,6 +38,9 @@ const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not
 	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
 	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
 
+const movedWarning = "the mount now calls another host, and sends the stored api_token there: " +
+	"if that host belongs to another org or is not Okta, write the api_token that it should have."
+
 func (b *backend) pathConfig() *framework.Path {
 	p := &framework.Path{
 		Pattern: "config",
@@ -161,6 +164,8 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 // pathConfigWrite changes the fields that the request names and stores the
 // result only if all of it is sound.
 func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	b.configWrite.Lock() // two updates of different fields keep both
+	defer b.configWrite.Unlock()
 	cfg, err := b.config(ctx, req.Storage)
 	if err != nil {
 		return nil, err
@@ -168,16 +173,22 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if cfg == nil {
 		cfg = &configEntry{}
 	}
+	before, _ := cfg.orgURL()
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
 	if err := store(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
-	if cfg.BypassOktaMFA || namesUnknown(d) {
-		return cfg.warned(&logical.Response{}), nil
+	resp := cfg.warned(&logical.Response{})
+	_, named := newest[string](d, "api_token", "token")
+	if after, _ := cfg.orgURL(); before != "" && after != before && cfg.Token != "" && !named {
+		resp.AddWarning(movedWarning)
 	}
-	return nil, nil
+	if len(resp.Warnings) == 0 && !namesUnknown(d) {
+		return nil, nil // 204, as the builtin method answers
+	}
+	return resp, nil
 }
 
 // namesUnknown reports whether the request names fields that there are not. The
@@ -274,16 +285,17 @@ func (cfg *configEntry) orgURL() (string, error) {
 	if cfg.Organization == "" {
 		return "", invalid("org_name", `is required: the first label of the org's host, "acme" of acme.okta.com`)
 	}
-	for label := range strings.SplitSeq(cfg.Organization, ".") {
-		if !okta.ValidHostLabel(label) {
-			return "", invalid("org_name", `must be the first label of the org's host, "acme" of acme.okta.com`)
-		}
+	if !okta.ValidHostLabel(cfg.Organization) {
+		return "", invalid("org_name", `must be the first label of the org's host, "acme" of acme.okta.com`)
 	}
 	if strings.Contains(cfg.BaseURL, "://") {
 		return parseOrgURL("base_url", cfg.BaseURL)
 	}
-	if strings.HasSuffix(strings.ToLower(cfg.Organization), "-admin") {
+	if okta.IsAdminHost(cfg.Organization) {
 		return "", invalid("org_name", "must not be the host of the admin console (-admin)")
+	}
+	if okta.IsAdminHost(cfg.BaseURL) {
+		return "", invalid("base_url", "must not be the host of the admin console (-admin)")
 	}
 	host := cfg.BaseURL
 	if host == "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,10 @@ func TestConfigInvalid(t *testing.T) {
 		{"org_name with a slash", fields{"org_name": "evil.test/"}, "org_name"},
 		{"org_name with user info", fields{"org_name": "a@b"}, "org_name"},
 		{"org_name of the admin console", fields{"org_name": "acme-admin"}, "org_name"},
+		{"org_name that is the whole host", fields{"org_name": "acme.okta.com"}, "org_name"},
+		{"org_name of the whole admin host", fields{"org_name": "acme-admin.okta.com"}, "org_name"},
+		{"base_url of the admin console", fields{"org_name": "acme", "base_url": "acme-admin.okta.com"}, "base_url"},
+		{"api_token of another type", fields{"org_name": "acme", "api_token": []any{"00secret"}}, "api_token"},
 		{"org_name too long", fields{"org_name": string(long)}, "org_name"},
 		{"base_url with a path", fields{"org_name": "acme", "base_url": "okta.com/app"}, "base_url"},
 		{"base_url with a query", fields{"org_name": "acme", "base_url": "okta.com?x=1"}, "base_url"},
@@ -230,6 +235,12 @@ func TestConfigWriteForgivesAndWarns(t *testing.T) {
 		require.NotNil(t, resp)
 		require.Len(t, resp.Warnings, 1)
 		assert.Contains(t, resp.Warnings[0], "bypas_okta_mfa", "a field that there is not")
+
+		resp = m.write("config", fields{"base_url": "oktapreview.com"})
+		require.NotNil(t, resp)
+		assert.Equal(t, []string{movedWarning}, resp.Warnings, "the stored token goes to another host")
+		resp = m.write("config", fields{"base_url": "okta.com", "api_token": "00secret"})
+		assert.Nil(t, resp, "named anew")
 	})
 }
 
@@ -273,4 +284,30 @@ func TestSpecialPaths(t *testing.T) {
 		assert.ElementsMatch(t, []string{"config"}, special.SealWrapStorage)
 		assert.Equal(t, logical.TypeCredential, m.backend.Type())
 	})
+}
+
+// What Vault, its UI and its standbys are told about the paths.
+func TestPathProperties(t *testing.T) {
+	b := newBackend(settings{version: testVersion})
+	assert.Equal(t, testVersion, b.RunningVersion)
+	var secrets []string
+	for _, path := range b.Paths {
+		assert.NotEmpty(t, path.HelpSynopsis, path.Pattern)
+		assert.NotEmpty(t, path.HelpDescription, path.Pattern)
+		require.NotNil(t, path.DisplayAttrs, path.Pattern)
+		assert.Equal(t, "okta", path.DisplayAttrs.OperationPrefix, path.Pattern)
+		for op, handler := range path.Operations {
+			assert.NotEmpty(t, handler.Properties().Summary, "%s %s", op, path.Pattern)
+			// Both or neither, or a standby sends a push that another node sends again.
+			forwarded := strings.HasPrefix(path.Pattern, "verify/") || strings.HasPrefix(path.Pattern, "login/") && op == logical.UpdateOperation
+			assert.Equal(t, forwarded, handler.Properties().ForwardPerformanceStandby, "%s %s", op, path.Pattern)
+		}
+		for name, field := range path.Fields {
+			assert.NotEmpty(t, field.Description, "%s %s", path.Pattern, name)
+			if field.DisplayAttrs != nil && field.DisplayAttrs.Sensitive {
+				secrets = append(secrets, name)
+			}
+		}
+	}
+	assert.ElementsMatch(t, secretFields, secrets, "what the UI must hide")
 }

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/policyutil"
@@ -72,7 +71,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		return nil, err
 	}
 	if group == nil {
-		stored = strings.ToLower(name)
+		stored = lower(name)
 	}
 	return nil, store(ctx, req.Storage, groupPrefix+stored, groupEntry{
 		Policies: listed(policyutil.ParsePolicies(d.Get("policies"))),
@@ -103,7 +102,7 @@ func (b *backend) group(ctx context.Context, s logical.Storage, name string) (st
 		return "", nil, err
 	}
 	for _, stored := range all {
-		if strings.EqualFold(stored, name) {
+		if fold(stored) == fold(name) {
 			group, err = load[groupEntry](ctx, s, groupPrefix+stored)
 			return stored, group, err
 		}

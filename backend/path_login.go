@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/cidrutil"
@@ -25,6 +26,12 @@ const (
 
 	maxPassword = 4096 // bytes
 	maxPassCode = 256  // bytes
+
+	// loginTimeout bounds a login, from the password to the groups. It ends before
+	// Vault gives a request up (max_request_duration, 90 s by default) and answers
+	// 500 by itself, which its clients repeat: that would be a second push. Vault
+	// does not tell a plugin how long it will wait.
+	loginTimeout = 85 * time.Second
 )
 
 func (b *backend) pathLogin() *framework.Path {
@@ -62,9 +69,10 @@ func (b *backend) pathLogin() *framework.Path {
 				Summary:   "Log in with an Okta username, password and, where Okta asks for it, factor.",
 				Responses: okResponse(),
 				// A node that cannot write would run the login, factor included, and
-				// then have it run again elsewhere: two pushes for one login.
-				ForwardPerformanceStandby:   true,
-				ForwardPerformanceSecondary: true,
+				// then have it run again elsewhere: two pushes for one login. (Not so a
+				// performance secondary, which issues tokens of its own; one of the
+				// primary's would be none there.)
+				ForwardPerformanceStandby: true,
 			},
 			logical.AliasLookaheadOperation: &framework.PathOperation{
 				Callback: b.pathLoginAlias,
@@ -213,6 +221,8 @@ type person struct {
 // login runs one login at Okta. The person returned with an error tells no more
 // than whether a challenge was sent.
 func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (who person, err error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
 	client, err := b.client(cfg)
 	if err != nil {
 		return person{}, err
@@ -278,10 +288,11 @@ func caller(conn *logical.Connection) okta.Caller {
 	if conn == nil {
 		return okta.Caller{}
 	}
-	if _, err := netip.ParseAddr(conn.RemoteAddr); err != nil {
+	address, err := netip.ParseAddr(conn.RemoteAddr)
+	if err != nil {
 		return okta.Caller{}
 	}
-	return okta.Caller{Address: conn.RemoteAddr}
+	return okta.Caller{Address: address.Unmap().WithZone("").String()}
 }
 
 func tokenPolicies(cfg *configEntry, who person) []string {

@@ -60,6 +60,16 @@ func aliasNames(auth *logical.Auth) []string {
 	return names
 }
 
+func TestCallerAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"198.51.100.7": "198.51.100.7", "::ffff:198.51.100.7": "198.51.100.7", "2001:db8::1": "2001:db8::1",
+		"fe80::1%eth0; 1.2.3.4": "fe80::1", "@": "", "": "",
+	} {
+		assert.Equal(t, want, caller(&logical.Connection{RemoteAddr: address}).Address, address)
+	}
+	assert.Empty(t, caller(nil).Address)
+}
+
 func TestLoginAliasLookahead(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		resp, status, text := m.do(logical.AliasLookaheadOperation, "login/"+testLogin, nil)
@@ -238,7 +248,9 @@ func TestLoginPush(t *testing.T) {
 		for i, test := range tests {
 			push.SetScript(test.script...)
 			m.okta.Reset()
+			before := m.clock.Now()
 			_, status, text := m.login(nil)
+			assert.Less(t, m.clock.Now().Sub(before), 85*time.Second, "Vault gives a request up after 90")
 			assert.Equal(t, i+1, push.Pushes(), "one push a login: %v", test.script)
 			if test.says == "" {
 				assert.Equal(t, http.StatusOK, status, "%v: %s", test.script, text)

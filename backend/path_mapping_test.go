@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
@@ -152,11 +153,29 @@ func TestMappingStorageFails(t *testing.T) {
 }
 
 func TestFold(t *testing.T) {
-	for _, pair := range [][2]string{{"ADMINS", "admins"}, {"Groß", "GROß"}, {"ΟΔΟΣ", "οδος"}, {"K", "k"}, {"é", "É"}} {
+	for _, pair := range [][2]string{{"ADMINS", "admins"}, {"Groß", "GROß"}, {"ΟΔΟΣ", "οδος"}, {"é", "É"}} {
 		assert.Equal(t, fold(pair[0]), fold(pair[1]), "%q", pair)
 	}
-	assert.NotEqual(t, fold("a"), fold("b"))
-	assert.NotEqual(t, fold("e"), fold("é"))
+	for _, pair := range [][2]string{{"a", "b"}, {"e", "é"}, {"\u212aube", "kube"}, {"\u017fudo", "sudo"}, {"İT", "it"}} {
+		assert.NotEqual(t, fold(pair[0]), fold(pair[1]), "%q", pair)
+	}
+}
+
+// A group whose name only looks like another's, or becomes it in lower case,
+// neither gets nor overwrites the other's mapping.
+func TestGroupsThatLookAlike(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.write("groups/it-admins", fields{"policies": "it"})
+		m.write("groups/kube", fields{"policies": "kube"})
+		m.write("groups/İT-Admins", fields{"policies": "other"})
+		m.write("groups/\u212aube", fields{"policies": "kelvin"})
+		assert.Equal(t, []string{"it"}, toStrings(m.read("groups/it-admins")["policies"]))
+		assert.Equal(t, []string{"kube"}, toStrings(m.read("groups/kube")["policies"]))
+		assert.Equal(t, []string{"other"}, toStrings(m.read("groups/İT-Admins")["policies"]))
+		m.addUser("İT-Admins", "\u212aUBE")
+		assert.Equal(t, []string{"other", "kelvin"}, m.mustLogin(nil).Policies)
+	})
 }
 
 func FuzzFold(f *testing.F) {
@@ -166,8 +185,21 @@ func FuzzFold(f *testing.F) {
 		if strings.ToValidUTF8(a, "") != a || strings.ToValidUTF8(b, "") != b {
 			return // names are valid UTF-8: see checkName
 		}
-		if got, want := fold(a) == fold(b), strings.EqualFold(a, b); got != want {
-			t.Errorf("fold says %v for %q and %q, EqualFold %v", got, a, b, want)
+		// The same but for letters that are ASCII on one side only.
+		ascii := func(s string) string {
+			return strings.Map(func(r rune) rune {
+				if r < utf8.RuneSelf {
+					return 'a'
+				}
+				return 'é'
+			}, s)
+		}
+		want := strings.EqualFold(a, b) && ascii(a) == ascii(b)
+		if got := fold(a) == fold(b); got != want {
+			t.Errorf("fold says %v for %q and %q", got, a, b)
+		}
+		if fold(lower(a)) != fold(a) {
+			t.Errorf("%q is stored as %q, which is another group", a, lower(a))
 		}
 	})
 }

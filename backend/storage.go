@@ -83,13 +83,26 @@ func listed(l []string) []string {
 }
 
 // fold maps names that differ in case only to one another, as strings.EqualFold
-// compares them.
+// compares them but for one thing: no letter outside ASCII is one within it. The
+// Kelvin sign is no k, and the long s no s, lest a group that only looks like
+// "kube" gets its policies.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
+			if (next < utf8.RuneSelf) == (r < utf8.RuneSelf) {
+				least = min(least, next)
+			}
 		}
 		return least
 	}, s)
+}
+
+// lower returns name in lower case, in which new groups are stored, or as it is
+// where that would be the name of another group ("İ" becomes "i").
+func lower(name string) string {
+	if l := strings.ToLower(name); fold(l) == fold(name) {
+		return l
+	}
+	return name
 }

@@ -122,5 +122,5 @@ func TestNext(t *testing.T) {
 func TestUnexpectedErrorText(t *testing.T) {
 	t.Parallel()
 	_, err := mfa.Next(okta.Transaction{Status: "NEW\n\x1b[31m", FactorResult: "ODD", StateToken: "00secret"})
-	assert.EqualError(t, err, `unexpected answer from okta: an unknown status (status "NEW\n\x1b[31m", factor result "ODD")`)
+	assert.EqualError(t, err, `unexpected answer from okta: an unknown status (status "NEW..[31m", factor result "ODD")`)
 }

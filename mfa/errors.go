@@ -46,7 +46,8 @@ type UnexpectedError struct {
 }
 
 func (e *UnexpectedError) Error() string {
-	return fmt.Sprintf("unexpected answer from okta: %s (status %q, factor result %q)", e.Why, e.Status, e.FactorResult)
+	return fmt.Sprintf("unexpected answer from okta: %s (status %q, factor result %q)",
+		e.Why, okta.Clip(string(e.Status), 64), okta.Clip(string(e.FactorResult), 64))
 }
 
 func unexpected(tx okta.Transaction, why string) error {

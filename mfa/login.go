@@ -157,7 +157,7 @@ func (r *run) push(ctx context.Context, f okta.Factor) error {
 	if err := r.advance(r.Okta.Verify(ctx, r.tx, f, "")); err != nil {
 		return err
 	}
-	wait := r.Poll.start()
+	wait := r.Poll.start(ctx)
 	for {
 		// Anything but a challenge that waits is for complete to judge.
 		if step, err := Next(r.tx); err != nil || step != StepWait {

@@ -17,11 +17,14 @@ const (
 	// do not stay together.
 	pollJitter = 500 * time.Millisecond
 
-	// MaxWait bounds the wait for a push, whatever Okta's expiry says. It ends
-	// before Vault gives a request up (max_request_duration, 90 s by default) and
-	// answers 500 by itself, which its clients repeat: that would be a second push.
-	// Vault does not tell a plugin how long it will wait.
-	MaxWait = 80 * time.Second
+	// MaxWait bounds the wait for a push, whatever Okta's expiry says and however
+	// much time the caller has.
+	MaxWait = 5 * time.Minute
+
+	// Farewell is how long before the deadline of its context the wait for a push
+	// ends: enough to cancel the transaction and to answer, while there is still
+	// somebody to answer to.
+	Farewell = cancelTimeout + 2*time.Second
 )
 
 // Clock tells the time and waits. A nil Clock in a Poll is the system's.
@@ -42,16 +45,20 @@ type waiting struct {
 	until time.Time
 }
 
-func (p Poll) start() waiting {
+func (p Poll) start(ctx context.Context) waiting {
 	clock := p.Clock
 	if clock == nil {
 		clock = systemClock{}
 	}
-	return waiting{clock: clock, until: clock.Now().Add(MaxWait)}
+	wait := MaxWait
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)-Farewell)
+	}
+	return waiting{clock: clock, until: clock.Now().Add(wait)}
 }
 
 // next returns when it is time to ask again. It fails with ErrPushTimeout once
-// the challenge has expired (zero: Okta did not say when it will) or MaxWait is
+// the challenge has expired (zero: Okta did not say when it will) or the wait is
 // over, and with ctx's error as soon as ctx ends.
 func (w waiting) next(ctx context.Context, expires time.Time) error {
 	if err := w.clock.Sleep(ctx, PollInterval+rand.N(pollJitter)); err != nil {
