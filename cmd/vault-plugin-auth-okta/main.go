@@ -5,6 +5,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"runtime"
 
@@ -29,6 +31,9 @@ func main() {
 		fmt.Fprint(os.Stderr, usage())
 		os.Exit(1)
 	}
+	// net/http prints what a server sends after its answer through the standard
+	// logger, and that may be a token.
+	log.SetOutput(io.Discard)
 	// Standard output belongs to the handshake; Vault reads the log, one JSON
 	// object a line, from standard error and filters it by its own level.
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
