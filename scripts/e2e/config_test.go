@@ -175,6 +175,12 @@ func TestConfigRefusesWhatItCannotParse(t *testing.T) {
 		require.Contains(t, a.Errors(), "base_url")
 	}
 	requireRefused(t, m.write("config", object{"token_ttl": "2h", "token_max_ttl": "1h"}), http.StatusBadRequest, "token_ttl")
+	// Not text, and still a secret: the logs are searched for it.
+	const secret = "00a-token-in-a-list"
+	noteToken(secret)
+	a := m.write("config", object{"api_token": []string{secret}})
+	require.Equal(t, http.StatusBadRequest, a.Status)
+	require.NotContains(t, string(a.Raw), secret)
 	require.Equal(t, before, m.mustRead("config"))
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"text/template"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
@@ -49,12 +50,13 @@ func printGuide(w io.Writer, bin string, v *harness.Vault, sim *simulator, who c
 	})
 }
 
-// commandName is what to type for a binary: its name if PATH leads to it.
+// commandName is what to type for a binary: its name if PATH leads to it, else
+// its path, quoted for a shell.
 func commandName(bin string) string {
 	if found, err := exec.LookPath("vault"); err == nil {
 		if found, err = filepath.Abs(found); err == nil && found == bin {
 			return "vault"
 		}
 	}
-	return bin
+	return "'" + strings.ReplaceAll(bin, "'", `'\''`) + "'"
 }

@@ -24,7 +24,7 @@ func main() {
 	version := flag.String("version", "v0.0.0-dev", "version to build the plugin with")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	err := run(ctx, *version, *once)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {

@@ -11,6 +11,7 @@
 //
 // Everything listens on loopback addresses with ports of the system's choice,
 // and everything started is ended by its own process group. The package knows
-// nothing of package testing, so that programs can use it too. It works on Linux
-// and macOS.
+// nothing of package testing, so that programs can use it too. It is for
+// Linux: Vault and the plugin trust the simulated org by SSL_CERT_FILE, which Go
+// does not honour everywhere.
 package harness

@@ -56,7 +56,7 @@ func useVault(ctx context.Context, log io.Writer, bin, origin string) (string, e
 	}
 	version, err := VaultVersion(ctx, bin)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("the vault binary %s: %w", origin, err)
 	}
 	fmt.Fprintf(log, "using Vault %s, %s: %s\n", version, origin, bin)
 	return bin, nil
