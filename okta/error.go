@@ -3,9 +3,7 @@ package okta
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -131,10 +129,14 @@ func isObject(body []byte) bool {
 const jsonType = "application/json"
 
 // mediaType returns the answer's media type without parameters, in lower case,
-// or "unknown". Parameters that cannot be read do not matter.
+// or "unknown". What follows it does not matter: proxies add a charset to one
+// that is there already, or repeat the header.
 func mediaType(resp *http.Response) string {
-	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+	t := resp.Header.Get("Content-Type")
+	if end := strings.IndexAny(t, ";,"); end >= 0 {
+		t = t[:end]
+	}
+	if t = strings.ToLower(strings.TrimSpace(t)); t == "" {
 		return "unknown"
 	}
 	return Clip(t, 64)

@@ -341,7 +341,8 @@ func TestMediaType(t *testing.T) {
 		_, err := c.Authenticate(t.Context(), login, password)
 		assert.ErrorIs(t, err, okta.ErrMalformed, mediaType)
 	}
-	for _, mediaType := range []string{"application/json", "Application/JSON;charset=UTF-8", "application/json; charset"} {
+	for _, mediaType := range []string{"application/json", "Application/JSON;charset=UTF-8", "application/json; charset",
+		"application/json; charset=UTF-8; charset=utf-8", "application/json, application/json"} {
 		srv.ClearFaults()
 		srv.Fail("authn", oktatest.Body(200, mediaType, success))
 		_, err := c.Authenticate(t.Context(), login, password)
