@@ -22,6 +22,9 @@ func (b *backend) client(cfg *configEntry) (*okta.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkToken(cfg.Token); err != nil {
+		return nil, err
+	}
 	c := &b.clients
 	c.mu.Lock()
 	defer c.mu.Unlock()

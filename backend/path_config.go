@@ -173,7 +173,8 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if cfg == nil {
 		cfg = &configEntry{}
 	}
-	before, _ := cfg.orgURL()
+	before, _ := cfg.orgURL() // none, where what is stored is not sound
+	hadToken := cfg.Token != ""
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
@@ -182,7 +183,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	}
 	resp := cfg.warned(&logical.Response{})
 	_, named := newest[string](d, "api_token", "token")
-	if after, _ := cfg.orgURL(); before != "" && after != before && cfg.Token != "" && !named {
+	if after, _ := cfg.orgURL(); hadToken && !named && after != before {
 		resp.AddWarning(movedWarning)
 	}
 	if len(resp.Warnings) == 0 && !namesUnknown(d) {
@@ -329,6 +330,8 @@ func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, 
 	if err != nil || cfg == nil {
 		return nil, err
 	}
+	// The builtin method stores a token with the line end of the file it came from.
+	cfg.Token = strings.TrimSpace(cfg.Token)
 	// Entries from before the token_* fields know the old names only.
 	if cfg.TokenTTL == 0 && cfg.TTL > 0 {
 		cfg.TokenTTL = cfg.TTL

@@ -244,6 +244,33 @@ func TestConfigWriteForgivesAndWarns(t *testing.T) {
 	})
 }
 
+// What the builtin method has stored and this one would refuse: a login says
+// which field it is, and an update of that field mends it.
+func TestConfigStoredUnsound(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		put := func(org, token string) {
+			raw, err := json.Marshal(fields{"organization": org, "token": token, "base_url": m.okta.URL})
+			require.NoError(t, err)
+			require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: raw}))
+		}
+		m.addUser("Everyone")
+		put("acme", m.okta.Token+"\n")
+		m.mustLogin(nil) // the line end of a file
+		put("acme", "a b")
+		_, status, text := m.login(nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "api_token")
+		put("acme.okta.com", m.okta.Token)
+		_, status, text = m.login(nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "org_name")
+		resp := m.write("config", fields{"org_name": "acme"})
+		require.NotNil(t, resp)
+		assert.Equal(t, []string{movedWarning}, resp.Warnings, "nobody knows where the token belonged")
+		m.mustLogin(nil)
+	})
+}
+
 // Vault asks whether config exists to tell create from update in ACLs.
 func TestConfigExistenceCheck(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
