@@ -15,7 +15,7 @@ FUZZTIME := 10s
 MODULES := . scripts/e2e
 
 # The version is told by -ldflags; whoever owns the checkout may not be who builds.
-export GOFLAGS := $(GOFLAGS) -buildvcs=false
+export GOFLAGS := $(shell go env GOFLAGS) -buildvcs=false
 
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
 

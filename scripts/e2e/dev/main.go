@@ -24,7 +24,11 @@ func main() {
 	version := flag.String("version", "v0.0.0-dev", "version to build the plugin with")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // it is under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	err := run(ctx, *version, *once)
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
