@@ -412,6 +412,19 @@ func TestPollEnds(t *testing.T) {
 	}
 }
 
+// TestPollEndsBeforeTheDeadline: while there is still somebody to answer to.
+func TestPollEndsBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	clock := &fakeClock{now: noon}
+	authn := &script{answers: []answer{{tx: waiting(phone)}}}
+	_, err := mfa.Login{Okta: authn, Poll: mfa.Poll{Clock: clock}}.Complete(ctx, required(phone))
+	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
+	assert.InDelta(t, 56, clock.now.Sub(noon).Seconds(), 2)
+	assertFarewell(t, authn)
+}
+
 // TestContextEnds: the login stops where its context does, and takes its leave
 // of Okta all the same.
 func TestContextEnds(t *testing.T) {

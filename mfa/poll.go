@@ -21,10 +21,10 @@ const (
 	// much time the caller has.
 	MaxWait = 5 * time.Minute
 
-	// Farewell is how long before the deadline of its context the wait for a push
+	// farewell is how long before the deadline of its context the wait for a push
 	// ends: enough to cancel the transaction and to answer, while there is still
 	// somebody to answer to.
-	Farewell = cancelTimeout + 2*time.Second
+	farewell = cancelTimeout + 2*time.Second
 )
 
 // Clock tells the time and waits. A nil Clock in a Poll is the system's.
@@ -52,7 +52,7 @@ func (p Poll) start(ctx context.Context) waiting {
 	}
 	wait := MaxWait
 	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline)-Farewell)
+		wait = min(wait, time.Until(deadline)-farewell)
 	}
 	return waiting{clock: clock, until: clock.Now().Add(wait)}
 }

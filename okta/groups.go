@@ -76,7 +76,7 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	var page []*sdk.Group
 	resp, err := executor.Do(ctx, req, &page)
 	if err != nil {
-		return nil, "", c.sdkError(err)
+		return nil, "", sdkError(err)
 	}
 	if page == nil {
 		return nil, "", fmt.Errorf("%w: no list of groups", ErrMalformed)
@@ -95,14 +95,10 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 
 // sdkError marks what the SDK could not decode as malformed. Everything that the
 // transport found is passed on as it is.
-func (c *Client) sdkError(err error) error {
-	var fromOkta *Error
-	for _, known := range []error{ErrTimeout, ErrUnreachable, ErrMalformed, context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, known) {
-			return err
-		}
-	}
-	if errors.As(err, &fromOkta) {
+func sdkError(err error) error {
+	// The transport's errors come wrapped in those of net/http; the SDK's do not.
+	var sent *url.Error
+	if errors.As(err, &sent) {
 		return err
 	}
 	return fmt.Errorf("%w: not the JSON of a list of groups", ErrMalformed)
