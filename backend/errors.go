@@ -42,9 +42,9 @@ func (e *busyError) Error() string { return e.what }
 
 // apiTokenRefused marks an error of the management API, or of the first call of
 // a login, where the code for an invalid token cannot mean a state token.
-func apiTokenRefused(err error) error {
+func apiTokenRefused(cfg *configEntry, err error) error {
 	var e *okta.Error
-	if errors.As(err, &e) && (e.Code == okta.CodeInvalidToken || e.Code == okta.CodeAccessDenied) {
+	if cfg.Token != "" && errors.As(err, &e) && (e.Code == okta.CodeInvalidToken || e.Code == okta.CodeAccessDenied) {
 		return fmt.Errorf("%w: %w", errAPIToken, err)
 	}
 	return err

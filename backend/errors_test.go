@@ -144,6 +144,13 @@ func TestBadAPIToken(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, "api_token")
 		assert.Contains(t, text, "(E0000006)")
+
+		m.okta.ClearFaults()
+		m.configure(fields{"api_token": ""})
+		m.okta.Fail("authn", oktatest.Status(401, "E0000011", "Invalid token provided"))
+		_, status, text = m.login(nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.NotContains(t, text, "api_token", "there is none to blame")
 	})
 }
 

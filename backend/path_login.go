@@ -240,7 +240,7 @@ func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEn
 	authn := client.For(caller(req.Connection))
 	tx, err := authn.Authenticate(ctx, in.username, in.password)
 	if err != nil {
-		return person{}, apiTokenRefused(err)
+		return person{}, apiTokenRefused(cfg, err)
 	}
 	flow.Okta = authn
 	if who.Outcome, err = flow.Complete(ctx, tx); err != nil {
@@ -260,7 +260,7 @@ func (b *backend) resolve(ctx context.Context, s logical.Storage, cfg *configEnt
 	if cfg.Token != "" {
 		groups, err := client.Groups(ctx, who.User.ID)
 		if err != nil {
-			return apiTokenRefused(err)
+			return apiTokenRefused(cfg, err)
 		}
 		for _, g := range groups {
 			who.groups = append(who.groups, g.Name)
