@@ -39,35 +39,21 @@ var faults = []fault{
 	{"too many at once", oktatest.RateLimitedConcurrency(), 429, nil},
 }
 
-func TestFaultsOfAuthentication(t *testing.T) {
+func TestFaultsOfLogin(t *testing.T) {
 	t.Parallel()
-	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			m := newMount(t)
-			u := m.addUser("mia@acme.test")
-			m.org.Fail("authn", f.fault)
-			requireRefused(t, m.login(u), f.status, f.words...)
-			require.Equal(t, 1, m.org.Count(http.MethodPost, "/api/v1/authn"), "a password is delivered once")
-			m.org.ClearFaults()
-			m.mustLogin(u)
-		})
-	}
-}
-
-func TestFaultsOfGroups(t *testing.T) {
-	t.Parallel()
-	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			m := newMount(t)
-			u := m.addUser("mia@acme.test")
-			m.org.Fail("groups", f.fault)
-			requireRefused(t, m.login(u), f.status, f.words...)
-			require.Equal(t, 1, m.org.Count(http.MethodPost, "/api/v1/authn"))
-			m.org.ClearFaults()
-			m.mustLogin(u)
-		})
+	for _, endpoint := range []string{"authn", "groups"} {
+		for _, f := range faults {
+			t.Run(endpoint+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				m := newMount(t)
+				u := m.addUser("mia@acme.test")
+				m.org.Fail(endpoint, f.fault)
+				requireRefused(t, m.login(u), f.status, f.words...)
+				require.Equal(t, 1, m.org.Count(http.MethodPost, "/api/v1/authn"), "a password is delivered once")
+				m.org.ClearFaults()
+				m.mustLogin(u)
+			})
+		}
 	}
 }
 
