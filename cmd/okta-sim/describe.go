@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
@@ -20,12 +21,20 @@ type description struct {
 }
 
 type userDescription struct {
-	Login    string            `json:"login"`
-	Password string            `json:"password"`
-	Status   string            `json:"status"`
-	TOTP     []totpDescription `json:"totp"`
-	Push     bool              `json:"push"`
-	Groups   []string          `json:"groups"`
+	Login    string              `json:"login"`
+	Password string              `json:"password"`
+	Status   string              `json:"status"`
+	Factors  []factorDescription `json:"factors"`
+	TOTP     []totpDescription   `json:"totp"`
+	Push     bool                `json:"push"`
+	Groups   []string            `json:"groups"`
+}
+
+type factorDescription struct {
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Provider string `json:"provider"`
+	Name     string `json:"name,omitempty"` // of a device
 }
 
 type totpDescription struct {
@@ -38,9 +47,10 @@ func describe(srv *oktatest.Server, controlURL, cert string) description {
 	for _, u := range srv.Users() {
 		user := userDescription{
 			Login: u.Login(), Password: u.Password(), Status: u.Status(), Groups: u.Groups(),
-			TOTP: []totpDescription{},
+			Factors: []factorDescription{}, TOTP: []totpDescription{},
 		}
 		for _, f := range u.Factors() {
+			user.Factors = append(user.Factors, factorDescription{f.ID, f.Type, f.Provider, f.Name()})
 			switch f.Type {
 			case "push":
 				user.Push = true
@@ -90,6 +100,10 @@ func (d description) print(w io.Writer) error {
 		fmt.Fprintf(&b, "Get the code that the authenticator app shows now:\n")
 		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/totp\n", shellQuote(d.Users[i].Login), d.ControlURL)
 	}
+	if i := d.first(userDescription.typesCodes); i >= 0 {
+		fmt.Fprintf(&b, "Get the code last sent, the next one of a token, or the answer to a question:\n")
+		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/code\n", shellQuote(d.Users[i].Login), d.ControlURL)
+	}
 	fmt.Fprintf(&b, "See what was asked:\n  curl %s/requests\n\n", d.ControlURL)
 	fmt.Fprintf(&b, "Stop with Ctrl-C.\n")
 	_, err := w.Write(b.Bytes())
@@ -117,11 +131,8 @@ func (u userDescription) summary() string {
 	if u.Status != "ACTIVE" {
 		words = append(words, u.Status)
 	}
-	if u.Push {
-		words = append(words, "push")
-	}
-	for _, t := range u.TOTP {
-		words = append(words, t.Provider+" totp")
+	for _, f := range u.Factors {
+		words = append(words, f.summary())
 	}
 	const shown = 3
 	groups := strings.Join(u.Groups[:min(shown, len(u.Groups))], ", ")
@@ -132,6 +143,24 @@ func (u userDescription) summary() string {
 		words = append(words, "in "+groups)
 	}
 	return strings.Join(words, "; ")
+}
+
+// typesCodes says that the user has a factor whose code /totp does not know.
+func (u userDescription) typesCodes() bool {
+	known := []string{"sms", "call", "email", "question", "token", "token:hotp", "token:hardware"}
+	return slices.ContainsFunc(u.Factors, func(f factorDescription) bool { return slices.Contains(known, f.Type) })
+}
+
+func (f factorDescription) summary() string {
+	switch {
+	case f.Type == "push":
+		return "push to " + f.Name
+	case f.Type == "token:software:totp":
+		return f.Provider + " totp"
+	case f.Provider == "OKTA":
+		return f.Type
+	}
+	return f.Provider + " " + f.Type
 }
 
 // shellQuote makes a word safe to paste into a shell.

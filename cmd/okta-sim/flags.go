@@ -33,6 +33,7 @@ The control API plays the user's part, for example:
   curl -X POST http://ADDRESS/push/approve                    all waiting pushes
   curl -X POST -d user=pia@acme.test http://ADDRESS/push/reject
   curl 'http://ADDRESS/totp?user=tom@acme.test'               the current code
+  curl 'http://ADDRESS/code?user=sam@acme.test'               the code last sent
   curl http://ADDRESS/                                        users, waiting pushes
   curl http://ADDRESS/requests                                what Okta was asked
 

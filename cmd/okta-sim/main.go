@@ -38,9 +38,11 @@
 // The control API is plain HTTP, on a loopback address only:
 //
 //	GET  /               who exists, and which pushes wait
-//	POST /push/approve   approve all waiting pushes, or those of user=
+//	POST /push/approve   approve all waiting pushes, or those of user= or device=
 //	POST /push/reject    reject them
+//	GET  /code?user=     what completes a factor now; factor= if there are several
 //	GET  /totp?user=     the current code; provider= if there are several
+//	POST /token/next     the RSA or Symantec token of user= has to show two codes
 //	POST /users/status   give user= a status=
 //	GET  /requests       the requests so far, without bodies and credentials
 //

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
@@ -38,6 +39,8 @@ type factorEntry struct {
 	Script         []string `json:"script"`
 	Number         *int     `json:"number"`
 	NumberFromPoll int      `json:"number_from_poll"`
+	Code           string   `json:"code"`
+	Destination    string   `json:"destination"`
 }
 
 // loadOrg reads an organization's file; without a name, the built-in one.
@@ -99,14 +102,26 @@ func (u userEntry) check() error {
 		return errors.New("more_groups must not be negative")
 	}
 	for i, f := range u.Factors {
-		switch {
-		case f.Type == "":
-			return fmt.Errorf("factor %d: type is missing", i+1)
-		case f.Type != "push" && (f.Script != nil || f.Number != nil || f.NumberFromPoll != 0):
-			return fmt.Errorf("factor %d: only a push can have a script or a number", i+1)
-		case f.Number == nil && f.NumberFromPoll != 0:
-			return fmt.Errorf("factor %d: number_from_poll needs a number", i+1)
+		if err := f.check(); err != nil {
+			return fmt.Errorf("factor %d: %w", i+1, err)
 		}
+	}
+	return nil
+}
+
+func (entry factorEntry) check() error {
+	sent := slices.Contains([]string{"sms", "call", "email"}, entry.Type)
+	switch {
+	case entry.Type == "":
+		return errors.New("type is missing")
+	case entry.Type != "push" && (entry.Script != nil || entry.Number != nil || entry.NumberFromPoll != 0):
+		return errors.New("only a push can have a script or a number")
+	case entry.Number == nil && entry.NumberFromPoll != 0:
+		return errors.New("number_from_poll needs a number")
+	case entry.Code != "" && (sent || entry.Type == "push"):
+		return fmt.Errorf("%s cannot have a code in the file", entry.Type)
+	case entry.Destination != "" && !sent:
+		return errors.New("only sms, call and email can have a destination")
 	}
 	return nil
 }
@@ -134,14 +149,11 @@ func (file orgFile) build(org *oktatest.Org) {
 }
 
 func (entry factorEntry) enrol(u *oktatest.User) {
-	kind, provider := entry.Type, entry.Provider
-	if kind == "totp" {
-		kind = "token:software:totp"
-	}
+	provider := entry.Provider
 	if provider == "" {
 		provider = "OKTA"
 	}
-	f := u.AddFactor(kind, provider)
+	f := u.AddFactor(factorType(entry.Type), provider)
 	if entry.Name != "" {
 		f.SetName(entry.Name)
 	}
@@ -154,4 +166,18 @@ func (entry factorEntry) enrol(u *oktatest.User) {
 	if entry.Number != nil {
 		f.Number(*entry.Number, entry.NumberFromPoll)
 	}
+	if entry.Code != "" {
+		f.SetCode(entry.Code)
+	}
+	if entry.Destination != "" {
+		f.SetDestination(entry.Destination)
+	}
+}
+
+// factorType is Okta's word for a type: totp is short for its longest.
+func factorType(name string) string {
+	if name == "totp" {
+		return "token:software:totp"
+	}
+	return name
 }

@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // sim is a running okta-sim.
@@ -114,15 +117,25 @@ func (s *sim) control(method, path, contentType, body string) (int, string) {
 	return status, strings.TrimSpace(raw)
 }
 
-// challenge logs a user in and sends a push; poll asks for its outcome.
-func (s *sim) challenge(login string) (poll func() string) {
+// login starts a login with the built-in password. It returns the state
+// token, and the paths to verify the factors by.
+func (s *sim) login(login string) (stateToken string, verify []string) {
 	s.t.Helper()
 	i := slices.IndexFunc(s.ready.Users, func(u userDescription) bool { return u.Login == login })
 	tx := s.okta("/api/v1/authn", map[string]string{"username": login, "password": s.ready.Users[i].Password})
-	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
-	path := "/api/v1/authn/factors/" + factors[0].(map[string]any)["id"].(string) + "/verify"
+	for _, f := range tx["_embedded"].(map[string]any)["factors"].([]any) {
+		verify = append(verify, "/api/v1/authn/factors/"+f.(map[string]any)["id"].(string)+"/verify")
+	}
+	return tx["stateToken"].(string), verify
+}
+
+// challenge logs a user in and sends a push to the nth device; poll asks for
+// its outcome.
+func (s *sim) challenge(login string, nth int) (poll func() string) {
+	s.t.Helper()
+	token, verify := s.login(login)
 	poll = func() string {
-		doc := s.okta(path, map[string]string{"stateToken": tx["stateToken"].(string)})
+		doc := s.okta(verify[nth], map[string]string{"stateToken": token})
 		return strings.TrimSpace(fmt.Sprint(doc["status"], " ", doc["factorResult"]))
 	}
 	poll()
@@ -132,8 +145,9 @@ func (s *sim) challenge(login string) (poll func() string) {
 const form = "application/x-www-form-urlencoded"
 
 func TestPushesAreDecidedByControl(t *testing.T) {
+	t.Parallel()
 	s := start(t)
-	pia, noa := s.challenge("pia@acme.test"), s.challenge("noa@acme.test")
+	pia, noa := s.challenge("pia@acme.test", 0), s.challenge("noa@acme.test", 0)
 	if got, want := pia(), "MFA_CHALLENGE WAITING"; got != want {
 		t.Errorf("before: %s, want %s", got, want)
 	}
@@ -163,12 +177,11 @@ func TestPushesAreDecidedByControl(t *testing.T) {
 }
 
 func TestTOTPCodes(t *testing.T) {
+	t.Parallel()
 	s := start(t)
-	tx := s.okta("/api/v1/authn", map[string]string{"username": "tom@acme.test", "password": "battery-staple"})
-	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
+	token, verify := s.login("tom@acme.test")
 	_, code := s.control("GET", "/totp?user=tom@acme.test", "", "")
-	doc := s.okta("/api/v1/authn/factors/"+factors[0].(map[string]any)["id"].(string)+"/verify",
-		map[string]string{"stateToken": tx["stateToken"].(string), "passCode": code})
+	doc := s.okta(verify[0], map[string]string{"stateToken": token, "passCode": code})
 	if doc["status"] != "SUCCESS" {
 		t.Errorf("with code %q: %v", code, doc)
 	}
@@ -179,7 +192,96 @@ func TestTOTPCodes(t *testing.T) {
 	}
 }
 
+func TestBuiltInFactors(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for login, sends := range map[string]bool{
+		"sam@acme.test": true, "cal@acme.test": true, "emi@acme.test": true, "quinn@acme.test": false,
+		"yuki@acme.test": false, "rosa@acme.test": false, "syd@acme.test": false, "hope@acme.test": false,
+	} {
+		token, verify := s.login(login)
+		require.Len(t, verify, 1, login)
+		if sends {
+			status, text := s.control("GET", "/code?user="+login, "", "")
+			assert.Equal(t, 404, status, "%s: %s", login, text)
+			doc := s.okta(verify[0], map[string]string{"stateToken": token})
+			assert.Equal(t, "MFA_CHALLENGE", doc["status"], login)
+		}
+		_, code := s.control("GET", "/code?user="+login, "", "")
+		doc := s.okta(verify[0], map[string]string{"stateToken": token, "passCode": code, "answer": code})
+		assert.Equal(t, "SUCCESS", doc["status"], "%s with %s: %v", login, code, doc)
+	}
+	for _, u := range s.ready.Users[7:] {
+		assert.Equal(t, []string{"Everyone", "Engineers"}, u.Groups, u.Login)
+	}
+}
+
+func TestCodesOfSeveralFactors(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	token, verify := s.login("ola@acme.test")
+	require.Len(t, verify, 4)
+	_, answer := s.control("GET", "/code?user=ola", "", "")
+	assert.Equal(t, "cold-porridge", answer, "nothing else has a code yet")
+	for _, path := range verify[:3] {
+		s.okta(path, map[string]string{"stateToken": token})
+	}
+	_, codes, raw := s.call("GET", s.ready.ControlURL+"/code?user=ola", "", "")
+	assert.Len(t, codes, 4, raw)
+	assert.Equal(t, "cold-porridge", codes["question"])
+	assert.Regexp(t, "^[0-9]{5}$", codes["call"])
+	id := s.ready.Users[len(s.ready.Users)-1].Factors[0].ID
+	for _, factor := range []string{"sms", id} {
+		_, code := s.control("GET", "/code?user=ola&factor="+factor, "", "")
+		assert.Equal(t, codes["sms"], code, factor)
+	}
+
+	_, totp := s.control("GET", "/code?user=pia&factor=totp", "", "")
+	assert.Regexp(t, "^[0-9]{6}$", totp)
+	for _, query := range []string{"", "?user=nobody", "?user=mia", "?user=tri", "?user=wes", "?user=ola&factor=totp"} {
+		status, _ := s.control("GET", "/code"+query, "", "")
+		assert.Equal(t, 404, status, query)
+	}
+}
+
+func TestTwoFactorsOfAType(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "org.json")
+	org := `{"users":[{"login":"ann@x.test","password":"pw","factors":[
+		{"type":"token","provider":"RSA","code":"111111"},{"type":"token","provider":"SYMANTEC","code":"222222"},
+		{"type":"sms","destination":"+1 XXX-XXX-0001"}]}]}`
+	require.NoError(t, os.WriteFile(name, []byte(org), 0o600))
+	s := start(t, "-org", name)
+	_, codes, _ := s.call("GET", s.ready.ControlURL+"/code?user=ann", "", "")
+	assert.Equal(t, map[string]any{"token": "111111", s.ready.Users[0].Factors[1].ID: "222222"}, codes)
+	_, _, raw := s.call("POST", s.ready.URL+"/api/v1/authn", "application/json", `{"username":"ann","password":"pw"}`)
+	assert.Contains(t, raw, "+1 XXX-XXX-0001")
+}
+
+func TestPushesOfOneDevice(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	phone, tablet, watch := s.challenge("tri@acme.test", 0), s.challenge("tri@acme.test", 1), s.challenge("tri@acme.test", 2)
+	_, got := s.control("GET", "/", "", "")
+	assert.Contains(t, got, `"waiting_pushes": 3`)
+	assert.Contains(t, got, `"name": "Tri's tablet"`)
+
+	for name, want := range map[string]int{
+		"device=Nobody's+phone": 404, "user=pia&device=Tri's+phone": 404, "user=tri&device=Tri's+phone": 200,
+	} {
+		status, text := s.control("POST", "/push/approve", form, name)
+		assert.Equal(t, want, status, "%s: %s", name, text)
+	}
+	assert.Equal(t, "SUCCESS <nil>", phone())
+	assert.Equal(t, "MFA_CHALLENGE WAITING", tablet())
+	tri := slices.IndexFunc(s.ready.Users, func(u userDescription) bool { return u.Login == "tri@acme.test" })
+	s.control("POST", "/push/reject", "application/json", `{"device":"`+s.ready.Users[tri].Factors[2].ID+`"}`)
+	assert.Equal(t, "MFA_CHALLENGE REJECTED", watch())
+	assert.Equal(t, "MFA_CHALLENGE WAITING", tablet())
+}
+
 func TestStatusByControl(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	status, _ := s.control("POST", "/users/status", form, "user=mia@acme.test&status=SUSPENDED")
 	if status != 200 {
@@ -196,18 +298,34 @@ func TestStatusByControl(t *testing.T) {
 	}
 }
 
+func TestNextTokenByControl(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for body, want := range map[string]string{"user=rosa@acme.test": `"tokens": 1`, "user=mia@acme.test": `"tokens": 0`} {
+		status, answer := s.control("POST", "/token/next", form, body)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Contains(t, answer, want)
+	}
+	status, _ := s.control("POST", "/token/next", form, "user=nobody")
+	assert.Equal(t, http.StatusNotFound, status)
+}
+
 func TestRequestsHideSecrets(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.okta("/api/v1/authn", map[string]string{"username": "mia@acme.test", "password": "correct-horse"})
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", s.ready.URL+"/api/v1/users/mia", nil)
 	req.Header.Set("Authorization", "SSWS "+s.ready.APIToken)
+	req.Header.Set("User-Agent", "some-client/1.0")
+	req.Header.Set("X-Forwarded-For", "192.0.2.7")
 	resp, err := s.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
 	_, got := s.control("GET", "/requests", "", "")
-	for _, want := range []string{`"path": "/api/v1/authn"`, `"path": "/api/v1/users/mia"`, `"status": 200`} {
+	for _, want := range []string{`"path": "/api/v1/authn"`, `"path": "/api/v1/users/mia"`, `"status": 200`,
+		`"user_agent": "some-client/1.0"`, `"forwarded_for": "192.0.2.7"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in %s", want, got)
 		}
@@ -220,6 +338,7 @@ func TestRequestsHideSecrets(t *testing.T) {
 }
 
 func TestWhatIsPrinted(t *testing.T) {
+	t.Parallel()
 	cert := filepath.Join(t.TempDir(), "ca.pem")
 	s := start(t, "-cert-out", cert, "-latency", "1ms")
 	if s.ready.Cert != cert {
@@ -228,7 +347,8 @@ func TestWhatIsPrinted(t *testing.T) {
 	if info, err := os.Stat(cert); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("certificate: %v, %v", info.Mode(), err)
 	}
-	want := []string{s.ready.URL, s.ready.APIToken, cert, s.ready.ControlURL + "/push/approve", "/push/reject", "curl --cacert"}
+	want := []string{s.ready.URL, s.ready.APIToken, cert, s.ready.ControlURL + "/push/approve", "/push/reject", "curl --cacert",
+		"user=sam@acme.test " + s.ready.ControlURL + "/code", "push to Tri's watch", "YUBICO token:hardware", "OKTA totp"}
 	groups := make(map[string]int)
 	for _, u := range s.ready.Users {
 		want = append(want, u.Login, u.Password)
@@ -245,12 +365,13 @@ func TestWhatIsPrinted(t *testing.T) {
 			t.Errorf("%q is not printed", w)
 		}
 	}
-	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 7 {
+	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 18 {
 		t.Errorf("groups = %v", groups)
 	}
 }
 
 func TestOrgFileIsServed(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "org.json")
 	org := `{"users":[{"login":"ann@x.test","password":"pw","app_groups":["AD"],
 		"factors":[{"type":"push","script":["SUCCESS"]},{"type":"sms","status":"PENDING_ACTIVATION"}]}]}`
@@ -271,6 +392,7 @@ func TestOrgFileIsServed(t *testing.T) {
 }
 
 func TestOrgFileRefusals(t *testing.T) {
+	t.Parallel()
 	for org, want := range map[string]string{
 		`{}`:               "no users",
 		`{"users":[`:       "unexpected EOF",
@@ -284,6 +406,9 @@ func TestOrgFileRefusals(t *testing.T) {
 		`{"users":[{"login":"a","password":"b","factors":[{}]}]}`:                                   "factor 1: type is missing",
 		`{"users":[{"login":"a","password":"b","factors":[{"type":"totp","number":3}]}]}`:           "only a push",
 		`{"users":[{"login":"a","password":"b","factors":[{"type":"push","number_from_poll":3}]}]}`: "needs a number",
+		`{"users":[{"login":"a","password":"b","factors":[{"type":"sms","code":"123456"}]}]}`:       "sms cannot have a code",
+		`{"users":[{"login":"a","password":"b","factors":[{"type":"push","code":"123456"}]}]}`:      "push cannot have a code",
+		`{"users":[{"login":"a","password":"b","factors":[{"type":"totp","destination":"x"}]}]}`:    "destination",
 	} {
 		if _, err := decodeOrg([]byte(org)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", org, err, want)
@@ -292,6 +417,7 @@ func TestOrgFileRefusals(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing", "file")
 	tests := []struct {
 		args           []string

@@ -104,6 +104,7 @@ var errorCodes = map[string]struct {
 	"E0000082": {http.StatusForbidden, "Each code can only be used once. Please wait for a new code and try again."},
 	"E0000083": {http.StatusForbidden, "Passcode is valid but exceeded time window."},
 	"E0000109": {http.StatusTooManyRequests, "An SMS message was recently sent. Please wait 30 seconds before trying again."},
+	"E0000113": {http.StatusConflict, "Additional factor challenge: enter the next tokencode"},
 	"E0000118": {http.StatusTooManyRequests, "An email was recently sent. Please wait 5 seconds before trying again."},
 	"E0000133": {http.StatusTooManyRequests, "A call was recently made. Please wait 30 seconds before trying again."},
 }

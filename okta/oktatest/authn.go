@@ -22,7 +22,7 @@ func (o *Org) authn(c *call) answer {
 		// Without an API token it is ignored.
 		return oktaError("E0000001", "deviceToken: The field is too long")
 	}
-	if !o.underUserRate(c) {
+	if !o.underUserRate(c) || !o.underEngineRate(c, o.find(c.body.Username)) {
 		return oktaError("E0000047")
 	}
 	return o.primary(c)
@@ -39,6 +39,13 @@ func (o *Org) underUserRate(c *call) bool {
 		o.usernames[name] = &window{}
 	}
 	return o.usernames[name].allow(c.now, 4, time.Second)
+}
+
+// underEngineRate is Identity Engine's limit of 20 requests in 5 seconds for
+// a user, over all of the user's transactions.
+// https://developer.okta.com/docs/reference/rl-additional-limits/
+func (o *Org) underEngineRate(c *call, u *User) bool {
+	return !o.opts.EnforceUserRate || u == nil || u.requests.allow(c.now, 20, 5*time.Second)
 }
 
 // primary checks the password. Who cannot log in gets the same answer,
@@ -92,7 +99,8 @@ func (o *Org) previous(c *call) answer {
 	case tx.status == "MFA_ENROLL_ACTIVATE":
 		tx.status = "MFA_ENROLL"
 	case tx.status == "MFA_CHALLENGE":
-		tx.status, tx.challenge = "MFA_REQUIRED", nil
+		tx.withdraw(c.now)
+		tx.status = "MFA_REQUIRED"
 		clear(tx.replaced)
 	default:
 		return oktaError("E0000079")
@@ -120,6 +128,7 @@ func (o *Org) cancel(c *call) answer {
 	if !found {
 		return a
 	}
+	tx.withdraw(c.now)
 	delete(o.transactions, tx.token)
 	return ok(object{"relayState": nil})
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func TestLoginAnswers(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		status string
 		code   int
@@ -50,6 +51,7 @@ func TestLoginAnswers(t *testing.T) {
 }
 
 func TestWhoCanLogIn(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	srv.AddUser("tom@acme.test", password)
@@ -88,6 +90,7 @@ func TestWhoCanLogIn(t *testing.T) {
 }
 
 func TestAPITokenOnAuthn(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddUser(login, password)
 	for header, want := range map[string]int{
@@ -104,6 +107,7 @@ func TestAPITokenOnAuthn(t *testing.T) {
 }
 
 func TestPasswordWarning(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	u.SetStatus("PASSWORD_WARN")
@@ -121,6 +125,7 @@ func TestPasswordWarning(t *testing.T) {
 }
 
 func TestExpiredPasswordComesAfterMFA(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	f := u.AddTOTP("GOOGLE")
@@ -136,6 +141,7 @@ func TestExpiredPasswordComesAfterMFA(t *testing.T) {
 }
 
 func TestEnrolmentSkippedOnlyWhenPublished(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	u.SetStatus("MFA_ENROLL")
@@ -149,6 +155,7 @@ func TestEnrolmentSkippedOnlyWhenPublished(t *testing.T) {
 }
 
 func TestStateTokenSlides(t *testing.T) {
+	t.Parallel()
 	clock, opts := newClock()
 	c, srv := newClient(t, opts)
 	f := srv.AddUser(login, password).AddTOTP("GOOGLE")
@@ -169,6 +176,7 @@ func TestStateTokenSlides(t *testing.T) {
 }
 
 func TestStateTokenEnds(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddTOTP("GOOGLE")
 	for _, step := range []string{"", "previous", "skip", "cancel"} {
@@ -189,6 +197,7 @@ func TestStateTokenEnds(t *testing.T) {
 }
 
 func TestPasswordLockout(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t, oktatest.Options{MaxPasswordFailures: 2})
 	u := srv.AddUser(login, password)
 	c.login(login, "wrong").is(t, 401, "E0000004")
@@ -201,6 +210,7 @@ func TestPasswordLockout(t *testing.T) {
 }
 
 func TestSecretsKnowsWhatMayNotLeak(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	f := u.AddTOTP("OKTA")
@@ -218,6 +228,7 @@ func TestSecretsKnowsWhatMayNotLeak(t *testing.T) {
 }
 
 func TestPerUserRate(t *testing.T) {
+	t.Parallel()
 	clock, opts := newClock()
 	opts.EnforcePerUserRate = true
 	c, srv := newClient(t, opts)
@@ -232,6 +243,7 @@ func TestPerUserRate(t *testing.T) {
 }
 
 func TestOrgRate(t *testing.T) {
+	t.Parallel()
 	clock, opts := newClock()
 	opts.RateLimit = 2
 	c, srv := newClient(t, opts)

@@ -1,7 +1,6 @@
 package oktatest
 
 import (
-	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
 	"slices"
@@ -19,18 +18,27 @@ type Factor struct {
 	// Type and Provider are Okta's factorType and provider.
 	Type, Provider string
 
-	name   string
-	status string
+	name        string
+	status      string
+	destination string // masked: where codes are sent to
 
-	script      []string
-	pushes      int
-	number      *int
-	numberFrom  int
-	secret      []byte
-	usedSteps   map[int64]bool
-	code        string    // what answers the factor, if neither push nor TOTP
-	sent        time.Time // when a code was last sent
-	codeExpires time.Time
+	script     []string
+	number     *int
+	numberFrom int
+	polls      int
+	polled     time.Time // when a push was last polled
+	withdrawn  int
+
+	secret     []byte
+	generator  generator // nil if the code is fixed or sent
+	wantNext   bool      // the next right code is not enough
+	challenged string    // that right code, until another followed
+
+	code        string    // what answers the factor, if nothing generates it
+	codeExpires time.Time // zero if it was not sent
+	codeFor     string    // the state token that it was sent for
+	sends       int
+	sent        time.Time // when a code or push was last sent
 }
 
 // idPrefixes are those of ids that were observed.
@@ -43,16 +51,21 @@ var idPrefixes = map[string]string{
 // "question" of OKTA, "webauthn" of FIDO, "web" of DUO and so on. Types that
 // Okta knows nothing of are published like the others.
 //
-// Codes sent by sms, call and email are made when they are sent; the other
-// types have a fixed one, "oktatest-answer" or "012345". Code returns it and
-// SetCode changes it.
+// These have a device that makes their codes:
+//
+//   - "token:software:totp" of OKTA or GOOGLE, RFC 6238.
+//   - "token:hotp" of CUSTOM, RFC 4226: a button, and 10 codes of look-ahead.
+//   - "token:hardware" of YUBICO: OTPs of 44 characters, each good once and
+//     only before a newer one.
+//   - "token" of RSA, a code a minute, and of SYMANTEC, one every 30 seconds.
+//
+// Codes sent by sms, call and email are made when they are sent. A push and
+// what needs a browser have none: "webauthn", "u2f", "web", "claims_provider"
+// and "signed_nonce", which nothing completes. The other types have a fixed
+// one, "oktatest-answer" or "012345". Code returns it and SetCode changes it.
 func (u *User) AddFactor(factorType, provider string) *Factor {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
-	prefix := idPrefixes[factorType]
-	if prefix == "" {
-		prefix = "fac"
-	}
 	nth := 1
 	for _, f := range u.factors {
 		if f.Type == factorType {
@@ -61,25 +74,52 @@ func (u *User) AddFactor(factorType, provider string) *Factor {
 	}
 	id := stableID("factor", u.ID, factorType, provider, fmt.Sprint(nth))
 	f := &Factor{
-		ID: prefix + id, User: u, Type: factorType, Provider: provider,
-		name:      fmt.Sprintf("Phone %d", nth),
-		script:    []string{"WAITING"},
-		usedSteps: make(map[int64]bool),
+		ID: idPrefix(factorType) + id, User: u, Type: factorType, Provider: provider,
+		destination: destination(factorType, u.login),
+		script:      []string{"WAITING"},
 	}
 	switch factorType {
-	case "sms", "call", "email", "push":
-	case "token:software:totp":
-		sum := sha256.Sum256([]byte("secret" + id))
-		f.secret = sum[:20]
-		u.org.addSecret(base32.StdEncoding.EncodeToString(f.secret))
-	case "question":
+	case "push", "webauthn":
+		f.name = fmt.Sprintf("Phone %d", nth)
+	}
+	f.equip(deviceSecret(id))
+	u.factors = append(u.factors, f)
+	return f
+}
+
+func idPrefix(factorType string) string {
+	if prefix := idPrefixes[factorType]; prefix != "" {
+		return prefix
+	}
+	return "fac"
+}
+
+// equip gives the factor what makes its codes.
+func (f *Factor) equip(secret []byte) {
+	f.generator = newGenerator(f.Type, f.Provider, secret)
+	switch {
+	case f.generator != nil:
+		f.secret = secret
+		f.User.org.addSecret(base32.StdEncoding.EncodeToString(secret))
+	case f.Type == "sms", f.Type == "call", f.Type == "email":
+		// A code is made when it is sent.
+	case f.Type == "push", f.needsBrowser():
+		// Nothing to type.
+	case f.Type == "question":
 		f.code = "oktatest-answer"
 	default:
 		f.code = "012345"
 	}
-	u.org.addSecret(f.code)
-	u.factors = append(u.factors, f)
-	return f
+	f.User.org.addSecret(f.code)
+}
+
+// needsBrowser says that a challenge of the factor is answered by a browser.
+func (f *Factor) needsBrowser() bool {
+	switch f.Type {
+	case "webauthn", "u2f", "web", "claims_provider", "signed_nonce":
+		return true
+	}
+	return false
 }
 
 // AddPush enrols an Okta Verify push. The script is what each new push does:
@@ -135,7 +175,15 @@ func (f *Factor) CorrectAnswer() (n int, set bool) {
 	return *f.number, true
 }
 
-// SetName changes the name of a device, "Phone 1" by default.
+// Name returns the name of a device; see SetName.
+func (f *Factor) Name() string {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.name
+}
+
+// SetName changes the name of a device. By default those of pushes and
+// webauthn are "Phone 1", "Phone 2" and so on, and others have none.
 func (f *Factor) SetName(name string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -151,11 +199,61 @@ func (f *Factor) SetStatus(status string) {
 	f.status = status
 }
 
-// Pushes returns the number of push notifications sent.
-func (f *Factor) Pushes() int {
+// SetDestination changes where codes are sent to, as the factor's profile
+// shows it: a masked phone number such as "+1 XXX-XXX-4821", or an address.
+func (f *Factor) SetDestination(masked string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
-	return f.pushes
+	f.destination = masked
+}
+
+// Sent returns the number of codes, or of push notifications, sent.
+func (f *Factor) Sent() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.sends
+}
+
+// LastSent returns when a code or a push was last sent, by the
+// organization's clock; the zero time if none was.
+func (f *Factor) LastSent() time.Time {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.sent
+}
+
+// Pushes returns the number of push notifications sent.
+func (f *Factor) Pushes() int {
+	if f.Type != "push" {
+		return 0
+	}
+	return f.Sent()
+}
+
+// Polls returns how many requests asked for the outcome of a push. The one
+// that sends the push is none.
+func (f *Factor) Polls() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.polls
+}
+
+// LastPoll returns when the outcome of a push was last asked for, by the
+// organization's clock; the zero time if it never was.
+func (f *Factor) LastPoll() time.Time {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.polled
+}
+
+// Withdrawn returns the number of pushes that were given up while they
+// waited for the user: the transaction was cancelled or went back to the
+// choice of factors, another challenge took their place, or the code of
+// another factor made them needless.
+func (f *Factor) Withdrawn() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.withdrawn
 }
 
 // Waiting returns the number of pushes that wait for the user.
@@ -188,32 +286,37 @@ func (f *Factor) waiting() []*challenge {
 	var list []*challenge
 	now := f.User.org.opts.Now()
 	for _, tx := range f.User.org.transactions {
-		ch := tx.challenge
-		if f.Type == "push" && ch != nil && ch.factor == f && ch.result == "WAITING" && ch.decided == "" &&
-			now.Before(ch.expires) && !now.After(tx.expires) {
+		if ch := tx.challenge; ch != nil && ch.factor == f && ch.waits(now) && !now.After(tx.expires) {
 			list = append(list, ch)
 		}
 	}
 	return list
 }
 
-// Code returns what answers the factor now: the TOTP code by the
-// organization's clock, the code last sent, or the fixed one.
+// Code returns what answers the factor now: the code that the device shows
+// by the organization's clock, the code last sent (nothing before that), or
+// the fixed one. Every call presses the button of a HOTP generator and
+// touches a YubiKey: it returns the next code. The one before stays good
+// until a later one was accepted, but a HOTP generator that was pressed ten
+// times in vain is out of step.
 func (f *Factor) Code() string {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
-	if f.secret != nil {
-		return f.CodeAt(f.User.org.opts.Now())
+	if f.generator == nil {
+		return f.code
 	}
-	return f.code
+	code := f.generator.code(f.User.org.opts.Now())
+	f.User.org.addSecret(code)
+	return code
 }
 
-// SetCode changes what answers a factor that has a fixed code, or the code
-// last sent.
+// SetCode changes the fixed code of a factor or the code last sent. A factor
+// with a device gets a fixed code in its place, which is good any number of
+// times.
 func (f *Factor) SetCode(code string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
-	f.code = code
+	f.code, f.generator = code, nil
 	f.User.org.addSecret(code)
 }
 
@@ -258,17 +361,28 @@ func (f *Factor) profile() object {
 			"keys": []any{object{"kty": "RSA", "use": "sig", "kid": "default", "e": "AQAB", "n": "sample"}},
 		}
 	case "sms", "call":
-		return object{"phoneNumber": "+1 XXX-XXX-4821"}
+		return object{"phoneNumber": f.destination}
 	case "email":
-		before, domain, _ := strings.Cut(login, "@")
-		if before != "" {
-			before = before[:1] + "..." + before[len(before)-1:]
-		}
-		return object{"email": before + "@" + domain}
+		return object{"email": f.destination}
 	case "question":
 		return object{"question": "disliked_food", "questionText": "What is the food you least liked as a child?"}
 	case "webauthn":
 		return object{"credentialId": "credential-" + f.ID, "authenticatorName": f.name}
 	}
+	if y, ok := f.generator.(*yubiKey); ok {
+		return object{"credentialId": y.serial()}
+	}
 	return object{"credentialId": login}
+}
+
+// destination is where codes go by default, masked as Okta does.
+func destination(factorType, login string) string {
+	if factorType != "email" {
+		return "+1 XXX-XXX-4821"
+	}
+	before, domain, _ := strings.Cut(login, "@")
+	if before != "" {
+		before = before[:1] + "..." + before[len(before)-1:]
+	}
+	return before + "@" + domain
 }

@@ -13,6 +13,7 @@ import (
 )
 
 func TestFaultAnswers(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name        string
 		fault       oktatest.Fault
@@ -47,6 +48,7 @@ func TestFaultAnswers(t *testing.T) {
 }
 
 func TestRateLimitHeaders(t *testing.T) {
+	t.Parallel()
 	_, opts := newClock()
 	c, srv := newClient(t, opts)
 	tests := []struct {
@@ -73,6 +75,7 @@ func TestRateLimitHeaders(t *testing.T) {
 }
 
 func TestFaultsTakeTurns(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddUser(login, password)
 	srv.Fail("authn",
@@ -94,6 +97,7 @@ func TestFaultsTakeTurns(t *testing.T) {
 }
 
 func TestDeliveredFaultTakesEffect(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddPush("WAITING", "SUCCESS")
 	r := c.login(login, password)
@@ -108,6 +112,7 @@ func TestDeliveredFaultTakesEffect(t *testing.T) {
 }
 
 func TestCloseConnection(t *testing.T) {
+	t.Parallel()
 	for _, http1 := range []bool{false, true} {
 		c, srv := newClient(t, oktatest.Options{HTTP1Only: http1})
 		srv.AddUser(login, password)
@@ -132,6 +137,7 @@ func TestCloseConnection(t *testing.T) {
 }
 
 func TestHanging(t *testing.T) {
+	t.Parallel()
 	for _, http1 := range []bool{false, true} {
 		c, srv := newClient(t, oktatest.Options{HTTP1Only: http1})
 		for name, fault := range map[string]oktatest.Fault{"no answer": oktatest.Hang(), "no body": oktatest.HangBody()} {
@@ -152,6 +158,7 @@ func TestHanging(t *testing.T) {
 }
 
 func TestBigBodies(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	const size = 3<<20 + 7
 	srv.Fail("authn", oktatest.HugeBody(size).Times(1), oktatest.EndlessBody())

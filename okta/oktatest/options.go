@@ -54,8 +54,13 @@ type Options struct {
 	// OmitFactorResult leaves factorResult out of the answer that says that
 	// a code was sent, as Okta's SMS sample does.
 	OmitFactorResult bool
-	// OmitResend leaves the resend link out of challenges.
+	// OmitResend leaves the resend link out of challenges. Those of calls
+	// never have one.
 	OmitResend bool
+	// CodesStayInTransaction makes a code sent by sms, call or email good in
+	// the transaction that it was sent for only. By default it is the
+	// factor's, and answers it in any transaction. Okta documents neither.
+	CodesStayInTransaction bool
 
 	// MaxFailures is the number of wrong passcodes that locks a user. Zero
 	// means 5.
@@ -78,6 +83,9 @@ type Options struct {
 	// EnforceTokenRate allows 10 requests in 5 seconds for a state token, as
 	// Identity Engine does.
 	EnforceTokenRate bool
+	// EnforceUserRate allows 20 requests in 5 seconds for a user, logins and
+	// state tokens together, as Identity Engine does.
+	EnforceUserRate bool
 }
 
 // withDefaults fills in what the caller left open.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,13 @@ type Request struct {
 	// stays so if the connection was closed instead.
 	Status int
 }
+
+// UserAgent returns the client that the request names.
+func (r Request) UserAgent() string { return r.Header.Get("User-Agent") }
+
+// ForwardedFor returns the X-Forwarded-For header, several lines of it
+// joined by commas.
+func (r Request) ForwardedFor() string { return strings.Join(r.Header.Values("X-Forwarded-For"), ", ") }
 
 // record is a Request under the organization's lock.
 type record struct{ Request }

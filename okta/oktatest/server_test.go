@@ -14,6 +14,7 @@ import (
 )
 
 func TestCommonHeaders(t *testing.T) {
+	t.Parallel()
 	_, opts := newClock()
 	c, srv := newClient(t, opts)
 	u := srv.AddUser(login, password)
@@ -34,6 +35,7 @@ func TestCommonHeaders(t *testing.T) {
 }
 
 func TestBadRequests(t *testing.T) {
+	t.Parallel()
 	c, _ := newClient(t)
 	raw := func(contentType, body string) *http.Request {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", c.srv.URL+"/api/v1/authn", strings.NewReader(body))
@@ -56,6 +58,7 @@ func TestBadRequests(t *testing.T) {
 }
 
 func TestRequestsAreRecorded(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	c.login(login, "wrong")
@@ -85,6 +88,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	_, srv := newClient(t)
 	addr := strings.TrimPrefix(srv.URL, "https://")
 	for _, name := range []string{"127.0.0.1", "::1", "localhost", "acme.okta.test", "acme.oktapreview.test"} {
@@ -106,6 +110,7 @@ func TestTLS(t *testing.T) {
 
 // TestLinksUseTheHostAsked is what a client behind a proxy sees.
 func TestLinksUseTheHostAsked(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddUser(login, password).AddPush()
 	c.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -120,6 +125,7 @@ func TestLinksUseTheHostAsked(t *testing.T) {
 }
 
 func TestProtocols(t *testing.T) {
+	t.Parallel()
 	for _, http1 := range []bool{false, true} {
 		c, srv := newClient(t, oktatest.Options{HTTP1Only: http1})
 		want := "HTTP/2.0"
@@ -136,6 +142,7 @@ func TestProtocols(t *testing.T) {
 }
 
 func TestLatencyEndsWithTheClient(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddUser(login, password)
 	srv.SetLatency("authn", time.Hour)
@@ -165,6 +172,7 @@ func TestLatencyEndsWithTheClient(t *testing.T) {
 }
 
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddPush("WAITING", "SUCCESS")
 	var wg sync.WaitGroup
@@ -189,6 +197,7 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestUnknownEndpointPanics(t *testing.T) {
+	t.Parallel()
 	_, srv := newClient(t)
 	defer func() {
 		if recover() == nil {

@@ -37,11 +37,61 @@ func hotp(secret []byte, counter int64, digits int) string {
 	return fmt.Sprintf("%0*d", digits, value%modulus)
 }
 
-// totpStepAt is the counter of RFC 6238 for a time.
-func totpStepAt(t time.Time) int64 { return t.Unix() / int64(totpStep/time.Second) }
+// timed is a generator of RFC 6238: its counter is the time. The codes of
+// RSA and SYMANTEC are made in other ways, which nobody can tell by a code.
+type timed struct {
+	secret []byte
+	step   time.Duration
+	digits int
+	drift  int64 // steps away that are recognized, E0000083
+	// ordered refuses what was shown before an accepted code, too, as a
+	// server does that wants the next tokencode.
+	ordered bool
+	used    map[int64]bool
+}
 
-// CodeAt returns the TOTP code of a time.
-func (f *Factor) CodeAt(t time.Time) string { return hotp(f.secret, totpStepAt(t), 6) }
+func (g *timed) code(now time.Time) string { return g.at(g.stepAt(now)) }
+
+func (g *timed) at(step int64) string { return hotp(g.secret, step, g.digits) }
+
+// stepAt is the counter of RFC 6238 for a time.
+func (g *timed) stepAt(t time.Time) int64 { return t.Unix() / int64(g.step/time.Second) }
+
+// check remembers used codes with the factor, so that one cannot serve two
+// logins (the reference does not say how far replay memory goes).
+func (g *timed) check(code string, now time.Time) string {
+	current := g.stepAt(now)
+	for step := current - totpWindow; step <= current+totpWindow; step++ {
+		if g.at(step) != code {
+			continue
+		}
+		if g.used[step] {
+			return "E0000082"
+		}
+		g.used[step] = true
+		for earlier := current - totpWindow; g.ordered && earlier < step; earlier++ {
+			g.used[earlier] = true
+		}
+		return ""
+	}
+	for step := current - g.drift; step <= current+g.drift; step++ {
+		if g.at(step) == code {
+			return "E0000083"
+		}
+	}
+	return "E0000068"
+}
+
+// CodeAt returns the code that a TOTP, RSA or SYMANTEC generator shows at a
+// time; nothing for other factors.
+func (f *Factor) CodeAt(t time.Time) string {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	if g, ok := f.generator.(*timed); ok {
+		return g.code(t)
+	}
+	return ""
+}
 
 // OTPAuthURL returns the otpauth:// URL of a TOTP factor, which
 // authenticator apps take as text or as a QR code.
@@ -57,28 +107,4 @@ func (f *Factor) OTPAuthURL() string {
 	label := url.PathEscape(issuer + ":" + f.User.Login())
 	// Apps show a plus sign as it is, so spaces are written the other way.
 	return "otpauth://totp/" + label + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
-}
-
-// checkTOTP judges a code: the empty string means that it is right, anything
-// else is the error code. Used codes are remembered by the factor, so that
-// one cannot serve two logins (the reference does not say how far replay
-// memory goes).
-func (f *Factor) checkTOTP(code string, now time.Time) string {
-	current := totpStepAt(now)
-	for step := current - totpWindow; step <= current+totpWindow; step++ {
-		if hotp(f.secret, step, 6) != code {
-			continue
-		}
-		if f.usedSteps[step] {
-			return "E0000082"
-		}
-		f.usedSteps[step] = true
-		return ""
-	}
-	for step := current - totpDrift; step <= current+totpDrift; step++ {
-		if hotp(f.secret, step, 6) == code {
-			return "E0000083"
-		}
-	}
-	return "E0000068"
 }

@@ -29,6 +29,19 @@ type challenge struct {
 	byType  bool // asked for as "webauthn" instead of by id
 }
 
+// waits says that a push still waits for the user.
+func (ch *challenge) waits(now time.Time) bool {
+	return ch.factor.Type == "push" && ch.result == "WAITING" && ch.decided == "" && now.Before(ch.expires)
+}
+
+// withdraw ends the challenge that may be open.
+func (tx *transaction) withdraw(now time.Time) {
+	if ch := tx.challenge; ch != nil && ch.waits(now) {
+		ch.factor.withdrawn++
+	}
+	tx.challenge = nil
+}
+
 // newTransaction issues a state token. It needs the lock.
 func (o *Org) newTransaction(u *User, warn bool) *transaction {
 	tx := &transaction{
@@ -57,7 +70,7 @@ func (o *Org) open(c *call) (*transaction, answer, bool) {
 		return nil, oktaError("E0000011"), false
 	}
 	// Identity Engine's limit: https://developer.okta.com/docs/reference/rl-additional-limits/
-	if o.opts.EnforceTokenRate && !tx.requests.allow(c.now, 10, 5*time.Second) {
+	if o.opts.EnforceTokenRate && !tx.requests.allow(c.now, 10, 5*time.Second) || !o.underEngineRate(c, tx.user) {
 		return nil, oktaError("E0000047"), false
 	}
 	tx.expires = c.now.Add(o.opts.StateTokenLife)
@@ -75,7 +88,8 @@ func (o *Org) advance(c *call, tx *transaction) answer {
 	if status == "ACTIVE" || tx.skipped || (status == "PASSWORD_WARN" && !tx.warn) {
 		status = "SUCCESS"
 	}
-	tx.status, tx.challenge = status, nil
+	tx.withdraw(c.now)
+	tx.status = status
 	if status == "SUCCESS" {
 		delete(o.transactions, tx.token)
 		return ok(o.success(tx))

@@ -21,6 +21,8 @@ type User struct {
 	canSkip  bool
 	failures int // wrong passcodes in a row
 	misses   int // wrong passwords in a row
+	refused  int // passcodes, ever
+	requests window
 	changed  time.Time
 	groups   []*group
 	factors  []*Factor
@@ -200,6 +202,15 @@ func (u *User) Delete() {
 	defer u.org.mu.Unlock()
 	u.deleted = true
 	u.org.users = slices.DeleteFunc(u.org.users, func(other *User) bool { return other == u })
+}
+
+// WrongPassCodes returns how many passcodes and answers were refused so far,
+// at any factor and for any reason: wrong, used before, or out of time. The
+// right code that RequireNextToken wants another after is none.
+func (u *User) WrongPassCodes() int {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return u.refused
 }
 
 // Factors returns the user's factors in the order they were added.

@@ -12,6 +12,7 @@ import (
 )
 
 func TestGetUser(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	srv.AddUser("strange/login", password)
@@ -44,6 +45,7 @@ func TestGetUser(t *testing.T) {
 }
 
 func TestManagementNeedsTheToken(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	req := c.request("GET", "/api/v1/users/"+u.ID, nil)
@@ -71,6 +73,7 @@ func (r reply) next() string {
 }
 
 func TestGroupPages(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	var want []string
@@ -112,6 +115,7 @@ func TestGroupPages(t *testing.T) {
 }
 
 func TestGroupLinkStyles(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t, oktatest.Options{PageSize: 1})
 	u := srv.AddUser(login, password)
 	u.SetGroups("Everyone", "Scientists")
@@ -143,6 +147,7 @@ func TestGroupLinkStyles(t *testing.T) {
 }
 
 func TestGroupTypes(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	u.AddGroup("Admins", "OKTA_GROUP")

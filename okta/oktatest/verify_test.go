@@ -8,6 +8,7 @@ import (
 )
 
 func TestPushScripts(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		script []string
@@ -50,6 +51,7 @@ func TestPushScripts(t *testing.T) {
 }
 
 func TestPushDecidedByTheUser(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddPush("WAITING")
 	if got := f.Approve(); got != 0 {
@@ -74,6 +76,7 @@ func TestPushDecidedByTheUser(t *testing.T) {
 }
 
 func TestPushTimesOut(t *testing.T) {
+	t.Parallel()
 	clock, opts := newClock()
 	c, srv := newClient(t, opts)
 	f := srv.AddUser(login, password).AddPush("WAITING")
@@ -93,6 +96,7 @@ func TestPushTimesOut(t *testing.T) {
 }
 
 func TestNumberChallenge(t *testing.T) {
+	t.Parallel()
 	for _, number := range []int{47, 0} {
 		c, srv := newClient(t)
 		f := srv.AddUser(login, password).AddPush("WAITING", "WAITING", "WAITING", "REJECTED").Number(number, 2)
@@ -107,6 +111,7 @@ func TestNumberChallenge(t *testing.T) {
 }
 
 func TestPushResendAndPrevious(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddPush()
 	r := c.login(login, password)
@@ -129,6 +134,7 @@ func TestPushResendAndPrevious(t *testing.T) {
 }
 
 func TestReadingTheStateIsNoPoll(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddPush("WAITING", "SUCCESS")
 	r := c.login(login, password)
@@ -141,6 +147,7 @@ func TestReadingTheStateIsNoPoll(t *testing.T) {
 }
 
 func TestAnotherFactorTakesOver(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	push, sms := u.AddPush("WAITING"), u.AddFactor("sms", "OKTA")
@@ -153,6 +160,7 @@ func TestAnotherFactorTakesOver(t *testing.T) {
 }
 
 func TestTOTP(t *testing.T) {
+	t.Parallel()
 	for _, provider := range []string{"GOOGLE", "OKTA"} {
 		t.Run(provider, func(t *testing.T) {
 			clock, opts := newClock()
@@ -179,6 +187,7 @@ func TestTOTP(t *testing.T) {
 }
 
 func TestWrongCodesLock(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t, oktatest.Options{MaxFailures: 3})
 	u := srv.AddUser(login, password)
 	f := u.AddTOTP("GOOGLE")
@@ -196,6 +205,7 @@ func TestWrongCodesLock(t *testing.T) {
 }
 
 func TestCodesThatAreSent(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		kind, early string
 		wait        time.Duration
@@ -226,6 +236,7 @@ func TestCodesThatAreSent(t *testing.T) {
 }
 
 func TestQuestion(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddFactor("question", "OKTA")
 	r := c.login(login, password)
@@ -235,6 +246,7 @@ func TestQuestion(t *testing.T) {
 }
 
 func TestPublishedFactors(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)
 	push := u.AddPush()
@@ -272,6 +284,7 @@ func TestPublishedFactors(t *testing.T) {
 }
 
 func TestWebauthnByType(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	f := srv.AddUser(login, password).AddFactor("webauthn", "FIDO")
 	r := c.login(login, password)
@@ -284,6 +297,7 @@ func TestWebauthnByType(t *testing.T) {
 }
 
 func TestStrangersFactor(t *testing.T) {
+	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddUser(login, password).AddPush()
 	other := srv.AddUser("tom@acme.test", password).AddPush()
@@ -291,6 +305,7 @@ func TestStrangersFactor(t *testing.T) {
 }
 
 func TestTokenRate(t *testing.T) {
+	t.Parallel()
 	clock, opts := newClock()
 	opts.EnforceTokenRate = true
 	c, srv := newClient(t, opts)
