@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 const authnPath = "/api/v1/authn"
@@ -28,19 +27,39 @@ func (c *Client) Authenticate(ctx context.Context, username, password string) (T
 }
 
 // Verify answers a factor with passCode or, where passCode is empty, starts its
-// challenge. On a push that is being waited for it asks how it stands and sends
-// nothing to the phone; on one that was rejected or timed out it would send a
-// new one, so poll on ResultWaiting only.
+// challenge: a push, or a code by sms, call or email. On a push that is being
+// waited for it asks how it stands and sends nothing to the phone; on one that
+// was rejected or timed out it would send a new one, so poll on ResultWaiting
+// only.
 // https://developer.okta.com/docs/reference/api/authn/#verify-factor
 func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode string) (Transaction, error) {
-	factor, err := pathSegment(f.ID)
+	path, err := verifyPath(f)
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.transact(ctx, authnPath+"/factors/"+factor+"/verify", struct {
-		StateToken StateToken `json:"stateToken"`
-		PassCode   string     `json:"passCode,omitempty"`
-	}{t.StateToken, passCode})
+	in := verifyRequest{StateToken: t.StateToken, PassCode: passCode}
+	if f.Type == FactorQuestion {
+		in.PassCode, in.Answer = "", passCode
+	}
+	return c.transact(ctx, path, in)
+}
+
+// Resend sends the code, or the push, of the open challenge once more. Okta
+// refuses it with CodeResendSMS, CodeResendCall or CodeResendEmail where the last
+// one is too young; Transaction.CanResend says whether it offers it at all.
+// https://developer.okta.com/docs/reference/api/authn/#verify-factor
+func (c *Client) Resend(ctx context.Context, t Transaction, f Factor) (Transaction, error) {
+	path, err := verifyPath(f)
+	if err != nil {
+		return Transaction{}, err
+	}
+	return c.transact(ctx, path+"/resend", stateRequest{t.StateToken})
+}
+
+// Previous leaves an open challenge and goes back to the choice of a factor.
+// https://developer.okta.com/docs/reference/api/authn/#previous-transaction-state
+func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, error) {
+	return c.transact(ctx, authnPath+"/previous", stateRequest{t.StateToken})
 }
 
 // Skip passes over the warning of StatusPasswordWarn.
@@ -59,9 +78,19 @@ func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 	return nil
 }
 
-type stateRequest struct {
-	StateToken StateToken `json:"stateToken"`
-}
+type (
+	stateRequest struct {
+		StateToken StateToken `json:"stateToken"`
+	}
+	// verifyRequest never carries an empty passCode: it could count as a wrong one.
+	verifyRequest struct {
+		StateToken StateToken `json:"stateToken"`
+		PassCode   string     `json:"passCode,omitempty"`
+		// In place of passCode for a question.
+		// https://developer.okta.com/docs/reference/api/authn/#verify-security-question-factor
+		Answer string `json:"answer,omitempty"`
+	}
+)
 
 func (c *Client) transact(ctx context.Context, path string, in any) (Transaction, error) {
 	var t Transaction
@@ -71,9 +100,14 @@ func (c *Client) transact(ctx context.Context, path string, in any) (Transaction
 	}
 	// Okta's clock and this machine's may differ by more than a transaction's life.
 	if date, err := http.ParseTime(header.Get("Date")); err == nil && !t.ExpiresAt.IsZero() {
-		t.ExpiresAt = time.Now().Add(t.ExpiresAt.Sub(date))
+		t.ExpiresAt = c.now().Add(t.ExpiresAt.Sub(date))
 	}
 	return t, nil
+}
+
+func verifyPath(f Factor) (string, error) {
+	factor, err := pathSegment(f.ID)
+	return authnPath + "/factors/" + factor + "/verify", err
 }
 
 // pathSegment escapes an id of Okta's for a path. Escaping does nothing for the

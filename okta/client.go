@@ -29,11 +29,15 @@ type Config struct {
 	// called as a public application and Groups fails with ErrNoAPIToken.
 	APIToken string
 
-	// UserAgent names the program to Okta; it is shown in Okta's system log.
+	// UserAgent names the program to Okta as a product token, "program/v1.2.3"; it
+	// is shown in Okta's system log.
 	UserAgent string
 
 	// Timeout bounds one request; zero means DefaultTimeout.
 	Timeout time.Duration
+
+	// Now tells this machine's time; nil means time.Now.
+	Now func() time.Time
 
 	// RootCAs verifies the org's certificate; nil means the system's roots.
 	RootCAs *x509.CertPool
@@ -44,17 +48,11 @@ type Config struct {
 type Client struct {
 	orgURL     string
 	apiToken   string
+	userAgent  string
+	now        func() time.Time
 	http       *http.Client
 	management *sdk.RequestExecutor // nil without an API token; copied for each request
 	caller     Caller
-}
-
-// Caller is the person's side of a request: on whose behalf Okta is called.
-type Caller struct {
-	// Address is the person's IP address. Okta's network zones and risk engine
-	// see it if the org trusts the plugin's own address as a proxy.
-	// https://developer.okta.com/docs/reference/core-okta-api/#ip-address
-	Address string
 }
 
 // ErrNoAPIToken says that a management call was made on a client that was
@@ -70,13 +68,16 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	hc := &http.Client{
 		Transport: newTransport(org, cfg),
 		// The transport already turns every redirect into an error; this says the
 		// same to net/http, should a response ever get past it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	c := &Client{orgURL: org.String(), apiToken: cfg.APIToken, http: hc}
+	c := &Client{orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now, http: hc}
 	if cfg.APIToken != "" {
 		c.management = newManagement(c.orgURL, cfg.APIToken, hc)
 	}
@@ -114,6 +115,9 @@ func (c *Client) For(caller Caller) *Client {
 	return &clone
 }
 
+// OrgURL is the URL of the client's org, without a trailing slash.
+func (c *Client) OrgURL() string { return c.orgURL }
+
 // CloseIdleConnections closes the connections that no request is using. Call it
 // when the client is replaced.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
@@ -135,9 +139,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (http.Heade
 	if c.apiToken != "" {
 		req.Header.Set("Authorization", "SSWS "+c.apiToken)
 	}
-	if c.caller.Address != "" {
-		req.Header.Set("X-Forwarded-For", c.caller.Address)
-	}
+	c.caller.describe(req.Header, c.userAgent)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err

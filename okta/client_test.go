@@ -79,6 +79,12 @@ func calls(user *oktatest.User) []call {
 		{"verify", "verify", http.MethodPost, "/api/v1/authn/factors/ost1/verify", 0, func(ctx context.Context, c *okta.Client) error {
 			return transaction(c.Verify(ctx, open, okta.Factor{ID: "ost1"}, passCode))
 		}},
+		{"resend", "resend", http.MethodPost, "/api/v1/authn/factors/sms1/verify/resend", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.Resend(ctx, open, okta.Factor{ID: "sms1"}))
+		}},
+		{"previous", "previous", http.MethodPost, "/api/v1/authn/previous", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.Previous(ctx, open))
+		}},
 		{"skip", "skip", http.MethodPost, "/api/v1/authn/skip", 0, func(ctx context.Context, c *okta.Client) error {
 			return transaction(c.Skip(ctx, open))
 		}},
@@ -118,6 +124,31 @@ func TestRequestBodies(t *testing.T) {
 		"start of a challenge, and poll": { // an empty passCode may count as a wrong one
 			func() error { _, err := c.Verify(t.Context(), open, okta.Factor{ID: "opf1"}, ""); return err },
 			"/api/v1/authn/factors/opf1/verify",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+		"answer": {
+			func() error { _, err := c.Verify(t.Context(), open, dislike, " Grün kohl "); return err },
+			"/api/v1/authn/factors/ufs4ques01/verify",
+			`{"stateToken":"00aB3stateTokenSample","answer":" Grün kohl "}`,
+		},
+		"no answer": {
+			func() error { _, err := c.Verify(t.Context(), open, dislike, ""); return err },
+			"/api/v1/authn/factors/ufs4ques01/verify",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+		"code that was sent": { // a string: its zeros count
+			func() error { _, err := c.Verify(t.Context(), open, sms, "000123"); return err },
+			"/api/v1/authn/factors/sms2phon01/verify",
+			`{"stateToken":"00aB3stateTokenSample","passCode":"000123"}`,
+		},
+		"resend": {
+			func() error { _, err := c.Resend(t.Context(), open, email); return err },
+			"/api/v1/authn/factors/emf5mail01/verify/resend",
+			`{"stateToken":"00aB3stateTokenSample"}`,
+		},
+		"previous": {
+			func() error { _, err := c.Previous(t.Context(), open); return err },
+			"/api/v1/authn/previous",
 			`{"stateToken":"00aB3stateTokenSample"}`,
 		},
 		"skip": {
@@ -177,7 +208,8 @@ func TestRequestHeaders(t *testing.T) {
 		}
 		return got
 	}
-	authn := []string{"/api/v1/authn", "/api/v1/authn/factors/ost1/verify", "/api/v1/authn/skip", "/api/v1/authn/cancel"}
+	authn := []string{"/api/v1/authn", "/api/v1/authn/factors/ost1/verify", "/api/v1/authn/factors/sms1/verify/resend",
+		"/api/v1/authn/previous", "/api/v1/authn/skip", "/api/v1/authn/cancel"}
 	groups := "/api/v1/users/" + mia.ID + "/groups"
 
 	t.Run("with a token, for a caller", func(t *testing.T) {
@@ -191,6 +223,33 @@ func TestRequestHeaders(t *testing.T) {
 
 		assert.Empty(t, seen(t, base)[authn[0]].forwardedFor, "For must not change the client it is called on")
 		assert.Empty(t, seen(t, base.For(okta.Caller{}))[authn[0]].forwardedFor)
+	})
+	t.Run("for a caller behind a gateway", func(t *testing.T) {
+		const browser = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/605.1.15"
+		base := newClient(t, srv, func(cfg *okta.Config) { cfg.UserAgent = "login-test/1.0" })
+		got := seen(t, base.For(okta.Caller{Address: "198.51.100.7, 2001:db8::9", UserAgent: browser}))
+		for _, path := range authn {
+			assert.Equal(t, headers{"SSWS " + srv.Token, "198.51.100.7, 2001:db8::9", browser + " login-test/1.0"}, got[path], path)
+		}
+		assert.Equal(t, headers{"SSWS " + srv.Token, "", "login-test/1.0"}, got[groups])
+		assert.Equal(t, "login-test/1.0", seen(t, base)[authn[0]].userAgent, "For must not change the client it is called on")
+	})
+	t.Run("for a caller who is up to no good", func(t *testing.T) {
+		base := newClient(t, srv, func(cfg *okta.Config) { cfg.UserAgent = "login-test/1.0" })
+		got := seen(t, base.For(okta.Caller{
+			Address:   "198.51.100.7\r\nX-Evil: 1",
+			UserAgent: "curl/8\r\nAuthorization: SSWS 00evil\x00\x7f\xff é",
+		}))
+		for _, path := range authn {
+			assert.Equal(t, headers{"SSWS " + srv.Token, "", "curl/8Authorization: SSWS 00evil login-test/1.0"}, got[path], path)
+		}
+		for _, r := range srv.Requests() {
+			assert.Empty(t, r.Header.Values("X-Evil"), r.Path)
+		}
+	})
+	t.Run("without a name of its own", func(t *testing.T) {
+		base := newClient(t, srv)
+		assert.Equal(t, "curl/8", seen(t, base.For(okta.Caller{UserAgent: "curl/8"}))[authn[0]].userAgent)
 	})
 	t.Run("without a token", func(t *testing.T) {
 		c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "" })
@@ -225,7 +284,10 @@ func TestPathsAreEscaped(t *testing.T) {
 			require.Error(t, err)
 			_, err = c.Groups(t.Context(), tc.id)
 			require.Error(t, err)
-			require.Len(t, srv.Requests(), 2)
+			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: tc.id})
+			require.Error(t, err)
+			require.Len(t, srv.Requests(), 3)
+			assert.Equal(t, "/api/v1/authn/factors/"+tc.want+"/verify/resend", srv.Requests()[2].Path)
 			assert.Equal(t, "/api/v1/authn/factors/"+tc.want+"/verify", srv.Requests()[0].Path)
 			assert.Equal(t, "/api/v1/users/"+tc.want+"/groups", srv.Requests()[1].Path)
 			assert.Equal(t, "limit=200", srv.Requests()[1].RawQuery)
@@ -238,6 +300,8 @@ func TestPathsAreEscaped(t *testing.T) {
 			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: id}, passCode)
 			assert.ErrorIs(t, err, okta.ErrMalformed)
 			_, err = c.Groups(t.Context(), id)
+			assert.ErrorIs(t, err, okta.ErrMalformed)
+			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: id})
 			assert.ErrorIs(t, err, okta.ErrMalformed)
 			assert.Empty(t, srv.Requests())
 		})
@@ -346,7 +410,7 @@ func TestCallersDeadline(t *testing.T) {
 	t.Parallel()
 	srv, mia := newOrg(t)
 	c := newClient(t, srv)
-	for _, call := range calls(mia)[:5] {
+	for _, call := range calls(mia)[:7] {
 		t.Run(call.name, func(t *testing.T) {
 			srv.Fail(call.endpoint, oktatest.HangBody())
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

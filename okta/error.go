@@ -22,22 +22,57 @@ type Error struct {
 	ID         string   // Okta's errorId, for Okta's support
 	RequestID  string   // X-Okta-Request-Id, for Okta's system log
 
-	// RetryAfter is how long Okta says to wait, on a 429 only and zero when it
-	// does not say: from X-Rate-Limit-Reset against the answer's own Date, or
-	// from Retry-After. It is at least a second and at most maxRetryAfter.
+	// RetryAfter is how long to wait, on a 429 only and zero where nobody says:
+	// from X-Rate-Limit-Reset against the answer's own Date, or from Retry-After.
+	// For the codes of codeWait it is Retry-After, or what Okta documents. It is
+	// at least a second and at most maxRetryAfter.
 	RetryAfter time.Duration
 }
 
 // Codes of Okta's that this project acts upon.
+// https://developer.okta.com/docs/reference/error-codes/
 const (
-	CodeAuthenticationFailed = "E0000004"
-	CodeAccessDenied         = "E0000006"
-	CodeInvalidToken         = "E0000011"
-	CodeInvalidPassCode      = "E0000068"
-	CodeUserLocked           = "E0000069"
-	CodePassCodeReplayed     = "E0000082"
-	CodePassCodeTimeWindow   = "E0000083"
+	CodeAuthenticationFailed = "E0000004" // 401: wrong password, unknown user, hidden lock-out
+	CodeAccessDenied         = "E0000006" // 403: the API token's role is too weak
+	CodeInvalidToken         = "E0000011" // 401: of a state token or of the API token
+	CodePolicyDenied         = "E0000085" // 403: the sign-on policy does not let this person in now
+	CodeWrongState           = "E0000079" // 403: the transaction is not where this operation applies
+
+	CodeInvalidPassCode    = "E0000068" // 403: or a wrong answer to a question
+	CodeUserLocked         = "E0000069" // 403: too many wrong passcodes, this one included
+	CodePassCodeReplayed   = "E0000082" // 403: used once already
+	CodePassCodeTimeWindow = "E0000083" // 403: right, but of another time
+	CodeNextPassCode       = "E0000113" // 409: another challenge follows; RSA wants the next token code
+
+	CodeFactorRejected = "E0000073" // 403: the person rejected it at the factor's own service
+	CodeFactorService  = "E0000074" // 400: the factor's own service failed
+
+	CodeResendSMS   = "E0000109" // 429: a message went to this phone less than 30 s ago
+	CodeResendEmail = "E0000118" // 429: an email went out less than 5 s ago
+	CodeResendCall  = "E0000133" // 429: this phone was called less than 30 s ago
+
+	CodeSMSQuota        = "E0000146" // 429: the org has used up its messages
+	CodeCallQuota       = "E0000147" // 429: the org has used up its calls
+	CodeFreeSMSQuota    = "E0000186" // 429: the org has used up the messages of a free edition
+	CodeUserSMSLimit    = "E0000204" // 429: this person has had too many messages
+	CodeUserCallLimit   = "E0000205" // 429: this person has had too many calls
+	CodeUserSMSRefused  = "E0000150" // 403: CodeUserSMSLimit by another name
+	CodeUserCallRefused = "E0000151" // 403: CodeUserCallLimit by another name
 )
+
+// codeWait is the wait behind those codes of a 429 that are not about the rate
+// limit in the answer's headers; zero where Okta does not say when it ends.
+// https://developer.okta.com/docs/reference/error-codes/
+var codeWait = map[string]time.Duration{
+	CodeResendSMS:     30 * time.Second,
+	CodeResendCall:    30 * time.Second,
+	CodeResendEmail:   5 * time.Second,
+	CodeSMSQuota:      0,
+	CodeCallQuota:     0,
+	CodeFreeSMSQuota:  0,
+	CodeUserSMSLimit:  0,
+	CodeUserCallLimit: 0,
+}
 
 // maxRetryAfter bounds what is believed of a wait; the longest that Okta
 // documents is a minute.
@@ -98,16 +133,18 @@ func parseError(resp *http.Response, body []byte) error {
 		e.Causes = append(e.Causes, Clip(cause.Summary, 256))
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {
-		e.RetryAfter = retryAfter(resp.Header)
+		e.RetryAfter = retryAfter(doc.Code, resp.Header)
 	}
 	return e
 }
 
-// retryAfter reads how long a 429 asks to wait. The reset is counted from the
-// answer's own Date, so that the clock of this machine does not matter.
+// retryAfter reads how long a 429 with that code asks to wait. The reset is
+// counted from the answer's own Date, so that the clock of this machine does not
+// matter.
 // https://developer.okta.com/docs/reference/rl-best-practices/
-func retryAfter(h http.Header) time.Duration {
-	if reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64); err == nil {
+func retryAfter(code string, h http.Header) time.Duration {
+	wait, known := codeWait[code]
+	if reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64); err == nil && !known {
 		if date, err := http.ParseTime(h.Get("Date")); err == nil {
 			return boundWait(reset - date.Unix())
 		}
@@ -115,7 +152,7 @@ func retryAfter(h http.Header) time.Duration {
 	if seconds, err := strconv.ParseInt(h.Get("Retry-After"), 10, 64); err == nil {
 		return boundWait(seconds)
 	}
-	return 0
+	return wait
 }
 
 func boundWait(seconds int64) time.Duration {

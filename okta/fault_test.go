@@ -101,7 +101,7 @@ func TestFaults(t *testing.T) {
 	}
 	protocols(t, func(t *testing.T, options oktatest.Options, _ string) {
 		options.PageSize = 1
-		for i := range 6 {
+		for i := range 8 {
 			srv, mia := newOrg(t, options)
 			mia.SetGroups("Everyone", "Scientists")
 			call := calls(mia)[i]
@@ -176,12 +176,12 @@ func TestUnreachable(t *testing.T) {
 	srv, mia := newOrg(t)
 	strange := newClient(t, srv, func(cfg *okta.Config) { cfg.RootCAs = x509.NewCertPool() })
 	gone := newClient(t, srv)
-	for _, call := range calls(mia)[:5] {
+	for _, call := range calls(mia)[:7] {
 		is(okta.ErrUnreachable)(t, call.do(t.Context(), strange))
 	}
 	assert.Empty(t, srv.Requests(), "nothing may be sent to a server that is not known")
 	srv.Close()
-	for _, call := range calls(mia)[:5] {
+	for _, call := range calls(mia)[:7] {
 		is(okta.ErrUnreachable)(t, call.do(t.Context(), gone))
 	}
 }

@@ -73,6 +73,9 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	if err != nil {
 		return nil, "", err
 	}
+	if c.userAgent != "" {
+		req.Header.Set("User-Agent", c.userAgent) // in place of the SDK's
+	}
 	var page []*sdk.Group
 	resp, err := executor.Do(ctx, req, &page)
 	if err != nil {

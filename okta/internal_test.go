@@ -106,8 +106,36 @@ func TestRetryAfter(t *testing.T) {
 					h.Set(k, v)
 				}
 			}
-			assert.Equal(t, tc.want, retryAfter(h))
+			assert.Equal(t, tc.want, retryAfter("E0000047", h))
+			assert.Equal(t, tc.want, retryAfter("", h))
 		})
+	}
+}
+
+// TestRetryAfterOfCodes: some codes are not about the rate limit whose reset
+// their headers tell.
+func TestRetryAfterOfCodes(t *testing.T) {
+	t.Parallel()
+	reset := http.Header{"X-Rate-Limit-Reset": {"1772445655"}, "Date": {"Mon, 02 Mar 2026 10:00:00 GMT"}}
+	asked := reset.Clone()
+	asked.Set("Retry-After", "7")
+	for code, want := range map[string]time.Duration{
+		CodeResendSMS:     30 * time.Second,
+		CodeResendCall:    30 * time.Second,
+		CodeResendEmail:   5 * time.Second,
+		CodeSMSQuota:      0,
+		CodeCallQuota:     0,
+		CodeFreeSMSQuota:  0,
+		CodeUserSMSLimit:  0,
+		CodeUserCallLimit: 0,
+		"E0000047":        55 * time.Second,
+	} {
+		assert.Equal(t, want, retryAfter(code, reset), code)
+		if code != "E0000047" {
+			assert.Equal(t, want, retryAfter(code, http.Header{}), code)
+			assert.Equal(t, want, retryAfter(code, http.Header{"Retry-After": {"soon"}}), code)
+			assert.Equal(t, 7*time.Second, retryAfter(code, asked), code)
+		}
 	}
 }
 
@@ -181,6 +209,9 @@ func FuzzTransaction(f *testing.F) {
 	for _, seed := range []string{
 		`{"status":"SUCCESS","sessionToken":"20111x","_embedded":{"user":{"id":"00u1","profile":{"login":"mia"}}}}`,
 		`{"status":"MFA_REQUIRED","stateToken":"00x","_embedded":{"factors":[{"id":"opf1","factorType":"push","provider":"OKTA"}]}}`,
+		`{"status":"MFA_REQUIRED","_embedded":{"factors":[{"factorType":"question","profile":{"questionText":"What?\u001b"}},{"factorType":"email","profile":{"email":7}}]}}`,
+		`{"status":"MFA_CHALLENGE","_embedded":{"factor":{"factorType":"sms","profile":{"phoneNumber":"+1 XXX"}}},"_links":{"resend":[{"href":"x"}]}}`,
+		`{"status":"MFA_CHALLENGE","_embedded":{"factor":{"factorType":"call","profile":[]}},"_links":{"resend":{"href":{}}}}`,
 		`{"status":"MFA_REQUIRED","_embedded":{"factor":[{"id":"opf1"},null]}}`,
 		`{"status":"MFA_CHALLENGE","factorResult":"WAITING","_embedded":{"factor":{"id":"opf1","_embedded":{"challenge":{"correctAnswer":0}}}}}`,
 		`{"status":"MFA_CHALLENGE","_embedded":{"factor":[]}}`,
@@ -198,7 +229,7 @@ func FuzzTransaction(f *testing.F) {
 			if !known(err) {
 				t.Errorf("an error of no kind: %v", err)
 			}
-			if tx.Status != "" || tx.StateToken != "" || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil {
+			if tx.Status != "" || tx.StateToken != "" || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil || tx.CanResend {
 				t.Errorf("%v, and yet %+v", err, tx)
 			}
 			return
@@ -209,7 +240,31 @@ func FuzzTransaction(f *testing.F) {
 		if tx.Status != StatusMFAChallenge && (tx.Factor != nil || tx.Challenge != nil) || tx.Challenge != nil && tx.Factor == nil {
 			t.Errorf("a challenge that is none: %+v", tx)
 		}
+		shown := tx.Factors
+		if tx.Factor != nil {
+			shown = append(shown, *tx.Factor)
+		}
+		for _, f := range shown {
+			checkShown(t, f)
+		}
 	})
+}
+
+// checkShown: what a person gets to see of a factor is short, printable, and of
+// that type of factor.
+func checkShown(t *testing.T, f Factor) {
+	for _, text := range []struct {
+		s   string
+		max int
+	}{{f.DeviceName, 64}, {f.SentTo, 64}, {f.Question, 128}} {
+		if Clip(text.s, text.max+1) != text.s { // one for the sign of an omission
+			t.Errorf("%q is not fit to be shown", text.s)
+		}
+	}
+	sent := f.Type == FactorSMS || f.Type == FactorCall || f.Type == FactorEmail
+	if f.SentTo != "" && !sent || f.Question != "" && f.Type != FactorQuestion {
+		t.Errorf("a text of another factor: %+v", f)
+	}
 }
 
 // FuzzGroupsBody: all groups have a name, or there are none.
@@ -267,14 +322,20 @@ func FuzzNextCursor(f *testing.F) {
 
 // FuzzRetryAfter: no wait, or one between a second and an hour.
 func FuzzRetryAfter(f *testing.F) {
-	f.Add("1772445630", "Mon, 02 Mar 2026 10:00:00 GMT", "")
-	f.Add("", "", "30")
-	f.Add(strconv.Itoa(math.MaxInt64), "Mon, 01 Jan 0001 00:00:00 GMT", "-1")
-	f.Add(strconv.Itoa(math.MinInt64), "Fri, 31 Dec 9999 23:59:59 GMT", "1e9")
-	f.Fuzz(func(t *testing.T, reset, date, retry string) {
+	f.Add("E0000047", "1772445630", "Mon, 02 Mar 2026 10:00:00 GMT", "")
+	f.Add(CodeResendSMS, "1772445630", "Mon, 02 Mar 2026 10:00:00 GMT", "")
+	f.Add(CodeSMSQuota, "", "", "30")
+	f.Add("", strconv.Itoa(math.MaxInt64), "Mon, 01 Jan 0001 00:00:00 GMT", "-1")
+	f.Add("", strconv.Itoa(math.MinInt64), "Fri, 31 Dec 9999 23:59:59 GMT", "1e9")
+	f.Fuzz(func(t *testing.T, code, reset, date, retry string) {
 		h := http.Header{"X-Rate-Limit-Reset": {reset}, "Date": {date}, "Retry-After": {retry}}
-		if d := retryAfter(h); d != 0 && (d < time.Second || d > time.Hour) {
+		d := retryAfter(code, h)
+		if d != 0 && (d < time.Second || d > time.Hour) {
 			t.Errorf("wait %v", d)
+		}
+		h.Del("X-Rate-Limit-Reset")
+		if _, known := codeWait[code]; known && d != retryAfter(code, h) {
+			t.Errorf("%s: a wait of %v that comes from the rate limit", code, d)
 		}
 	})
 }

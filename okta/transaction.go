@@ -71,6 +71,7 @@ type Transaction struct {
 	Factors      []Factor   // what the person may choose from, in Okta's order
 	Factor       *Factor    // the factor of an open challenge
 	Challenge    *Challenge // what that factor wants to be shown
+	CanResend    bool       // the answer published a link for Resend
 }
 
 // User is the person a transaction is about, once the password was right.
@@ -90,16 +91,35 @@ type Challenge struct {
 type FactorType string
 
 const (
-	FactorPush FactorType = "push"
-	FactorTOTP FactorType = "token:software:totp"
+	FactorPush           FactorType = "push"
+	FactorTOTP           FactorType = "token:software:totp"
+	FactorHardware       FactorType = "token:hardware"
+	FactorToken          FactorType = "token"
+	FactorHOTP           FactorType = "token:hotp"
+	FactorSMS            FactorType = "sms"
+	FactorCall           FactorType = "call"
+	FactorEmail          FactorType = "email"
+	FactorQuestion       FactorType = "question"
+	FactorWeb            FactorType = "web"
+	FactorU2F            FactorType = "u2f"
+	FactorWebAuthn       FactorType = "webauthn"
+	FactorClaimsProvider FactorType = "claims_provider"
+	FactorSignedNonce    FactorType = "signed_nonce"
 )
 
 // Provider is who runs a factor.
+// https://developer.okta.com/docs/reference/api/factors/#provider-type
 type Provider string
 
 const (
-	ProviderOkta   Provider = "OKTA"
-	ProviderGoogle Provider = "GOOGLE"
+	ProviderOkta     Provider = "OKTA"
+	ProviderGoogle   Provider = "GOOGLE"
+	ProviderYubico   Provider = "YUBICO"
+	ProviderRSA      Provider = "RSA"
+	ProviderSymantec Provider = "SYMANTEC"
+	ProviderCustom   Provider = "CUSTOM"
+	ProviderDuo      Provider = "DUO"
+	ProviderFIDO     Provider = "FIDO"
 )
 
 // FactorActive is the only status in which a factor can be verified. Factors
@@ -114,6 +134,8 @@ type Factor struct {
 	VendorName string // an administrator's own name for an on-premises provider
 	Status     string // empty where the answer has none
 	DeviceName string // of a push factor, "Mia's phone"; may be empty
+	SentTo     string // of sms, call and email: where the code goes, as Okta masks it; may be empty
+	Question   string // of a question: its text; may be empty
 }
 
 // The wire forms. Okta adds fields at any time: unknown ones are ignored.
@@ -135,23 +157,60 @@ type (
 			// send it under "factors"; MFA_CHALLENGE has one object here.
 			Factor oneOrMany[wireFactor] `json:"factor"`
 		} `json:"_embedded"`
+		Links wireLinks `json:"_links"`
 	}
 	wireFactor struct {
-		ID         string     `json:"id"`
-		Type       FactorType `json:"factorType"`
-		Provider   Provider   `json:"provider"`
-		VendorName string     `json:"vendorName"`
-		Status     string     `json:"status"`
-		Profile    struct {
-			Name string `json:"name"`
-		} `json:"profile"`
-		Embedded struct {
+		ID         string      `json:"id"`
+		Type       FactorType  `json:"factorType"`
+		Provider   Provider    `json:"provider"`
+		VendorName string      `json:"vendorName"`
+		Status     string      `json:"status"`
+		Profile    wireProfile `json:"profile"`
+		Embedded   struct {
 			Challenge struct {
 				CorrectAnswer *int `json:"correctAnswer"`
 			} `json:"challenge"`
 		} `json:"_embedded"`
 	}
+	wireProfile struct {
+		Name         string `json:"name"`
+		PhoneNumber  string `json:"phoneNumber"`
+		Email        string `json:"email"`
+		QuestionText string `json:"questionText"`
+	}
+	wireLinks struct {
+		// An array in every answer seen.
+		// https://developer.okta.com/docs/reference/api/authn/#links-object
+		Resend oneOrMany[struct {
+			Href string `json:"href"`
+		}] `json:"resend"`
+	}
 )
+
+// UnmarshalJSON decodes what it can. A profile is there to be shown: nothing in
+// one is worth a login.
+func (p *wireProfile) UnmarshalJSON(b []byte) error {
+	type plain wireProfile
+	_ = json.Unmarshal(b, (*plain)(p)) // what does not fit stays empty
+	return nil
+}
+
+// UnmarshalJSON decodes what it can, for the same reason: a link that makes no
+// sense is no link.
+func (l *wireLinks) UnmarshalJSON(b []byte) error {
+	type plain wireLinks
+	_ = json.Unmarshal(b, (*plain)(l))
+	return nil
+}
+
+func (l wireLinks) canResend() bool {
+	for _, link := range l.Resend {
+		if link.Href != "" {
+			return true
+		}
+	}
+	return false
+}
 
 // oneOrMany decodes an object or an array of objects.
 type oneOrMany[T any] []T
@@ -183,6 +242,7 @@ func (t *Transaction) UnmarshalJSON(b []byte) error {
 		StateToken:   w.StateToken,
 		ExpiresAt:    w.ExpiresAt,
 		User:         User{ID: w.Embedded.User.ID, Login: w.Embedded.User.Profile.Login},
+		CanResend:    w.Links.canResend(),
 	}
 	for _, f := range w.Embedded.Factors {
 		t.Factors = append(t.Factors, f.factor())
@@ -212,5 +272,24 @@ func (w wireFactor) factor() Factor {
 		VendorName: w.VendorName,
 		Status:     w.Status,
 		DeviceName: Clip(w.Profile.Name, 64),
+		SentTo:     Clip(w.sentTo(), 64),
+		Question:   Clip(w.question(), 128),
 	}
+}
+
+func (w wireFactor) sentTo() string {
+	switch w.Type {
+	case FactorSMS, FactorCall:
+		return w.Profile.PhoneNumber
+	case FactorEmail:
+		return w.Profile.Email
+	}
+	return ""
+}
+
+func (w wireFactor) question() string {
+	if w.Type != FactorQuestion {
+		return ""
+	}
+	return w.Profile.QuestionText
 }

@@ -39,27 +39,29 @@ var (
 // sees io.EOF from the network: the SDK repeats a request on that, a password
 // included, without pause or end.
 type transport struct {
-	base      *http.Transport
-	org       *url.URL
-	userAgent string
-	timeout   time.Duration
+	base    *http.Transport
+	org     *url.URL
+	timeout time.Duration
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
 	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	return &transport{
-		org:       org,
-		userAgent: cfg.UserAgent,
-		timeout:   cfg.Timeout,
+		org:     org,
+		timeout: cfg.Timeout,
 		base: &http.Transport{
-			Proxy:                  quietly(http.ProxyFromEnvironment),
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
-			TLSHandshakeTimeout:    cfg.Timeout,
-			ForceAttemptHTTP2:      true,
-			HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
-			MaxIdleConns:           0, // there is one host only
-			MaxIdleConnsPerHost:    64,
+			Proxy:               quietly(http.ProxyFromEnvironment),
+			DialContext:         dialer.DialContext,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+			TLSHandshakeTimeout: cfg.Timeout,
+			ForceAttemptHTTP2:   true,
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
+			MaxIdleConns:        0, // there is one host only
+			MaxIdleConnsPerHost: 64,
+			// Okta serves 75 requests of an org at once. Without a bound, a rush would
+			// begin with a TLS handshake for each login.
+			// https://developer.okta.com/docs/reference/rl-additional-limits/
+			MaxConnsPerHost:        64,
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -87,9 +89,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
 	req = req.Clone(deliverOnce(ctx))
-	if t.userAgent != "" {
-		req.Header.Set("User-Agent", t.userAgent)
-	}
 
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
