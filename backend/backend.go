@@ -29,7 +29,7 @@ type settings struct {
 	version string
 	rootCAs *x509.CertPool // nil: the system's
 	timeout time.Duration  // of one request to Okta; zero: okta.DefaultTimeout
-	poll    mfa.Poll
+	clock   mfa.Clock      // nil: the system's
 }
 
 // backend is one mount.
@@ -38,6 +38,9 @@ type backend struct {
 	settings
 	clients     clientCache
 	numbers     numberBoard
+	guard       mfa.Guard
+	codes       mfa.Codes
+	held        heldLogins
 	configWrite sync.Mutex
 }
 
@@ -77,11 +80,20 @@ func newBackend(s settings) *backend {
 			b.pathLogin(),
 			b.pathVerify(),
 		},
-		AuthRenew:  b.pathLoginRenew,
-		Invalidate: b.invalidate,
-		Clean:      func(context.Context) { b.clients.drop() },
+		AuthRenew:    b.pathLoginRenew,
+		Invalidate:   b.invalidate,
+		PeriodicFunc: b.tidy,
+		Clean:        func(context.Context) { b.clients.drop() },
 	}
 	return b
+}
+
+// now is the time by the mount's clock.
+func (b *backend) now() time.Time {
+	if b.clock == nil {
+		return time.Now()
+	}
+	return b.clock.Now()
 }
 
 // HandleRequest serves one request. The framework quotes a value that cannot be
@@ -105,7 +117,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 }
 
 // secretFields are the fields of all paths that hold a secret.
-var secretFields = []string{"api_token", "token", "password", "totp"}
+var secretFields = []string{"api_token", "token", "password", "totp", "passcode", "transaction_id"}
 
 // invalidate is called when another node has changed an entry. Entries are read
 // from storage each time; what is kept is the client made of the configuration.

@@ -2,10 +2,8 @@ package backend
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,13 +13,12 @@ import (
 	"github.com/hashicorp/vault/sdk/plugin"
 	"github.com/stretchr/testify/require"
 
-	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 const (
 	testVersion  = "v9.9.9"
-	testTimeout  = 300 * time.Millisecond // of a request to Okta that does not answer
+	testTimeout  = 10 * time.Second // of a request to Okta
 	testLogin    = "mia.ito@acme.test"
 	testPassword = "correct-horse-battery"
 	callerIP     = "198.51.100.7"
@@ -30,11 +27,12 @@ const (
 // mount is one mount of the method, with an Okta org behind it.
 type mount struct {
 	t       *testing.T
+	grpc    bool
 	backend logical.Backend
+	inner   *backend // what is behind it
 	storage *faultyStorage
 	okta    *oktatest.Server
-	clock   *stepClock      // of the polls
-	time    *oktatest.Clock // of the org
+	clock   *stepClock // of the mount and of the org
 	logs    *syncBuffer
 }
 
@@ -48,35 +46,59 @@ func bothWays(t *testing.T, test func(t *testing.T, m *mount)) {
 
 func newMount(t *testing.T, grpc bool) *mount {
 	t.Helper()
-	m := &mount{t: t, storage: &faultyStorage{}, clock: newStepClock(), time: oktatest.NewClock(time.Now()), logs: &syncBuffer{}}
-	m.okta = oktatest.NewServer(t, oktatest.Options{Now: m.time.Now})
-	f := factory(settings{
-		version: testVersion,
-		rootCAs: m.okta.CertPool(),
-		timeout: testTimeout,
-		poll:    mfa.Poll{Clock: m.clock},
-	})
+	m := &mount{t: t, grpc: grpc, storage: &faultyStorage{}, clock: newStepClock(), logs: &syncBuffer{}}
+	m.okta = oktatest.NewServer(t, oktatest.Options{Now: m.clock.org.Now})
+	m.start()
+	return m
+}
+
+// another is a second mount, with a storage of its own, to the same org.
+func (m *mount) another() *mount {
+	m.t.Helper()
+	other := *m
+	other.storage = &faultyStorage{}
+	other.start()
+	return &other
+}
+
+// impatient is for tests where Okta does not answer at all.
+func (m *mount) impatient() { m.inner.timeout = 500 * time.Millisecond }
+
+// start begins a new backend, which knows nothing but what is in storage: what a
+// restart does, or a node that takes over.
+func (m *mount) start() {
+	m.t.Helper()
+	f := func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
+		b, err := factory(settings{
+			version: testVersion,
+			rootCAs: m.okta.CertPool(),
+			timeout: testTimeout,
+			clock:   m.clock,
+		})(ctx, conf)
+		m.inner, _ = b.(*backend)
+		return b, err
+	}
 	conf := &logical.BackendConfig{
 		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.logs}),
 		System:      logical.TestSystemView(),
 		StorageView: m.storage,
 	}
-	if !grpc {
-		b, err := f(t.Context(), conf)
-		require.NoError(t, err)
+	if !m.grpc {
+		b, err := f(m.t.Context(), conf)
+		require.NoError(m.t, err)
 		m.backend = b
-		return m
+		return
 	}
-	client, _ := gplugin.TestPluginGRPCConn(t, false, map[string]gplugin.Plugin{
+	client, _ := gplugin.TestPluginGRPCConn(m.t, false, map[string]gplugin.Plugin{
 		plugin.BackendPluginName: &plugin.GRPCBackendPlugin{Factory: f, Logger: conf.Logger},
 	})
-	t.Cleanup(func() { client.Close() })
+	m.t.Cleanup(func() { client.Close() })
 	raw, err := client.Dispense(plugin.BackendPluginName)
-	require.NoError(t, err)
-	m.backend = raw.(logical.Backend)
-	require.NoError(t, m.backend.Setup(t.Context(), conf))
-	t.Cleanup(func() { m.backend.Cleanup(context.Background()) })
-	return m
+	require.NoError(m.t, err)
+	b := raw.(logical.Backend)
+	require.NoError(m.t, b.Setup(m.t.Context(), conf))
+	m.t.Cleanup(func() { b.Cleanup(context.Background()) })
+	m.backend = b
 }
 
 type fields = map[string]any
@@ -102,6 +124,8 @@ func (m *mount) do(op logical.Operation, path string, data fields) (*logical.Res
 
 func (m *mount) send(ctx context.Context, req *logical.Request) (*logical.Response, int, string) {
 	m.t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second) // as Vault does
+	defer cancel()
 	resp, err := m.backend.HandleRequest(ctx, req)
 	status, answered := logical.RespondErrorCommon(req, resp, err)
 	logical.AdjustErrorStatusCode(&status, err)
@@ -167,8 +191,92 @@ func (m *mount) mustLogin(more fields) *logical.Auth {
 
 // nextCode returns a passcode that the factor has not accepted yet.
 func (m *mount) nextCode(f *oktatest.Factor) string {
-	m.time.Advance(time.Minute)
+	m.clock.advance(time.Minute)
 	return f.Code()
+}
+
+// from is a login from another address, with the headers that Vault hands on.
+func (m *mount) from(address string, headers map[string][]string, more fields) *logical.Request {
+	data := fields{"password": testPassword}
+	for k, v := range more {
+		data[k] = v
+	}
+	req := m.request(logical.UpdateOperation, "login/"+testLogin, data)
+	req.Connection, req.Headers = &logical.Connection{RemoteAddr: address}, headers
+	return req
+}
+
+// refused is a login that is answered 400; it returns the sentence.
+func (m *mount) refused(more fields) string {
+	m.t.Helper()
+	resp, status, text := m.login(more)
+	require.Equal(m.t, http.StatusBadRequest, status, text)
+	require.True(m.t, resp == nil || resp.Auth == nil)
+	return text
+}
+
+// outcome is what became of a login in the background.
+type outcome struct {
+	resp   *logical.Response
+	status int
+	text   string
+}
+
+// background sends a request and does not wait for the answer.
+func (m *mount) background(ctx context.Context, req *logical.Request) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		resp, status, text := m.send(ctx, req)
+		done <- outcome{resp, status, text}
+	}()
+	return done
+}
+
+// waiting begins a login in the background and returns once its push waits. It
+// needs the clock to be held.
+func (m *mount) waiting(push *oktatest.Factor, req *logical.Request) <-chan outcome {
+	m.t.Helper()
+	before := push.Pushes()
+	done := m.background(m.t.Context(), req)
+	m.eventually(func() bool { return push.Pushes() > before && m.clock.asleep() == 1 }, "the login does not wait")
+	return done
+}
+
+// eventually waits for what another goroutine does.
+func (m *mount) eventually(is func() bool, otherwise string) {
+	m.t.Helper()
+	require.Eventually(m.t, is, 10*time.Second, time.Millisecond, otherwise)
+}
+
+// finished is the outcome of a login in the background.
+func (m *mount) finished(done <-chan outcome) outcome {
+	m.t.Helper()
+	select {
+	case o := <-done:
+		return o
+	case <-time.After(10 * time.Second):
+		m.t.Fatal("the login does not end")
+		return outcome{}
+	}
+}
+
+// tidy is what Vault has a mount do once a minute.
+func (m *mount) tidy() {
+	m.t.Helper()
+	_, status, text := m.do(logical.RollbackOperation, "", nil)
+	require.Equal(m.t, http.StatusOK, status, text)
+}
+
+// calls counts the requests to one of the authentication API's endpoints, such as
+// "cancel"; those to factors are "verify" and "resend".
+func (m *mount) calls(endpoint string) int {
+	n := 0
+	for _, r := range m.okta.Requests() {
+		if strings.HasPrefix(r.Path, "/api/v1/authn/") && strings.HasSuffix(r.Path, "/"+endpoint) {
+			n++
+		}
+	}
+	return n
 }
 
 // renew renews the token of auth.
@@ -201,121 +309,15 @@ func (m *mount) stored(key string) string {
 	return string(entry.Value)
 }
 
-// faultyStorage is storage in memory that fails on request.
-type faultyStorage struct {
-	logical.InmemStorage
-	mu                 sync.Mutex
-	failGet, failWrite bool
-}
-
-var errStorage = errors.New("storage is down")
-
-func (s *faultyStorage) fail(get, write bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failGet, s.failWrite = get, write
-}
-
-func (s *faultyStorage) failing(write bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return write && s.failWrite || !write && s.failGet
-}
-
-func (s *faultyStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
-	if s.failing(false) {
-		return nil, errStorage
-	}
-	return s.InmemStorage.Get(ctx, key)
-}
-
-func (s *faultyStorage) List(ctx context.Context, prefix string) ([]string, error) {
-	if s.failing(false) {
-		return nil, errStorage
-	}
-	return s.InmemStorage.List(ctx, prefix)
-}
-
-func (s *faultyStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	if s.failing(true) {
-		return errStorage
-	}
-	return s.InmemStorage.Put(ctx, entry)
-}
-
-func (s *faultyStorage) Delete(ctx context.Context, key string) error {
-	if s.failing(true) {
-		return errStorage
-	}
-	return s.InmemStorage.Delete(ctx, key)
-}
-
-// stepClock lets polls through without waiting, or one by one once a test holds
-// it. Its time goes on by what was slept.
-type stepClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	steps chan struct{} // nil: do not wait
-}
-
-func newStepClock() *stepClock { return &stepClock{now: time.Now()} }
-
-// hold makes each sleep wait for a call of the function it returns, which fails
-// the test when nobody comes to sleep.
-func (c *stepClock) hold(t *testing.T) (step func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	steps := make(chan struct{})
-	c.steps = steps
-	return func() {
-		t.Helper()
-		select {
-		case steps <- struct{}{}:
-		case <-time.After(10 * time.Second):
-			t.Fatal("the login does not wait for a push")
+// lastBody is the body of the last request to one of those endpoints.
+func (m *mount) lastBody(endpoint string) string {
+	m.t.Helper()
+	body := ""
+	for _, r := range m.okta.Requests() {
+		if strings.HasSuffix(r.Path, "/"+endpoint) {
+			body = string(r.Body)
 		}
 	}
-}
-
-func (c *stepClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *stepClock) Sleep(ctx context.Context, d time.Duration) error {
-	c.mu.Lock()
-	c.now = c.now.Add(d)
-	steps := c.steps
-	c.mu.Unlock()
-	if steps == nil {
-		return ctx.Err()
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-steps:
-		return nil
-	}
-}
-
-// syncBuffer collects a log.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-var _ io.Writer = (*syncBuffer)(nil)
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf = append(b.buf, p...)
-	return len(p), nil
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return string(b.buf)
+	require.NotEmpty(m.t, body)
+	return body
 }

@@ -36,6 +36,7 @@ func (b *backend) client(cfg *configEntry) (*okta.Client, error) {
 		APIToken:  cfg.Token,
 		UserAgent: "vault-plugin-auth-okta/" + b.version,
 		Timeout:   b.timeout,
+		Now:       b.now,
 		RootCAs:   b.rootCAs,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,15 @@ import (
 var (
 	errNotConfigured   = errors.New("the mount is not configured")
 	errNotRenewable    = errors.New("the token carries no password to renew with")
+	errNoPush          = errors.New("a renewal takes a push, and there is none")
 	errPoliciesChanged = errors.New("the policies have changed")
 	errAPIToken        = errors.New("okta refused the API token")
+	errNoTransaction   = errors.New("no login has this transaction_id")
+	errTooManyLogins   = &busyError{what: "too many logins are waiting on this mount", wait: busyWait}
 )
+
+// busyWait is told where a limit of the mount's own is reached.
+const busyWait = 5 * time.Second
 
 // inputError is a parameter that cannot be what it is.
 type inputError struct{ field, problem string }
@@ -75,8 +82,22 @@ type reply struct {
 func (b *backend) answer(err error, challengeSent bool) (*logical.Response, error) {
 	r := describe(err)
 	if challengeSent && r.status != http.StatusBadRequest {
-		r = reply{http.StatusBadRequest, r.text + " (after the push was sent: logging in again sends a new one)"}
+		r = reply{http.StatusBadRequest, r.text + " (a push or a code had been sent: logging in again may send another)"}
 	}
+	return b.tell(err, r)
+}
+
+// answerOpen is answer for a login that can be gone on with all the same.
+func (b *backend) answerOpen(err error, challengeSent bool) (*logical.Response, error) {
+	r := describe(err)
+	r.text += " (this login is still open: go on with its transaction_id)"
+	if challengeSent {
+		r.status = http.StatusBadRequest
+	}
+	return b.tell(err, r)
+}
+
+func (b *backend) tell(err error, r reply) (*logical.Response, error) {
 	b.logFailure(err, r)
 	switch r.status {
 	case http.StatusForbidden:
@@ -95,6 +116,8 @@ func describe(err error) reply {
 		input   *inputError
 		busy    *busyError
 		factor  *mfa.NoFactorError
+		sent    *mfa.CodeSentError
+		refused *mfa.PushRefusedError
 		strange *mfa.UnexpectedError
 		said    *okta.Error
 	)
@@ -105,15 +128,15 @@ func describe(err error) reply {
 		return reply{http.StatusTooManyRequests, fmt.Sprintf("%s: try again in %s", busy.what, seconds(busy.wait))}
 	case errors.Is(err, logical.ErrPermissionDenied):
 		return reply{status: http.StatusForbidden}
-	case errors.Is(err, errNotConfigured):
-		return reply{http.StatusBadRequest, "the okta auth method is not configured: write org_name to its config first"}
-	case errors.Is(err, errNotRenewable):
-		return reply{http.StatusBadRequest, "this token cannot be renewed: log in again"}
-	case errors.Is(err, errPoliciesChanged):
-		return reply{http.StatusBadRequest, "your policies have changed since this token was issued, so it is not renewed: log in again"}
 
 	case errors.As(err, &factor):
 		return reply{http.StatusBadRequest, describeNoFactor(factor)}
+	case errors.As(err, &sent):
+		return reply{http.StatusBadRequest, describeCodeSent(sent)}
+	case errors.As(err, &refused):
+		return reply{http.StatusTooManyRequests, describeRefused(refused)}
+	case errors.Is(err, mfa.ErrTooManyCodes):
+		return reply{http.StatusTooManyRequests, "too many codes are waiting on this mount: try again in " + seconds(busyWait)}
 	case errors.As(err, &strange):
 		return reply{http.StatusBadRequest, fmt.Sprintf("Okta's answer does not let you in: %s (status %q, factor result %q)",
 			strange.Why, okta.Clip(string(strange.Status), 64), okta.Clip(string(strange.FactorResult), 64))}
@@ -136,11 +159,18 @@ func describe(err error) reply {
 	return reply{http.StatusInternalServerError, "the okta auth method failed: an operator finds the reason in Vault's log"}
 }
 
-// denials are the good answers of Okta that let nobody in.
+// denials are the mount's own reasons, and the good answers of Okta that let
+// nobody in.
 var denials = []struct {
 	err  error
 	text string
 }{
+	{errNotConfigured, "the okta auth method is not configured: write org_name to its config first"},
+	{errNotRenewable, "this token cannot be renewed: log in again"},
+	{errNoPush, "Okta asks for a factor, and a renewal can be answered by push only: log in again"},
+	{errPoliciesChanged, "your policies have changed since this token was issued, so it is not renewed: log in again"},
+	{errNoTransaction, "there is no login of this user with this transaction_id, or it has ended: log in again"},
+
 	{mfa.ErrLockedOut, "your Okta account is locked: unlock it in Okta, or ask your Okta administrator"},
 	{mfa.ErrPasswordExpired, "your Okta password has expired: change it in Okta, then log in again"},
 	{mfa.ErrRecovery, "your Okta account is being recovered or activated: finish that in Okta, then log in again"},
@@ -149,8 +179,11 @@ var denials = []struct {
 	{mfa.ErrPushTimeout, "the push was not answered in time"},
 	{mfa.ErrCancelled, "the push was cancelled"},
 	{mfa.ErrFactorFailed, "Okta could not verify your factor: try again, or use another one"},
-	{mfa.ErrPassCodeReplayed, "this passcode has been used already: wait for the next one"},
-	{mfa.ErrPassCodeTimeWindow, "this passcode belongs to another time: check the clock of the device that shows it, and use the current one"},
+	{mfa.ErrPassCodeReplayed, replayed},
+	{mfa.ErrPassCodeTimeWindow, otherTime},
+	{mfa.ErrOver, "the login has ended: log in again"},
+	{mfa.ErrReplaced, "another login of yours from the same address has taken the place of this one"},
+	{mfa.ErrRungBefore, "this phone has been sent a push for this login already: use another factor, or begin another login"},
 	{mfa.ErrNumberChallenge, "your phone shows numbers to choose from, and this login has no way to tell you the right one: " +
 		`send a "nonce" with the login (a random string, new for each login) and, while the login waits, ` +
 		"read verify/<nonce> of this mount once a second until it answers with correct_answer"},
@@ -162,13 +195,14 @@ func describeOkta(err error, e *okta.Error) reply {
 	if e.Code != "" {
 		code = " (" + e.Code + ")"
 	}
-	switch {
-	case e.HTTPStatus == http.StatusTooManyRequests:
-		wait := e.RetryAfter
-		if wait == 0 {
-			wait = defaultWait
+	for _, limit := range sendLimits {
+		if e.Code == limit.code {
+			return reply{http.StatusTooManyRequests, limit.text + code + ": try again in " + seconds(waitOf(e))}
 		}
-		return reply{http.StatusTooManyRequests, fmt.Sprintf("Okta limits the rate of requests%s: try again in %s", code, seconds(wait))}
+	}
+	switch {
+	case e.HTTPStatus == http.StatusTooManyRequests && !slices.Contains(quotas, e.Code):
+		return reply{http.StatusTooManyRequests, fmt.Sprintf("Okta limits the rate of requests%s: try again in %s", code, seconds(waitOf(e)))}
 	case e.HTTPStatus == http.StatusGatewayTimeout:
 		return reply{http.StatusGatewayTimeout, "Okta did not answer in time" + code + ": try again later"}
 	case e.HTTPStatus >= 500:
@@ -188,39 +222,59 @@ func describeOkta(err error, e *okta.Error) reply {
 	return reply{http.StatusBadRequest, "Okta refused the login: " + e.Summary + code}
 }
 
+// waitOf is how long Okta wants to be left alone.
+func waitOf(e *okta.Error) time.Duration {
+	if e.RetryAfter == 0 {
+		return defaultWait
+	}
+	return e.RetryAfter
+}
+
+// sendLimits are Okta's limits on codes that are sent.
+var sendLimits = []struct{ code, text string }{
+	{okta.CodeResendSMS, "Okta has sent you an SMS a moment ago, and no other so soon"},
+	{okta.CodeResendCall, "Okta has called you a moment ago, and does not again so soon"},
+	{okta.CodeResendEmail, "Okta has sent you an e-mail a moment ago, and no other so soon"},
+}
+
+// quotas are limits that no short wait helps against: a client that repeats the
+// request by itself must not be asked to.
+var quotas = []string{
+	okta.CodeSMSQuota, okta.CodeCallQuota, okta.CodeFreeSMSQuota, okta.CodeUserSMSLimit, okta.CodeUserCallLimit,
+}
+
 // oktaSentences say what to do about the codes that people meet.
 var oktaSentences = []struct{ code, text string }{
 	{okta.CodeAuthenticationFailed, "Okta did not accept the username and password, or does not let this account in"},
 	{okta.CodeInvalidToken, "the login took too long, or was cancelled at Okta: log in again"},
 	{okta.CodeInvalidPassCode, "Okta did not accept the passcode"},
 	{okta.CodeUserLocked, "your Okta account has been locked after too many wrong passcodes: unlock it in Okta, or ask your Okta administrator"},
-	{okta.CodePassCodeReplayed, "this passcode has been used already: wait for the next one"},
-	{okta.CodePassCodeTimeWindow, "this passcode belongs to another time: check the clock of the device that shows it, and use the current one"},
+	{okta.CodeNextPassCode, "your token has to show that it is right once more: wait for the next code, and log in again with that one"},
+	{okta.CodeFactorRejected, "the request was rejected on your phone"},
+	{okta.CodeFactorService, "the service behind this factor failed: try again, or use another one"},
+	{okta.CodePolicyDenied, "Okta's sign-on policy does not let you in at this time"},
+	{okta.CodeSMSQuota, noMoreSMS}, {okta.CodeFreeSMSQuota, noMoreSMS}, {okta.CodeUserSMSLimit, noMoreSMS}, {okta.CodeUserSMSRefused, noMoreSMS},
+	{okta.CodeCallQuota, noMoreCalls}, {okta.CodeUserCallLimit, noMoreCalls}, {okta.CodeUserCallRefused, noMoreCalls},
+	{okta.CodePassCodeReplayed, replayed},
+	{okta.CodePassCodeTimeWindow, otherTime},
 }
 
-// describeNoFactor says what the person could give instead. The password was
-// right by then.
-func describeNoFactor(e *mfa.NoFactorError) string {
-	var usable, other []string
-	for _, f := range e.Offered {
-		name := okta.Clip(fmt.Sprintf("%s (%s)", f.Type, f.Provider), 64)
-		switch {
-		case !mfa.Usable(f):
-			other = append(other, name)
-		case f.Type == okta.FactorPush:
-			usable = append(usable, name+", without totp and with no provider or provider=OKTA")
-		default:
-			usable = append(usable, fmt.Sprintf("%s, with its current passcode as totp and no provider or provider=%s", name, f.Provider))
-		}
+// Sentences that have several causes.
+const (
+	replayed    = "this passcode has been used already: wait for the next one"
+	otherTime   = "this passcode belongs to another time: check the clock of the device that shows it, and use the current one"
+	noMoreSMS   = "Okta sends no more SMS for now, and it may be hours until it does: use another factor"
+	noMoreCalls = "Okta makes no more calls for now, and it may be hours until it does: use another factor"
+)
+
+// describeRefused says why no push is sent, and what goes without one.
+func describeRefused(e *mfa.PushRefusedError) string {
+	if e.Waiting {
+		return "a push is waiting on your phone already: if that login is not yours, reject it; else answer it, " +
+			"use a passcode, or try again in " + seconds(e.Wait)
 	}
-	text := "Okta asks for a factor, and you have enrolled none that this method can verify"
-	if len(usable) > 0 {
-		text = "Okta asks for a factor, and none of yours goes with what you gave; usable are: " + strings.Join(unique(usable), "; ")
-	}
-	if len(other) > 0 {
-		text += "; not usable here: " + strings.Join(unique(other), ", ")
-	}
-	return text
+	return "too many pushes to you were rejected or not answered, so no more are sent for now: use a passcode, or try again in " +
+		seconds(e.Wait)
 }
 
 // seconds prints a wait in whole seconds, rounded up.
@@ -252,4 +306,15 @@ func (b *backend) logFailure(err error, r reply) {
 func operational(err error) bool {
 	return !errors.Is(err, context.Canceled) &&
 		(describe(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken))
+}
+
+// logRefusal tells the operator of a push that was not sent to spare somebody's
+// phone, and from where it was asked for: somebody may know their password.
+func (b *backend) logRefusal(req *logical.Request, user okta.User, err error) {
+	var refused *mfa.PushRefusedError
+	if !errors.As(err, &refused) {
+		return
+	}
+	b.Logger().Warn("no push was sent", "reason", refused.Error(), "okta_user_id", okta.Clip(user.ID, 64),
+		"client_address", connected(req), "forwarded_for", strings.Join(forwarded(req), ", "), "wait", seconds(refused.Wait))
 }

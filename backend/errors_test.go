@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -46,6 +47,7 @@ func TestOktaFaults(t *testing.T) {
 		{"empty answer", oktatest.Body(200, "application/json", ``), 502, "makes no sense"},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
+		m.impatient()
 		m.configure(nil)
 		totp := m.addUser("Everyone").AddTOTP("GOOGLE")
 		for _, endpoint := range []string{"authn", "verify", "groups"} {
@@ -83,13 +85,17 @@ func TestFailuresAfterThePush(t *testing.T) {
 		"HTML":              oktatest.HTML(200),
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"max_push_failures": 100})
+		m.impatient()
 		push := m.addUser("Everyone").AddPush("WAITING", "WAITING", "SUCCESS")
 		for name, fault := range faults {
 			for _, at := range []struct {
 				endpoint string
 				after    int
 			}{{"verify", 0}, {"verify", 1}, {"verify", 2}, {"groups", 0}} {
+				if name == "429" && at.endpoint == "verify" && at.after == 0 {
+					continue // nothing was sent: see TestPushRefusedByOkta
+				}
 				m.okta.ClearFaults()
 				m.okta.Fail(at.endpoint, fault.Delivered().After(at.after))
 				before := push.Pushes()
@@ -100,6 +106,35 @@ func TestFailuresAfterThePush(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Limits of Okta's that no short wait helps against: a client that repeats 429 by
+// itself must not be asked to.
+func TestQuotas(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Everyone").AddFactor("sms", "OKTA")
+		for code, says := range map[string]string{
+			"E0000146": "no more SMS", "E0000186": "no more SMS", "E0000204": "no more SMS", "E0000150": "no more SMS",
+			"E0000147": "no more calls", "E0000205": "no more calls", "E0000151": "no more calls",
+		} {
+			status := http.StatusTooManyRequests
+			if code == "E0000150" || code == "E0000151" {
+				status = http.StatusForbidden
+			}
+			m.okta.Fail("verify", oktatest.Status(status, code, "quota").Times(1))
+			text := m.refused(nil)
+			assert.Contains(t, text, says, code)
+			assert.Contains(t, text, "use another factor ("+code+")")
+		}
+	})
+}
+
+// A mount keeps so many codes at most, and says so.
+func TestTooManyCodes(t *testing.T) {
+	t.Parallel()
+	r := describe(mfa.ErrTooManyCodes)
+	assert.Equal(t, reply{http.StatusTooManyRequests, "too many codes are waiting on this mount: try again in 5 seconds"}, r)
 }
 
 // What the log says is what was answered, and who must look at it is warned.
@@ -172,52 +207,5 @@ func TestLoginStorageFails(t *testing.T) {
 		_, status, _ := m.login(nil)
 		assert.Equal(t, http.StatusInternalServerError, status)
 		assert.Empty(t, m.okta.Requests())
-	})
-}
-
-// Whatever happens, what people and operators gave in secret is in no log, no
-// error and no read.
-func TestSecretsStaySecret(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		u := m.addUser("Everyone")
-		u.AddPush("WAITING", "SUCCESS")
-		totp := u.AddTOTP("GOOGLE")
-		code := m.nextCode(totp)
-		var texts string
-		for _, fault := range []oktatest.Fault{
-			oktatest.CloseConnection(), oktatest.HTML(500), oktatest.TruncatedJSON(), oktatest.RateLimitedBare(),
-			oktatest.Status(400, "E0000001", "Api validation failed"),
-		} {
-			for _, endpoint := range []string{"authn", "verify", "groups"} {
-				m.okta.ClearFaults()
-				m.okta.Fail(endpoint, fault)
-				for _, data := range []fields{nil, {"totp": code}, {"password": "not-the-right-one"}} {
-					_, _, text := m.login(data)
-					texts += text + "\n"
-				}
-			}
-		}
-		m.okta.ClearFaults()
-		m.mustLogin(nil)
-		// Values that cannot be what they are given as.
-		for field, path := range map[string]string{"password": "login/" + testLogin, "totp": "login/" + testLogin, "api_token": "config", "token": "config"} {
-			for _, value := range []any{[]any{testPassword}, map[string]any{"a": testPassword}} {
-				req := m.request(logical.UpdateOperation, path, fields{field: value})
-				_, _, err := m.backend.HandleExistenceCheck(t.Context(), req)
-				require.NoError(t, err)
-				_, status, text := m.send(t.Context(), req)
-				assert.Equal(t, http.StatusBadRequest, status)
-				assert.Contains(t, text, field+" must be a string")
-				texts += text
-			}
-		}
-		secrets := append(m.okta.Secrets(), "not-the-right-one", testPassword, m.okta.Token, code)
-		assert.Greater(t, len(secrets), 8)
-		for _, secret := range secrets {
-			assert.NotContains(t, texts, secret)
-			assert.NotContains(t, m.logs.String(), secret)
-		}
-		assert.Contains(t, m.logs.String(), "okta_request_id", "the log is not empty")
 	})
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
 const (
@@ -18,25 +19,25 @@ const (
 // challenge under the login's nonce. The zero value is ready.
 type numberBoard struct {
 	mu      sync.Mutex
-	numbers map[string]*int // nil until Okta tells the number
+	numbers map[string]*mfa.Number // nil until Okta tells the number
 }
 
 // open begins an entry for nonce. It refuses a nonce in use: a second login
 // must not see, or overwrite, the first one's number.
-func (n *numberBoard) open(nonce string) (show func(int), end func(), err error) {
+func (n *numberBoard) open(nonce string) (show func(mfa.Number), end func(), err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, used := n.numbers[nonce]; used {
 		return nil, nil, invalid("nonce", "is in use by a login that is still running: use a new random one for each login")
 	}
 	if len(n.numbers) >= maxNumbers {
-		return nil, nil, &busyError{what: "too many logins are waiting on this mount", wait: 5 * time.Second}
+		return nil, nil, errTooManyLogins
 	}
 	if n.numbers == nil {
-		n.numbers = map[string]*int{}
+		n.numbers = map[string]*mfa.Number{}
 	}
 	n.numbers[nonce] = nil
-	show = func(number int) {
+	show = func(number mfa.Number) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.numbers[nonce] = &number
@@ -50,12 +51,12 @@ func (n *numberBoard) open(nonce string) (show func(int), end func(), err error)
 }
 
 // read returns the number of the login with nonce, if it has one by now.
-func (n *numberBoard) read(nonce string) (int, bool) {
+func (n *numberBoard) read(nonce string) (mfa.Number, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	number := n.numbers[nonce]
 	if number == nil {
-		return 0, false
+		return mfa.Number{}, false
 	}
 	return *number, true
 }

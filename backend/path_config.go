@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -12,10 +13,13 @@ import (
 	"github.com/hashicorp/vault/sdk/helper/tokenutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// configEntry is the stored configuration, in the builtin method's form.
+// configEntry is the stored configuration, in the builtin method's form. What the
+// builtin method does not know is left out of it while it is not set, and read by
+// policy, which knows the defaults.
 type configEntry struct {
 	tokenutil.TokenParams
 
@@ -26,6 +30,12 @@ type configEntry struct {
 	TTL           time.Duration `json:"ttl"`
 	MaxTTL        time.Duration `json:"max_ttl"`
 	BypassOktaMFA bool          `json:"bypass_okta_mfa"`
+
+	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
+	PushDevices       string        `json:"push_devices,omitempty"`
+	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
+	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
+	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 }
 
 // Hosts that an org name is completed with where base_url is empty.
@@ -124,6 +134,7 @@ func (b *backend) pathConfig() *framework.Path {
 		HelpDescription: configHelp,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, Action: "Configure"},
 	}
+	maps.Copy(p.Fields, factorFields())
 	tokenutil.AddTokenFields(p.Fields)
 	p.Fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
 		"a list or a comma-separated string."
@@ -146,6 +157,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 		"bypass_okta_mfa": cfg.BypassOktaMFA,
 	}
 	cfg.PopulateTokenData(data)
+	cfg.populateFactorData(data)
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -227,6 +239,9 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 		return err
 	}
 	if _, err := cfg.orgURL(); err != nil {
+		return err
+	}
+	if err := cfg.updateFactors(d); err != nil {
 		return err
 	}
 	return cfg.updateToken(req, d)
@@ -356,6 +371,11 @@ acme.okta.com. A base_url that is a full URL is the org's by itself.
 
 With api_token, people's Okta groups are read and mapped to policies. Without it,
 only the groups given under users/ are.
+
+mfa_factors narrows which types of factor a login may be completed with;
+push_devices says which phones ring. Whether a factor is asked for at all is Okta's
+decision. After max_push_failures rejected or unanswered pushes within
+push_failure_window, a person is sent no more of them for the time being.
 
 An update changes only the fields it names. Secrets are never read back.
 `

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
 // num makes numbers of both sides of the wire comparable.
@@ -115,7 +117,8 @@ func TestConfigUpdateKeepsTheRest(t *testing.T) {
 			"org_name": "acme", "api_token": "00secret", "base_url": "okta.com", "bypass_okta_mfa": true,
 			"token_policies": "a,b", "token_bound_cidrs": "10.0.0.0/8", "token_period": 60, "token_num_uses": 3,
 			"token_type": "service", "token_no_default_policy": true, "token_explicit_max_ttl": 90,
-			"alias_metadata": map[string]any{"team": "blue"},
+			"alias_metadata": map[string]any{"team": "blue"}, "mfa_factors": "sms,push", "push_devices": "first",
+			"max_push_failures": 5, "push_failure_window": 60, "passcode_separator": ",",
 		})
 		before := m.stored("config")
 		resp := m.write("config", fields{"bypass_okta_mfa": true})
@@ -179,6 +182,25 @@ func TestConfigInvalid(t *testing.T) {
 		{"token_num_uses", fields{"org_name": "acme", "token_num_uses": -1}, "token_num_uses"},
 		{"bypass_okta_mfa", fields{"org_name": "acme", "bypass_okta_mfa": "perhaps"}, "bypass_okta_mfa"},
 		{"org_name of another type", fields{"org_name": []any{"a", "b"}}, "org_name"},
+		{"unknown factor", fields{"org_name": "acme", "mfa_factors": "push,webauthn"},
+			"mfa_factors must be a list of push, totp, sms, call, email, token, question"},
+		{"factor without a name", fields{"org_name": "acme", "mfa_factors": []any{""}}, "mfa_factors must be a list of push"},
+		{"factors that are commas", fields{"org_name": "acme", "mfa_factors": ","}, "mfa_factors must be a list of push"},
+		{"mfa_factors of another type", fields{"org_name": "acme", "mfa_factors": fields{"push": true}}, "mfa_factors"},
+		{"mfa_factors that say no", fields{"org_name": "acme", "mfa_factors": false}, "mfa_factors"},
+		{"push_devices", fields{"org_name": "acme", "push_devices": "second"}, `push_devices must be "all" or "first"`},
+		{"no max_push_failures", fields{"org_name": "acme", "max_push_failures": 0}, "max_push_failures must be 1 to 100"},
+		{"negative max_push_failures", fields{"org_name": "acme", "max_push_failures": -1}, "max_push_failures must be 1 to 100"},
+		{"max_push_failures too high", fields{"org_name": "acme", "max_push_failures": 101}, "max_push_failures must be 1 to 100"},
+		{"max_push_failures empty", fields{"org_name": "acme", "max_push_failures": ""}, "max_push_failures must be 1 to 100"},
+		{"max_push_failures that is no number", fields{"org_name": "acme", "max_push_failures": "few"}, "max_push_failures"},
+		{"push_failure_window too short", fields{"org_name": "acme", "push_failure_window": "999ms"}, "push_failure_window must be 1s to 24h"},
+		{"push_failure_window too long", fields{"org_name": "acme", "push_failure_window": "24h1s"}, "push_failure_window must be 1s to 24h"},
+		{"no push_failure_window", fields{"org_name": "acme", "push_failure_window": 0}, "push_failure_window must be 1s to 24h"},
+		{"push_failure_window that is no duration", fields{"org_name": "acme", "push_failure_window": "soon"}, "push_failure_window"},
+		{"negative push_failure_window", fields{"org_name": "acme", "push_failure_window": "-1m"}, "push_failure_window"},
+		{"passcode_separator", fields{"org_name": "acme", "passcode_separator": ",,"}, "passcode_separator must be one punctuation character"},
+		{"one good field and a bad one", fields{"org_name": "acme", "mfa_factors": "sms", "passcode_separator": "x"}, "passcode_separator"},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
 		for _, test := range tests {
@@ -198,6 +220,123 @@ func TestConfigInvalid(t *testing.T) {
 		}
 		assert.Empty(t, m.okta.Requests(), "a write to config does not call Okta")
 	})
+}
+
+// What a read returns of the fields about factors, and what is stored for them.
+func TestConfigFactors(t *testing.T) {
+	defaults := func(more fields) fields {
+		want := fields{"mfa_factors": []string{}, "push_devices": "all", "max_push_failures": int64(3),
+			"push_failure_window": int64(600), "passcode_separator": ""}
+		for k, v := range more {
+			want[k] = v
+		}
+		return want
+	}
+	steps := []struct {
+		name string
+		data fields
+		want fields
+	}{
+		{"not set", fields{"org_name": "acme"}, defaults(nil)},
+		{"a comma list, in any case", fields{"mfa_factors": "SMS, push,sms,Push"}, defaults(fields{"mfa_factors": []string{"sms", "push"}})},
+		{"another field", fields{"org_name": "acme2"}, defaults(fields{"mfa_factors": []string{"sms", "push"}})},
+		{"all of them", fields{"mfa_factors": []any{"question", "token", "email", "call", "sms", "totp", "push"}},
+			defaults(fields{"mfa_factors": []string{"question", "token", "email", "call", "sms", "totp", "push"}})},
+		{"an empty list", fields{"mfa_factors": []any{}}, defaults(nil)},
+		{"first", fields{"push_devices": "First", "mfa_factors": "totp"},
+			defaults(fields{"push_devices": "first", "mfa_factors": []string{"totp"}})},
+		{"empty", fields{"push_devices": "", "mfa_factors": ""}, defaults(nil)},
+		{"first again", fields{"push_devices": "first", "mfa_factors": "totp"},
+			defaults(fields{"push_devices": "first", "mfa_factors": []string{"totp"}})},
+		{"null", fields{"push_devices": nil, "mfa_factors": nil}, defaults(fields{"mfa_factors": []string{"totp"}})},
+		{"an empty string", fields{"mfa_factors": ""}, defaults(nil)},
+		{"the least", fields{"max_push_failures": 1, "push_failure_window": 1},
+			defaults(fields{"max_push_failures": int64(1), "push_failure_window": int64(1)})},
+		{"null, as for other numbers", fields{"max_push_failures": nil, "push_failure_window": nil},
+			defaults(fields{"max_push_failures": int64(1), "push_failure_window": int64(1)})},
+		{"the most", fields{"max_push_failures": "100", "push_failure_window": "24h"},
+			defaults(fields{"max_push_failures": int64(100), "push_failure_window": int64(86400)})},
+		{"named", fields{"max_push_failures": 3, "push_failure_window": "10m", "push_devices": "ALL"}, defaults(nil)},
+		{"a separator", fields{"passcode_separator": "+"}, defaults(fields{"passcode_separator": "+"})},
+		{"none", fields{"passcode_separator": ""}, defaults(nil)},
+		{"a separator again", fields{"passcode_separator": "|"}, defaults(fields{"passcode_separator": "|"})},
+		{"null", fields{"passcode_separator": nil}, defaults(nil)},
+	}
+	bothWays(t, func(t *testing.T, m *mount) {
+		for _, step := range steps {
+			m.write("config", step.data)
+			got := m.read("config")
+			for key, want := range step.want {
+				switch want.(type) {
+				case int64:
+					assert.Equal(t, want, num(t, got[key]), "%s: %s", step.name, key)
+				case []string:
+					assert.NotNil(t, got[key], "%s: %s", step.name, key)
+					assert.Equal(t, want, toStrings(got[key]), "%s: %s", step.name, key)
+				default:
+					assert.Equal(t, want, got[key], "%s: %s", step.name, key)
+				}
+			}
+		}
+		m.write("config", fields{"mfa_factors": "PUSH", "push_failure_window": "2m", "max_push_failures": 7, "push_devices": "First",
+			"passcode_separator": ";"})
+		var got map[string]any
+		require.NoError(t, json.Unmarshal([]byte(m.stored("config")), &got))
+		assert.Equal(t, []any{"push"}, got["mfa_factors"])
+		assert.Equal(t, 120e9, got["push_failure_window"], "in ns, as the other durations")
+		assert.Equal(t, 7.0, got["max_push_failures"])
+		assert.Equal(t, "first", got["push_devices"])
+		assert.Equal(t, ";", got["passcode_separator"])
+	})
+}
+
+// What the builtin method does not know is in storage only where it was asked
+// for: an entry of before is written back as it was.
+func TestConfigStoresNoDefaults(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		const builtins = `{"token_bound_cidrs":null,"token_explicit_max_ttl":0,"token_max_ttl":0,"token_no_default_policy":false,` +
+			`"token_num_uses":0,"token_period":0,"token_policies":null,"token_type":0,"token_ttl":0,"alias_metadata":null,` +
+			`"organization":"acme","token":"00secret","base_url":"","ttl":0,"max_ttl":0,"bypass_okta_mfa":false}`
+		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(builtins)}))
+		m.write("config", fields{"org_name": "acme"})
+		assert.Equal(t, builtins, strings.TrimSpace(m.stored("config")))
+		m.write("config", fields{"mfa_factors": "push", "passcode_separator": ",", "push_devices": "first"})
+		m.write("config", fields{"mfa_factors": "", "passcode_separator": "", "push_devices": ""})
+		assert.Equal(t, builtins, strings.TrimSpace(m.stored("config")))
+	})
+}
+
+func TestConfigPolicy(t *testing.T) {
+	t.Parallel()
+	limit := mfa.PushLimit{Failures: 3, Window: 10 * time.Minute}
+	for _, test := range []struct {
+		name   string
+		stored string
+		want   mfa.Policy
+	}{
+		{"the builtin method's", `{"organization":"acme"}`, mfa.Policy{AllDevices: true, Push: limit}},
+		{"bypass", `{"bypass_okta_mfa":true}`, mfa.Policy{Bypass: true, AllDevices: true, Push: limit}},
+		{"factors", `{"mfa_factors":["totp","sms"]}`, mfa.Policy{Factors: []mfa.Kind{"totp", "sms"}, AllDevices: true, Push: limit}},
+		{"all devices", `{"push_devices":"all"}`, mfa.Policy{AllDevices: true, Push: limit}},
+		{"first device", `{"push_devices":"first"}`, mfa.Policy{Push: limit}},
+		{"failures", `{"max_push_failures":9}`, mfa.Policy{AllDevices: true, Push: mfa.PushLimit{Failures: 9, Window: 10 * time.Minute}}},
+		{"window", `{"push_failure_window":1000000000}`, mfa.Policy{AllDevices: true, Push: mfa.PushLimit{Failures: 3, Window: time.Second}}},
+	} {
+		var cfg configEntry
+		require.NoError(t, json.Unmarshal([]byte(test.stored), &cfg), test.name)
+		assert.Equal(t, test.want, cfg.policy(), test.name)
+	}
+}
+
+func TestIsPunctuation(t *testing.T) {
+	t.Parallel()
+	const all = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+	for c := range 256 {
+		assert.Equal(t, strings.IndexByte(all, byte(c)) >= 0, isPunctuation(string([]byte{byte(c)})), "%q", byte(c))
+	}
+	for _, s := range []string{"", ",,", ", ", "§", "¡", "«", "€", "，", "a", "0"} {
+		assert.False(t, isPunctuation(s), s)
+	}
 }
 
 func TestOrgURL(t *testing.T) {

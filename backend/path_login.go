@@ -1,11 +1,10 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,17 +14,12 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 const (
-	// passwordKey is where the password is kept for renewals, in the internal
-	// data of the token's lease. The builtin method uses the same key.
-	passwordKey = "password"
-	usernameKey = "username" // in the token's metadata
-
 	maxPassword = 4096 // bytes
 	maxPassCode = 256  // bytes
+	maxDevice   = 256  // bytes
 
 	// loginTimeout bounds a login, from the password to the groups. It ends before
 	// Vault gives a request up (max_request_duration, 90 s by default) and answers
@@ -37,32 +31,7 @@ const (
 func (b *backend) pathLogin() *framework.Path {
 	return &framework.Path{
 		Pattern: "login/(?P<username>.+)",
-		Fields: map[string]*framework.FieldSchema{
-			"username": {
-				Type:        framework.TypeString,
-				Description: "Okta username: the full login, or the part before the @ where that is unambiguous.",
-			},
-			"password": {
-				Type:         framework.TypeString,
-				Description:  "Okta password.",
-				DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
-			},
-			"totp": {
-				Type: framework.TypeString,
-				Description: "Current passcode of Okta Verify or Google Authenticator. Without it, a push is sent where " +
-					"Okta asks for a factor.",
-				DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
-			},
-			"nonce": {
-				Type: framework.TypeString,
-				Description: "A random string, new for each login. Where a push shows numbers on the phone, the right one " +
-					"can be read at verify/<nonce> while the login waits.",
-			},
-			"provider": {
-				Type:        framework.TypeString,
-				Description: "Provider of the factor, OKTA or GOOGLE, in any case.",
-			},
-		},
+		Fields:  loginFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:  b.pathLoginUpdate,
@@ -82,6 +51,61 @@ func (b *backend) pathLogin() *framework.Path {
 		HelpSynopsis:    "Log in with an Okta username, password and factor.",
 		HelpDescription: loginHelp,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "login"},
+	}
+}
+
+func loginFields() map[string]*framework.FieldSchema {
+	secret := &framework.DisplayAttributes{Sensitive: true}
+	return map[string]*framework.FieldSchema{
+		"username": {
+			Type:        framework.TypeString,
+			Description: "Okta username: the full login, or the part before the @ where that is unambiguous.",
+		},
+		"password": {Type: framework.TypeString, Description: "Okta password.", DisplayAttrs: secret},
+		"totp": {
+			Type: framework.TypeString,
+			Description: "Passcode of a generator or a hardware token, a code that was sent, or the answer to a security " +
+				"question. Without it, a push or a code is sent where Okta asks for a factor.",
+			DisplayAttrs: secret,
+		},
+		"passcode": {Type: framework.TypeString, Description: "Another name of totp.", DisplayAttrs: secret},
+		"nonce": {
+			Type: framework.TypeString,
+			Description: "A random string, new for each login. Where a push shows numbers on the phone, the right one " +
+				"can be read at verify/<nonce> while the login waits.",
+		},
+		"provider": {
+			Type: framework.TypeString,
+			Description: "Provider of the factor, in any case: OKTA, GOOGLE, YUBICO, RSA, SYMANTEC or CUSTOM; or, as factor, " +
+				"its type.",
+		},
+		"factor": {
+			Type:        framework.TypeString,
+			Description: "Type of the factor, in any case: push, totp, sms, call, email, token or question.",
+		},
+		"device": {
+			Type:        framework.TypeString,
+			Description: "Name or factor id of the one phone that is to get the push.",
+		},
+		"resend": {
+			Type:        framework.TypeBool,
+			Description: "Have a code sent again although the last one is still good.",
+		},
+		"wait": {
+			Type:    framework.TypeBool,
+			Default: true,
+			Description: "With false, the login answers at once, with a transaction_id to go on with where somebody has to " +
+				"do something first.",
+		},
+		"transaction_id": {
+			Type:         framework.TypeString,
+			Description:  "Go on with the login that a request with wait=false began. The password is not needed again.",
+			DisplayAttrs: secret,
+		},
+		"cancel": {
+			Type:        framework.TypeBool,
+			Description: "With transaction_id: end that login.",
+		},
 	}
 }
 
@@ -105,34 +129,35 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	if err := checkCIDR(cfg, req.Connection); err != nil {
 		return b.answer(err, false)
 	}
-	who, err := b.login(ctx, req, cfg, in)
+	switch {
+	case in.transactionID != "":
+		return b.continueLogin(ctx, req, cfg, in)
+	case in.password == "":
+		return b.answer(invalid("password", "is required"), false)
+	}
+	in = in.split(cfg.PasscodeSeparator)
+	if !in.wait {
+		return b.holdLogin(ctx, req, cfg, in)
+	}
+	who, challenged, err := b.login(ctx, req, cfg, in)
 	if err != nil {
-		return b.answer(err, who.ChallengeSent)
+		return b.answer(err, challenged)
 	}
-	auth := &logical.Auth{
-		Metadata: map[string]string{
-			usernameKey: in.username,
-			"policies":  strings.Join(who.policies, ","),
-		},
-		InternalData: map[string]any{passwordKey: in.password},
-		DisplayName:  in.username,
-		Alias:        &logical.Alias{Name: in.username},
-		GroupAliases: groupAliases(who.groups),
-	}
-	cfg.PopulateTokenAuth(auth) // replaces the policies: first
-	auth.Policies = tokenPolicies(cfg, who)
-	return &logical.Response{Auth: auth, Warnings: who.warnings}, nil
+	return authResponse(cfg, in.username, in.password, who), nil
 }
 
 // pathLoginRenew repeats the login of a token, the builtin method's included,
 // with the password kept for that and without a passcode: where Okta asks for a
-// factor, a push comes again.
+// factor, a push comes again. No code is sent: nobody could give it.
 func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if req.Auth == nil {
 		return nil, errors.New("renewal of no token")
 	}
 	password, _ := req.Auth.InternalData[passwordKey].(string)
-	in := loginInput{username: req.Auth.Metadata[usernameKey], password: password}
+	in := loginInput{
+		username: req.Auth.Metadata[usernameKey], password: password,
+		want: mfa.Want{Kind: mfa.KindPush}, unattended: true, wait: true,
+	}
 	if in.username == "" || in.password == "" {
 		return b.answer(errNotRenewable, false)
 	}
@@ -140,12 +165,15 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return b.answer(err, false)
 	}
-	who, err := b.login(ctx, req, cfg, in)
+	who, challenged, err := b.login(ctx, req, cfg, in)
+	if noPush := new(mfa.NoFactorError); errors.As(err, &noPush) {
+		err = errNoPush
+	}
 	if err != nil {
-		return b.answer(err, who.ChallengeSent)
+		return b.answer(err, challenged)
 	}
 	if !policyutil.EquivalentPolicies(tokenPolicies(cfg, who), req.Auth.TokenPolicies) {
-		return b.answer(errPoliciesChanged, who.ChallengeSent)
+		return b.answer(errPoliciesChanged, challenged)
 	}
 	auth := *req.Auth
 	auth.Period = cfg.TokenPeriod
@@ -157,39 +185,125 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 
 // loginInput is what a person gave.
 type loginInput struct {
-	username string
-	password string
-	nonce    string
-	want     mfa.Want
+	username      string
+	password      string
+	nonce         string
+	want          mfa.Want
+	wait          bool
+	transactionID string
+	cancel        bool
+	unattended    bool // a renewal
 }
 
 // parseLogin reads the fields and refuses what Okta need not be asked about.
 func parseLogin(d *framework.FieldData) (loginInput, error) {
 	in := loginInput{
-		username: d.Get("username").(string),
-		password: d.Get("password").(string),
-		nonce:    d.Get("nonce").(string),
-		want:     mfa.Want{PassCode: strings.TrimSpace(d.Get("totp").(string))},
+		username:      d.Get("username").(string),
+		password:      d.Get("password").(string),
+		nonce:         d.Get("nonce").(string),
+		wait:          flag(d, "wait", true),
+		transactionID: d.Get("transaction_id").(string),
+		cancel:        flag(d, "cancel", false),
 	}
 	if err := checkName("username", in.username); err != nil {
 		return loginInput{}, err
 	}
-	switch {
-	case in.password == "":
-		return loginInput{}, invalid("password", "is required")
-	case len(in.password) > maxPassword:
+	if len(in.password) > maxPassword {
 		return loginInput{}, invalid("password", fmt.Sprintf("must not be longer than %d bytes", maxPassword))
-	case len(in.want.PassCode) > maxPassCode:
-		return loginInput{}, invalid("totp", fmt.Sprintf("must not be longer than %d bytes", maxPassCode))
+	}
+	if in.cancel && in.transactionID == "" {
+		return loginInput{}, invalid("cancel", "needs the transaction_id of the login to end")
 	}
 	if err := checkNonce(in.nonce); err != nil {
 		return loginInput{}, err
 	}
 	var err error
-	if in.want.Provider, err = mfa.ParseProvider(d.Get("provider").(string)); err != nil {
-		return loginInput{}, invalid("provider", err.Error())
+	in.want, err = parseWant(d)
+	return in, err
+}
+
+// parseWant reads the fields that choose and answer a factor.
+func parseWant(d *framework.FieldData) (want mfa.Want, err error) {
+	if want.PassCode, err = parsePassCode(d); err != nil {
+		return mfa.Want{}, err
 	}
-	return in, nil
+	if want.Provider, want.Kind, err = mfa.ParseProvider(d.Get("provider").(string)); err != nil {
+		return mfa.Want{}, invalid("provider", err.Error())
+	}
+	if factor := d.Get("factor").(string); factor != "" {
+		kind, err := mfa.ParseKind(factor)
+		switch {
+		case err != nil:
+			return mfa.Want{}, invalid("factor", err.Error())
+		case want.Kind != "" && want.Kind != kind:
+			return mfa.Want{}, invalid("factor", "must not name another type than provider does")
+		}
+		want.Kind = kind
+	}
+	want.Device = strings.TrimSpace(d.Get("device").(string))
+	want.Resend = flag(d, "resend", false)
+	if len(want.Device) > maxDevice {
+		return mfa.Want{}, invalid("device", fmt.Sprintf("must not be longer than %d bytes", maxDevice))
+	}
+	return want, checkWant(want)
+}
+
+// parsePassCode reads the passcode, which has two names.
+func parsePassCode(d *framework.FieldData) (string, error) {
+	var given string
+	for _, field := range []string{"totp", "passcode"} {
+		raw := d.Get(field).(string)
+		passCode := mfa.CleanPassCode(raw)
+		switch {
+		case len(raw) > maxPassCode:
+			return "", invalid(field, fmt.Sprintf("must not be longer than %d bytes", maxPassCode))
+		case raw != "" && passCode == "":
+			return "", invalid(field, "must not be blank: leave it out where there is no passcode")
+		case given != "" && passCode != "" && passCode != given:
+			return "", invalid(field, "must not differ from totp: it is another name of it")
+		}
+		given = cmp.Or(given, passCode)
+	}
+	return given, nil
+}
+
+// checkWant refuses choices that contradict themselves.
+func checkWant(want mfa.Want) error {
+	push := want.Device != "" || want.Kind == mfa.KindPush
+	switch {
+	case want.Device != "" && want.Kind != "" && want.Kind != mfa.KindPush:
+		return invalid("device", "must name a phone that gets a push: leave it out, or use factor=push")
+	case push && want.PassCode != "":
+		return invalid("totp", "must be left out where a push is asked for: a push takes no passcode")
+	case want.Resend && want.PassCode != "":
+		return invalid("resend", "must be left out where a passcode is given")
+	}
+	return nil
+}
+
+// flag reads a field that is true or false. What is null or empty is not given:
+// some clients send such for every field that they know.
+func flag(d *framework.FieldData, field string, otherwise bool) bool {
+	if raw := d.Raw[field]; raw == nil || raw == "" {
+		return otherwise
+	}
+	return d.Get(field).(bool)
+}
+
+// split takes the passcode from the end of the password, for forms that have no
+// field of its own for it. A passcode that is given by itself counts alone.
+func (in loginInput) split(separator string) loginInput {
+	if in.want.PassCode != "" {
+		return in
+	}
+	password, passCode, ok := mfa.SplitPassCode(in.password, separator)
+	if split := in.want; ok && password != "" {
+		split.PassCode = mfa.CleanPassCode(passCode)
+		if checkWant(split) == nil {
+			in.password, in.want = password, split
+		}
+	}
+	return in
 }
 
 func (b *backend) requireConfig(ctx context.Context, s logical.Storage) (*configEntry, error) {
@@ -210,120 +324,20 @@ func checkCIDR(cfg *configEntry, conn *logical.Connection) error {
 	return nil
 }
 
-// person is somebody whom Okta let in, and what the mount gives them.
-type person struct {
-	mfa.Outcome
-	groups   []string // Okta's, then the mount's own, each once
-	policies []string // of the groups, then the person's own, each once
-	warnings []string
-}
-
-// login runs one login at Okta. The person returned with an error tells no more
-// than whether a challenge was sent.
-func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (who person, err error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-	client, err := b.client(cfg)
-	if err != nil {
-		return person{}, err
-	}
-	flow := mfa.Login{Want: in.want, Bypass: cfg.BypassOktaMFA, Poll: b.poll}
-	if in.nonce != "" {
-		show, end, err := b.numbers.open(in.nonce)
-		if err != nil {
-			return person{}, err
-		}
-		defer end()
-		flow.ShowNumber = show
-	}
-
-	authn := client.For(caller(req.Connection))
-	tx, err := authn.Authenticate(ctx, in.username, in.password)
-	if err != nil {
-		return person{}, apiTokenRefused(cfg, err)
-	}
-	flow.Okta = authn
-	if who.Outcome, err = flow.Complete(ctx, tx); err != nil {
-		return person{Outcome: who.Outcome}, err
-	}
-	if who.PasswordWarning {
-		who.warnings = append(who.warnings, passwordWarning)
-	}
-	if err := b.resolve(ctx, req.Storage, cfg, client, in.username, &who); err != nil {
-		return person{Outcome: who.Outcome}, err
-	}
-	return who, nil
-}
-
-// resolve fills in groups and policies.
-func (b *backend) resolve(ctx context.Context, s logical.Storage, cfg *configEntry, client *okta.Client, username string, who *person) error {
-	if cfg.Token != "" {
-		groups, err := client.Groups(ctx, who.User.ID)
-		if err != nil {
-			return apiTokenRefused(cfg, err)
-		}
-		for _, g := range groups {
-			who.groups = append(who.groups, g.Name)
-		}
-		if len(groups) == 0 {
-			who.warnings = append(who.warnings, noGroupsWarning)
-		}
-	}
-	user, err := b.user(ctx, s, username)
-	if err != nil {
-		return err
-	}
-	who.groups = unique(append(who.groups, user.Groups...))
-	policies, err := b.policiesOf(ctx, s, who.groups)
-	if err != nil {
-		return err
-	}
-	who.policies = unique(append(policies, user.Policies...))
-	return nil
-}
-
-// caller names the person's address to Okta, where it is an IP address: over a
-// Unix socket there is none.
-func caller(conn *logical.Connection) okta.Caller {
-	if conn == nil {
-		return okta.Caller{}
-	}
-	address, err := netip.ParseAddr(conn.RemoteAddr)
-	if err != nil {
-		return okta.Caller{}
-	}
-	return okta.Caller{Address: address.Unmap().WithZone("").String()}
-}
-
-func tokenPolicies(cfg *configEntry, who person) []string {
-	return slices.Concat(cfg.TokenPolicies, who.policies)
-}
-
-func groupAliases(groups []string) []*logical.Alias {
-	aliases := make([]*logical.Alias, 0, len(groups))
-	for _, name := range groups {
-		aliases = append(aliases, &logical.Alias{Name: name})
-	}
-	return aliases
-}
-
-// unique returns the names without empty ones and without repetitions, in their
-// order.
-func unique(names []string) []string {
-	seen := make(map[string]bool, len(names))
-	return slices.DeleteFunc(names, func(name string) bool {
-		again := seen[name] || name == ""
-		seen[name] = true
-		return again
-	})
-}
-
 const loginHelp = `
 The password is verified with Okta. Where Okta asks for a factor, "totp" answers
-it with the passcode of Okta Verify or Google Authenticator; without "totp", a
-push is sent to Okta Verify and the login waits until it is answered.
+it: with the passcode of Okta Verify, Google Authenticator or a hardware token, a
+code that was sent, or the answer to a security question. Without "totp", a push
+is sent and the login waits until it is answered; or, where that is all there is,
+a code is sent by SMS, call or e-mail, and the same login with the code as "totp"
+completes it. "provider" or "factor" says which factor is meant, "device" which
+phone.
 
 Where the push shows numbers to choose from, the login needs a "nonce": a random
 string, new for each login. While the login waits, the right number can be read at
 verify/<nonce>, without a token.
+
+With "wait" false the login does not wait: it answers with a "transaction_id", and
+posting that again tells how the login stands, goes on with a "totp" or another
+"factor", and ends with the token.
 `

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,23 +60,34 @@ func aliasNames(auth *logical.Auth) []string {
 	return names
 }
 
-func TestCallerAddress(t *testing.T) {
-	for address, want := range map[string]string{
-		"198.51.100.7": "198.51.100.7", "::ffff:198.51.100.7": "198.51.100.7", "2001:db8::1": "2001:db8::1",
-		"fe80::1%eth0; 1.2.3.4": "fe80::1", "@": "", "": "",
-	} {
-		assert.Equal(t, want, caller(&logical.Connection{RemoteAddr: address}).Address, address)
-	}
-	assert.Empty(t, caller(nil).Address)
-}
-
 func TestLoginAliasLookahead(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		resp, status, text := m.do(logical.AliasLookaheadOperation, "login/"+testLogin, nil)
 		require.Equal(t, http.StatusOK, status, text)
 		assert.Equal(t, testLogin, resp.Auth.Alias.Name)
 		assert.Empty(t, m.okta.Requests())
+		_, status, text = m.do(logical.AliasLookaheadOperation, "login/a..b", nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "username")
 	})
+}
+
+// What Vault is given to run, with the system's clock and certificates.
+func TestFactory(t *testing.T) {
+	t.Parallel()
+	b, err := Factory(testVersion)(t.Context(), &logical.BackendConfig{
+		Logger: hclog.NewNullLogger(), System: logical.TestSystemView(), StorageView: &logical.InmemStorage{},
+	})
+	require.NoError(t, err)
+	require.IsType(t, &backend{}, b)
+	assert.Equal(t, testVersion, b.(logical.PluginVersioner).PluginVersion().Version)
+	assert.WithinDuration(t, time.Now(), b.(*backend).now(), time.Minute)
+	resp, err := b.HandleRequest(t.Context(), &logical.Request{
+		Operation: logical.UpdateOperation, Path: "login/mia", Data: fields{"password": "p"}, Storage: &logical.InmemStorage{},
+	})
+	require.NoError(t, err)
+	assert.ErrorContains(t, resp.Error(), "not configured")
+	b.Cleanup(t.Context())
 }
 
 func TestLoginWithoutAPIToken(t *testing.T) {
@@ -180,107 +191,6 @@ func TestLoginBypass(t *testing.T) {
 	})
 }
 
-func TestLoginPassCode(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		u := m.addUser("Everyone")
-		google := u.AddTOTP("GOOGLE")
-		own := u.AddTOTP("OKTA")
-		m.mustLogin(fields{"totp": m.nextCode(google)})
-		m.mustLogin(fields{"totp": " " + m.nextCode(own) + " "})
-		for provider, factor := range map[string]*oktatest.Factor{"google": google, "Okta": own} {
-			m.okta.Reset()
-			m.mustLogin(fields{"totp": m.nextCode(factor), "provider": provider})
-			assert.Len(t, m.okta.Requests(), 3, "authn, one verify, groups")
-		}
-
-		_, status, text := m.login(fields{"totp": "not-it"})
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "(E0000068)")
-
-		_, status, text = m.login(nil)
-		assert.Equal(t, http.StatusBadRequest, status, "no passcode, and no push enrolled")
-		assert.Contains(t, text, "totp")
-		assert.Contains(t, text, "provider=GOOGLE")
-
-		google.SetStatus("INACTIVE")
-		_, status, text = m.login(fields{"totp": m.nextCode(google), "provider": "GOOGLE"})
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "not usable here: token:software:totp (GOOGLE)")
-	})
-}
-
-func TestLoginPassCodeReal(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		google := m.addUser("Everyone").AddTOTP("GOOGLE")
-		code := google.Code()
-		m.mustLogin(fields{"totp": code})
-		_, status, text := m.login(fields{"totp": code})
-		assert.Equal(t, http.StatusBadRequest, status, "a passcode is good once")
-		assert.Contains(t, text, "(E0000082)")
-		_, status, text = m.login(fields{"totp": google.CodeAt(m.time.Now().Add(-5 * time.Minute))})
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "(E0000083)")
-	})
-}
-
-func TestLoginPush(t *testing.T) {
-	tests := []struct {
-		script []string
-		says   string // "" is a success
-	}{
-		{[]string{"SUCCESS"}, ""},
-		{[]string{"WAITING", "WAITING", "SUCCESS"}, ""},
-		{[]string{"WAITING", "REJECTED"}, "rejected"},
-		{[]string{"WAITING", "TIMEOUT"}, "not answered in time"},
-		{[]string{"WAITING", "CANCELLED"}, "cancelled"},
-		{[]string{"WAITING", "CANCELED"}, "cancelled"},
-		{[]string{"WAITING", "ERROR"}, "could not verify"},
-		{[]string{"WAITING", "FAILED"}, "could not verify"},
-		{[]string{"WAITING", "BRAND_NEW_RESULT"}, "BRAND_NEW_RESULT"},
-		{[]string{"REJECTED"}, "rejected"},
-		{[]string{"WAITING"}, "not answered in time"}, // until it expires
-	}
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		push := m.addUser("Everyone").AddPush("WAITING")
-		for i, test := range tests {
-			push.SetScript(test.script...)
-			m.okta.Reset()
-			before := m.clock.Now()
-			_, status, text := m.login(nil)
-			assert.Less(t, m.clock.Now().Sub(before), 85*time.Second, "Vault gives a request up after 90")
-			assert.Equal(t, i+1, push.Pushes(), "one push a login: %v", test.script)
-			if test.says == "" {
-				assert.Equal(t, http.StatusOK, status, "%v: %s", test.script, text)
-				assert.Zero(t, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"))
-				continue
-			}
-			assert.Equal(t, http.StatusBadRequest, status, "%v: %s", test.script, text)
-			assert.Contains(t, text, test.says, "%v", test.script)
-			assert.Equal(t, 1, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"), "%v", test.script)
-		}
-	})
-}
-
-func TestLoginPushOnlyToActiveFactors(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		u := m.addUser("Everyone")
-		old := u.AddPush("SUCCESS")
-		old.SetStatus("PENDING_ACTIVATION")
-		current := u.AddPush("SUCCESS")
-		current.SetStatus("ACTIVE")
-		m.mustLogin(nil)
-		assert.Zero(t, old.Pushes())
-		assert.Equal(t, 1, current.Pushes())
-		_, status, text := m.login(fields{"provider": "google"})
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "provider=OKTA")
-	})
-}
-
 // After MFA the password may turn out to be old.
 func TestLoginExpiredBehindMFA(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
@@ -356,165 +266,6 @@ func TestLoginCIDR(t *testing.T) {
 		_, status, _ = m.send(t.Context(), req)
 		assert.Equal(t, http.StatusForbidden, status, "no address is no address in the list")
 		assert.Empty(t, m.okta.Requests(), "checked before Okta is asked")
-	})
-}
-
-func TestRenew(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"token_policies": "base", "token_ttl": "1h"})
-		u := m.addUser("Scientists", "Others")
-		m.write("groups/scientists", fields{"policies": "nuclear"})
-		auth := issued(m.mustLogin(nil))
-
-		m.configure(fields{"token_ttl": "10m", "token_max_ttl": "3h", "token_period": "5m"})
-		u.SetGroups("Scientists", "New")
-		resp, status, text := m.renew(auth)
-		require.Equal(t, http.StatusOK, status, text)
-		assert.Equal(t, 10*time.Minute, resp.Auth.TTL, "from today's config")
-		assert.Equal(t, 3*time.Hour, resp.Auth.MaxTTL)
-		assert.Equal(t, 5*time.Minute, resp.Auth.Period)
-		assert.Equal(t, []string{"Scientists", "New"}, aliasNames(resp.Auth), "group aliases are refreshed")
-		assert.Equal(t, 2, m.authnCalls(), "the login is repeated")
-
-		u.SetGroups("Others")
-		_, status, text = m.renew(auth)
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "policies have changed")
-
-		u.SetGroups("Scientists")
-		u.SetPassword("another")
-		_, status, text = m.renew(auth)
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "(E0000004)")
-		u.SetPassword(testPassword)
-
-		push := u.AddPush("WAITING", "SUCCESS")
-		_, status, text = m.renew(auth)
-		assert.Equal(t, http.StatusOK, status, text)
-		assert.Equal(t, 1, push.Pushes(), "a push comes again")
-		push.SetScript("WAITING", "REJECTED")
-		_, status, _ = m.renew(auth)
-		assert.Equal(t, http.StatusBadRequest, status)
-	})
-}
-
-// A token as the builtin method issues it: the metadata and internal data that
-// were read from one.
-func TestRenewOfTheBuiltin(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		m.addUser("Scientists")
-		m.write("groups/scientists", fields{"policies": "nuclear"})
-		_, status, text := m.renew(&logical.Auth{
-			Metadata:      map[string]string{"username": testLogin, "policies": "nuclear"},
-			InternalData:  map[string]any{"password": testPassword},
-			TokenPolicies: []string{"default", "NUCLEAR", "nuclear"},
-		})
-		assert.Equal(t, http.StatusOK, status, text)
-
-		_, status, text = m.renew(&logical.Auth{Metadata: map[string]string{"username": testLogin}})
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "log in again")
-	})
-}
-
-func TestVerify(t *testing.T) {
-	for _, number := range []int{47, 0} {
-		t.Run(strconv.Itoa(number), func(t *testing.T) {
-			bothWays(t, func(t *testing.T, m *mount) {
-				m.configure(nil)
-				push := m.addUser("Everyone").AddPush("WAITING").Number(number, 2)
-				step := m.clock.hold(t)
-				const nonce = "GENUINEnonce20chars."
-				verify := func() (*logical.Response, int) {
-					resp, status, _ := m.do(logical.ReadOperation, "verify/"+nonce, nil)
-					return resp, status
-				}
-				_, status := verify()
-				assert.Equal(t, http.StatusNotFound, status, "before the login")
-
-				type result struct {
-					status int
-					text   string
-				}
-				done := make(chan result, 1)
-				go func() {
-					_, status, text := m.login(fields{"nonce": nonce})
-					done <- result{status, text}
-				}()
-				require.Eventually(t, func() bool { return push.Pushes() == 1 }, 5*time.Second, time.Millisecond)
-				_, status = verify()
-				assert.Equal(t, http.StatusNotFound, status, "no number yet")
-
-				_, status, text := m.login(fields{"nonce": nonce})
-				assert.Equal(t, http.StatusBadRequest, status, "the nonce is in use")
-				assert.Contains(t, text, "nonce")
-				assert.Equal(t, 1, push.Pushes())
-
-				step() // first poll: still no number
-				step() // second poll
-				require.Eventually(t, func() bool { _, status := verify(); return status == http.StatusOK }, 5*time.Second, time.Millisecond)
-				resp, _ := verify()
-				assert.Len(t, resp.Data, 1)
-				assert.EqualValues(t, number, num(t, resp.Data["correct_answer"]))
-
-				push.Approve()
-				step()
-				r := <-done
-				assert.Equal(t, http.StatusOK, r.status, r.text)
-				_, status = verify()
-				assert.Equal(t, http.StatusNotFound, status, "after the login")
-			})
-		})
-	}
-}
-
-func TestNumberChallengeWithoutNonce(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		push := m.addUser("Everyone").AddPush("WAITING").Number(0, 1)
-		_, status, text := m.login(nil)
-		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, `"nonce"`)
-		assert.Contains(t, text, "verify/<nonce>")
-		assert.Equal(t, 1, push.Pushes())
-		assert.Equal(t, 1, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"))
-	})
-}
-
-func TestNumberBoardIsBounded(t *testing.T) {
-	var board numberBoard
-	var ends []func()
-	for i := range maxNumbers {
-		_, end, err := board.open(strconv.Itoa(i))
-		require.NoError(t, err)
-		ends = append(ends, end)
-	}
-	_, _, err := board.open("one more")
-	assert.Equal(t, http.StatusTooManyRequests, describe(err).status)
-	assert.Contains(t, describe(err).text, "5 seconds")
-	ends[0]()
-	_, _, err = board.open("one more")
-	assert.NoError(t, err)
-}
-
-// When the caller leaves, polling stops and the transaction is cancelled.
-func TestLoginCallerLeaves(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
-		push := m.addUser("Everyone").AddPush("WAITING")
-		m.clock.hold(t)
-		ctx, leave := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			m.send(ctx, m.request(logical.UpdateOperation, "login/"+testLogin, fields{"password": testPassword}))
-		}()
-		require.Eventually(t, func() bool { return push.Waiting() == 1 }, 5*time.Second, time.Millisecond)
-		leave()
-		<-done
-		require.Eventually(t, func() bool { return push.Waiting() == 0 }, 5*time.Second, time.Millisecond)
-		assert.Equal(t, 1, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"))
 	})
 }
 

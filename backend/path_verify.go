@@ -3,9 +3,12 @@ package backend
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
 func (b *backend) pathVerify() *framework.Path {
@@ -29,6 +32,14 @@ func (b *backend) pathVerify() *framework.Path {
 							Description: "The number to choose on the phone.",
 							Required:    true,
 						},
+						"device": {
+							Type:        framework.TypeString,
+							Description: "Name of the phone that shows the numbers, where Okta tells it.",
+						},
+						"expires_in": {
+							Type:        framework.TypeInt,
+							Description: "Seconds until the challenge ends, where Okta tells that.",
+						},
 					},
 				}}},
 				// The number is in the memory of the node that runs the login, which is
@@ -50,11 +61,25 @@ func (b *backend) pathVerifyRead(_ context.Context, _ *logical.Request, d *frame
 	if !ok {
 		return nil, nil
 	}
-	return &logical.Response{Data: map[string]any{"correct_answer": number}}, nil
+	return &logical.Response{Data: numberData(number, b.now())}, nil
+}
+
+// numberData counts expires_in down from read to read: a client need not have a
+// clock that agrees with this one.
+func numberData(number mfa.Number, now time.Time) map[string]any {
+	data := map[string]any{"correct_answer": number.Answer}
+	if number.Device != "" {
+		data["device"] = number.Device
+	}
+	if !number.ExpiresAt.IsZero() {
+		data["expires_in"] = int64(max(0, number.ExpiresAt.Sub(now)) / time.Second)
+	}
+	return data
 }
 
 const verifyHelp = `
 While a login with a nonce waits for a push, and once the phone shows numbers to
-choose from, this path tells the right one. Before that, and after the login has
+choose from, this path tells the right one, with the name of the phone and the
+seconds that are left, where Okta tells them. Before that, and after the login has
 ended, there is nothing here (404).
 `

@@ -18,6 +18,8 @@ const (
 	StepChoose
 	// StepWait: a challenge is open; ask again later.
 	StepWait
+	// StepAnswer: a challenge is open that a code answers.
+	StepAnswer
 )
 
 // Next judges a transaction. It names every documented state; whatever is not
@@ -54,10 +56,9 @@ func Next(tx okta.Transaction) (Step, error) {
 func nextOfChallenge(tx okta.Transaction) (Step, error) {
 	switch tx.FactorResult {
 	case okta.ResultWaiting:
-		if tx.Factor == nil {
-			return 0, fmt.Errorf("%w: a challenge that does not name its factor", okta.ErrMalformed)
-		}
-		return StepWait, nil
+		return ofFactor(tx, StepWait)
+	case okta.ResultChallenge, "": // the latter where a code was sent by SMS
+		return ofFactor(tx, StepAnswer)
 	case okta.ResultRejected:
 		return 0, ErrRejected
 	case okta.ResultTimeout, okta.ResultExpired:
@@ -73,8 +74,13 @@ func nextOfChallenge(tx okta.Transaction) (Step, error) {
 	case okta.ResultSuccess:
 		// A success of the Authentication API is told by its status alone.
 		return 0, unexpected(tx, "a challenge that succeeded without ending")
-	case okta.ResultChallenge, "":
-		return 0, unexpected(tx, "a challenge that nobody started")
 	}
 	return 0, unexpected(tx, "an unknown factor result")
+}
+
+func ofFactor(tx okta.Transaction, step Step) (Step, error) {
+	if tx.Factor == nil {
+		return 0, fmt.Errorf("%w: a challenge that does not name its factor", okta.ErrMalformed)
+	}
+	return step, nil
 }

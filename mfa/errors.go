@@ -1,8 +1,12 @@
 package mfa
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -31,6 +35,16 @@ var (
 	ErrPassCodeReplayed = errors.New("the passcode has been used already")
 	// ErrPassCodeTimeWindow: the passcode is right but belongs to another time.
 	ErrPassCodeTimeWindow = errors.New("the passcode is outside its time window")
+	// ErrReplaced: another login of the same person, from the same origin, took
+	// this one's place.
+	ErrReplaced = errors.New("another login took the place of this one")
+	// ErrRungBefore: the person wants a push on a phone that has had one for this
+	// login.
+	ErrRungBefore = errors.New("the phone has been sent a push for this login before")
+	// ErrTooManyCodes: so many codes wait for their answer that no more are sent.
+	ErrTooManyCodes = errors.New("too many codes wait for their answer")
+	// ErrOver: the login has come to its end before.
+	ErrOver = errors.New("the login has ended")
 	// ErrNumberChallenge: the push shows numbers on the phone, and there is no way
 	// to tell the person which one is right.
 	ErrNumberChallenge = errors.New("the number of the number challenge cannot be shown")
@@ -54,13 +68,131 @@ func unexpected(tx okta.Transaction, why string) error {
 	return &UnexpectedError{Status: tx.Status, FactorResult: tx.FactorResult, Why: why}
 }
 
-// NoFactorError says that Okta asks for a factor and none of those on offer can
-// be verified with what the person gave.
+var errOtherFactor = fmt.Errorf("%w: a challenge of another factor", okta.ErrMalformed)
+
+// NoFactorError says that Okta asks for a factor and none of those on offer goes
+// with what the person gave, or that the person has to say which.
 type NoFactorError struct {
-	Want    Want
+	Want    Want // but for the passcode
+	Given   bool // a passcode
+	Policy  Policy
 	Offered []okta.Factor // in Okta's order; may be empty
+}
+
+// Chosen are the accepted factors that the person's choice leaves, by kind,
+// provider and device.
+func (e *NoFactorError) Chosen() []okta.Factor {
+	return only(e.Policy.Accepted(e.Offered), e.Want.names)
+}
+
+func noFactor(want Want, policy Policy, offered []okta.Factor) error {
+	given := want.PassCode != ""
+	want.PassCode = "" // an error may be logged
+	return &NoFactorError{Want: want, Given: given, Policy: policy, Offered: offered}
 }
 
 func (e *NoFactorError) Error() string {
 	return fmt.Sprintf("no usable factor among the %d on offer", len(e.Offered))
+}
+
+// CodeSentError says that Okta has sent a code, and that the next login has to
+// bring it.
+type CodeSentError struct {
+	Factor okta.Factor
+	Again  bool // it was sent for a login before, and not again
+}
+
+func (e *CodeSentError) Error() string { return "a code has been sent" }
+
+// PushRefusedError says that no push is sent, to spare the person's phone.
+type PushRefusedError struct {
+	Wait    time.Duration // how long so
+	Waiting bool          // because one waits; otherwise because too many went wrong
+}
+
+func (e *PushRefusedError) Error() string {
+	if e.Waiting {
+		return "a push to this person is waiting already"
+	}
+	return "too many pushes to this person went wrong"
+}
+
+// finalError is one that no second try mends, whatever it is otherwise: a factor
+// has been verified and cannot be again, or a push is over and must not be sent
+// anew.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }
+
+// Retryable reports whether a held login goes on after err: the person may try
+// again with something else.
+func Retryable(err error) bool {
+	var none *NoFactorError
+	var spared *PushRefusedError
+	var final *finalError
+	switch {
+	case errors.As(err, &final):
+		return false
+	case errors.As(err, &none), errors.As(err, &spared),
+		errors.Is(err, ErrRungBefore), errors.Is(err, ErrTooManyCodes),
+		errors.Is(err, ErrPassCodeReplayed), errors.Is(err, ErrPassCodeTimeWindow):
+		return true
+	}
+	return refusedPassCode(err) || tooManyRequests(err) ||
+		saidBy(err, okta.CodePassCodeReplayed, okta.CodePassCodeTimeWindow, okta.CodeNextPassCode)
+}
+
+// refusedPassCode reports whether Okta found a passcode wrong, and nothing worse.
+func refusedPassCode(err error) bool { return saidBy(err, okta.CodeInvalidPassCode) }
+
+// gone reports whether a transaction is not there any more, or not in the state
+// it was left in.
+func gone(err error) bool {
+	return errors.Is(err, ErrOver) || saidBy(err, okta.CodeInvalidToken, okta.CodeWrongState)
+}
+
+func tooManyRequests(err error) bool {
+	var e *okta.Error
+	return errors.As(err, &e) && e.HTTPStatus == http.StatusTooManyRequests
+}
+
+// uncertain reports whether Okta may have acted upon a request that failed, or
+// may still do so.
+func uncertain(err error) bool {
+	var e *okta.Error
+	if errors.As(err, &e) {
+		return e.HTTPStatus >= http.StatusInternalServerError
+	}
+	return errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrUnreachable) || errors.Is(err, okta.ErrMalformed) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// saidBy reports whether err is one of Okta's with one of the codes.
+func saidBy(err error, codes ...string) bool {
+	var e *okta.Error
+	return errors.As(err, &e) && slices.Contains(codes, e.Code)
+}
+
+// resultOf is what the end of a login by err means for the push that it waited
+// for.
+func resultOf(err error) result {
+	if errors.Is(err, ErrRejected) || saidBy(err, okta.CodeFactorRejected) {
+		return rejected
+	}
+	return unanswered
+}
+
+// refused reports whether Okta has said that it does not do what it was asked.
+func refused(err error) bool {
+	var e *okta.Error
+	return errors.As(err, &e) && e.HTTPStatus >= 400 && e.HTTPStatus < 500
+}
+
+// retryAfter is how long Okta wants not to be asked.
+func retryAfter(err error) time.Duration {
+	var e *okta.Error
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	return assumedPause
 }

@@ -2,79 +2,163 @@ package mfa
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Want is what the person gave to choose and answer a factor with.
+// Want is what the person gave to choose and answer a factor with. The zero
+// value leaves the choice to Choose.
 type Want struct {
-	// PassCode is the passcode of a one-time password generator; empty asks for
-	// a push.
+	// PassCode answers a factor; see CleanPassCode.
 	PassCode string
+	// Kind narrows the choice; empty means any.
+	Kind Kind
 	// Provider narrows the choice; empty means any.
 	Provider okta.Provider
+	// Device is the name, in any case, or the factor id of one push device.
+	Device string
+	// Resend has a code sent again although one is pending.
+	Resend bool
 }
 
-// Providers that ParseProvider accepts.
-var providers = []okta.Provider{okta.ProviderOkta, okta.ProviderGoogle}
+// names reports whether the factor is one of those that w narrows the choice to.
+func (w Want) names(f okta.Factor) bool {
+	return (w.Kind == "" || w.Kind == KindOf(f)) &&
+		(w.Provider == "" || w.Provider == f.Provider) &&
+		(w.Device == "" || KindOf(f) == KindPush && (w.Device == f.ID || strings.EqualFold(w.Device, f.DeviceName)))
+}
 
-// ParseProvider reads a provider's name in any case; the empty string is any
-// provider.
-func ParseProvider(s string) (okta.Provider, error) {
+// providers that ParseProvider accepts.
+var providers = []okta.Provider{
+	okta.ProviderOkta, okta.ProviderGoogle, okta.ProviderYubico, okta.ProviderRSA, okta.ProviderSymantec, okta.ProviderCustom,
+}
+
+// ParseProvider reads what people give as the provider, in any case: a provider
+// or, because Vault's command line tool can send nothing else, a kind. The empty
+// string is any.
+func ParseProvider(s string) (okta.Provider, Kind, error) {
 	if s == "" {
-		return "", nil
+		return "", "", nil
 	}
 	for _, p := range providers {
 		if strings.EqualFold(s, string(p)) {
-			return p, nil
+			return p, "", nil
 		}
 	}
-	return "", fmt.Errorf("must be one of %s or %s", okta.ProviderOkta, okta.ProviderGoogle)
+	if k, err := ParseKind(s); err == nil {
+		return "", k, nil
+	}
+	return "", "", fmt.Errorf("must be one of %s, or one of %s", join(providers), join(Kinds))
 }
 
-// Choose returns the factors to try, in order: with a passcode all one-time
-// password generators of the wanted provider, without one the first push. Only
-// factors that are active, or of which Okta does not say, are considered. It
-// fails with *NoFactorError, never with an empty list.
-func Choose(offered []okta.Factor, want Want) ([]okta.Factor, error) {
-	var chosen []okta.Factor
+// Action is what to do with the factors of a Choice.
+type Action int
+
+const (
+	// ActionRing: send a push to the first factor; the others are devices that
+	// may ring, too.
+	ActionRing Action = iota + 1
+	// ActionSend: have Okta send the code of the one factor.
+	ActionSend
+	// ActionAnswer: try the passcode on each factor in turn.
+	ActionAnswer
+	// ActionAsk: the person has to give a passcode, or to say which of the
+	// factors is meant.
+	ActionAsk
+)
+
+// Choice is what Choose decided. Factors are never empty, and in Okta's order.
+type Choice struct {
+	Action  Action
+	Factors []okta.Factor
+}
+
+// Choose decides among the factors on offer. pending is the id of the factor
+// whose code has been sent and not answered yet, if there is one.
+//
+// A passcode answers the pending code, if it looks like one, and then each
+// factor that has passcodes of its own and whose passcodes look like it. A
+// security question, whose answer may be anything, and a code that nobody knows
+// to be pending are tried where nothing else is left. Without a passcode the
+// push devices ring; else the only factor that sends codes sends one. To have a
+// code sent again is to choose the pending one.
+//
+// It fails with *NoFactorError where nothing on offer goes with what the person
+// gave and what the mount accepts.
+func Choose(offered []okta.Factor, want Want, policy Policy, pending string) (Choice, error) {
+	var named []okta.Factor
 	for _, f := range offered {
-		if !want.fits(f) {
-			continue
-		}
-		chosen = append(chosen, f)
-		if f.Type == okta.FactorPush {
-			break
+		if policy.accepts(f) && want.names(f) {
+			named = append(named, f)
 		}
 	}
-	if len(chosen) == 0 {
-		return nil, &NoFactorError{Want: want, Offered: offered}
+	choice := withoutPassCode(named, want, pending)
+	if want.PassCode != "" {
+		choice = Choice{ActionAnswer, answerable(named, want.PassCode, pending)}
 	}
-	return chosen, nil
+	if len(choice.Factors) == 0 {
+		return Choice{}, noFactor(want, policy, offered)
+	}
+	return choice, nil
 }
 
-func (w Want) fits(f okta.Factor) bool {
-	if !Usable(f) || w.Provider != "" && w.Provider != f.Provider {
-		return false
+func withoutPassCode(named []okta.Factor, want Want, pending string) Choice {
+	devices := only(named, func(f okta.Factor) bool { return KindOf(f) == KindPush })
+	senders := only(named, func(f okta.Factor) bool { return KindOf(f).sends() })
+	if want.Device != "" && len(devices) > 0 {
+		devices = devices[:1]
 	}
-	if w.PassCode == "" {
-		return f.Type == okta.FactorPush
+	if want.Resend { // a push is no code
+		if again := only(senders, func(f okta.Factor) bool { return f.ID == pending }); len(again) > 0 {
+			senders = again
+		}
+		named, devices = senders, nil
 	}
-	return f.Type == okta.FactorTOTP
+	switch {
+	case len(devices) > 0:
+		return Choice{ActionRing, devices}
+	case len(senders) == 1, len(senders) > 1 && want.Kind != "":
+		return Choice{ActionSend, senders[:1]}
+	}
+	return Choice{ActionAsk, named}
 }
 
-// Usable reports whether the factor is of a kind that can be verified here, and
-// active.
-func Usable(f okta.Factor) bool {
-	if f.ID == "" || f.Status != "" && f.Status != okta.FactorActive {
-		return false
+// answerable returns the factors to try a passcode on.
+func answerable(named []okta.Factor, passCode, pending string) []okta.Factor {
+	var chosen, questions, senders []okta.Factor
+	for _, f := range named {
+		switch kind := KindOf(f); {
+		case kind == KindPush:
+		case f.ID == pending && looksLike(f, passCode):
+			chosen = slices.Insert(chosen, 0, f)
+		case kind.sends():
+			if looksLike(f, passCode) {
+				senders = append(senders, f)
+			}
+		case looksLike(f, passCode):
+			chosen = append(chosen, f)
+		case kind == KindQuestion:
+			questions = append(questions, f)
+		}
 	}
-	switch f.Type {
-	case okta.FactorPush:
-		return f.Provider == okta.ProviderOkta
-	case okta.FactorTOTP:
-		return f.Provider == okta.ProviderOkta || f.Provider == okta.ProviderGoogle
+	switch {
+	case len(chosen) > 0:
+		return chosen
+	case len(questions) > 0:
+		return questions
+	case len(senders) > 0 && !ambiguous(senders):
+		return senders[:1]
 	}
-	return false
+	return nil
+}
+
+// ambiguous reports whether the factors are of several kinds.
+func ambiguous(factors []okta.Factor) bool {
+	return slices.ContainsFunc(factors, func(f okta.Factor) bool { return KindOf(f) != KindOf(factors[0]) })
+}
+
+func only(factors []okta.Factor, ok func(okta.Factor) bool) []okta.Factor {
+	return slices.DeleteFunc(slices.Clone(factors), func(f okta.Factor) bool { return !ok(f) })
 }

@@ -1,189 +1,18 @@
 package mfa_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// dice makes answers of bytes, and lets them go from one to the next as Okta
-// never would. It notes what the properties below are about.
-type dice struct {
-	bytes []byte
-
-	tx        okta.Transaction // the newest answer that was not an error
-	starts    int              // requests that can make a phone ring
-	challenge int              // requests without a passcode, polls included
-	passCodes map[string]int   // by factor
-	skips     int
-	cancels   int
-	afterEnd  bool // something was asked after Cancel
-	nobody    bool // a number was shown that no answer had
-}
-
-func (d *dice) roll(n int) int {
-	if len(d.bytes) == 0 {
-		return 0
-	}
-	b := d.bytes[0]
-	if len(d.bytes) > 1 { // the last one stays, so that what it says goes on for ever
-		d.bytes = d.bytes[1:]
-	}
-	return int(b) % n
-}
-
-var (
-	fuzzUsers    = []okta.User{mia, mia, mia, eve, {}}
-	fuzzFactors  = []okta.Factor{phone, verify, google, tablet, sms, nameless, with("INACTIVE", phone)}
-	fuzzStatuses = append([]okta.Status{ // the likely ones more often
-		okta.StatusMFAChallenge, okta.StatusMFAChallenge, okta.StatusMFARequired, okta.StatusPasswordWarn, okta.StatusSuccess,
-	}, allStatuses...)
-	fuzzResults = append([]okta.FactorResult{okta.ResultWaiting, okta.ResultWaiting, okta.ResultWaiting, ""}, allResults...)
-	fuzzErrors  = []error{
-		refused(okta.CodeInvalidPassCode), refused(okta.CodePassCodeReplayed), okta.ErrTimeout, okta.ErrMalformed, context.Canceled,
-	}
-)
-
-func (d *dice) transaction() okta.Transaction {
-	tx := okta.Transaction{Status: fuzzStatuses[d.roll(len(fuzzStatuses))], User: fuzzUsers[d.roll(len(fuzzUsers))]}
-	tx.StateToken = []okta.StateToken{"t1", "t2", ""}[d.roll(3)]
-	switch tx.Status {
-	case okta.StatusMFAChallenge:
-		tx.FactorResult = fuzzResults[d.roll(len(fuzzResults))]
-		if n := d.roll(len(fuzzFactors) + 1); n < len(fuzzFactors) {
-			tx.Factor = &fuzzFactors[n]
-			if n := d.roll(6); n < 2 {
-				tx.Challenge = &okta.Challenge{CorrectAnswer: n * 47}
-			}
-		}
-	case okta.StatusMFARequired:
-		tx.Factors = fuzzFactors[d.roll(3):][:d.roll(5)]
-	case okta.StatusSuccess:
-		if d.roll(8) == 7 {
-			tx.FactorResult = fuzzResults[d.roll(len(fuzzResults))]
-		}
-	}
-	return tx
-}
-
-func (d *dice) answer() (okta.Transaction, error) {
-	d.afterEnd = d.afterEnd || d.cancels > 0
-	if n := d.roll(12); n >= 7 && n-7 < len(fuzzErrors) {
-		return okta.Transaction{}, fuzzErrors[n-7]
-	}
-	tx := d.transaction()
-	d.tx = tx
-	return tx, nil
-}
-
-func (d *dice) Verify(_ context.Context, _ okta.Transaction, f okta.Factor, passCode string) (okta.Transaction, error) {
-	if passCode != "" {
-		d.passCodes[f.ID]++
-		return d.answer()
-	}
-	d.challenge++
-	poll := d.tx.Status == okta.StatusMFAChallenge && d.tx.FactorResult == okta.ResultWaiting && d.tx.Factor != nil && d.tx.Factor.ID == f.ID
-	if !poll {
-		d.starts++
-	}
-	return d.answer()
-}
-
-func (d *dice) Skip(context.Context, okta.Transaction) (okta.Transaction, error) {
-	d.skips++
-	return d.answer()
-}
-
-func (d *dice) Cancel(context.Context, okta.Transaction) error {
-	d.afterEnd = d.afterEnd || d.cancels > 0
-	d.cancels++
-	return nil
-}
-
-// FuzzLogin: whatever Okta answers, in whatever order, a login ends; it lets
-// somebody in only by a success (or what Bypass takes for one) for the person
-// whose password was right; and it makes a phone ring once at most.
-func FuzzLogin(f *testing.F) {
-	for _, seed := range [][]byte{
-		{}, {0}, {1}, {4}, {255},
-		{4, 0, 0},                                           // success
-		{3, 0, 0, 0, 4, 0, 2},                               // warning, success
-		{2, 0, 0, 0, 4, 0, 4, 0, 0},                         // push approved at once
-		{2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0},                // push that waits for ever
-		{2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0}, // push, poll, success
-		{2, 0, 0, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0}, // push rejected
-		{2, 0, 0, 1, 2, 7, 0, 4, 0, 0},                      // two generators
-		{2, 0, 0, 0, 4, 0, 4, 3, 0},                         // somebody else
-	} {
-		f.Add(seed, false, false)
-		f.Add(seed, true, false)
-		f.Add(seed, false, true)
-	}
-	f.Fuzz(func(t *testing.T, answers []byte, bypass, passCode bool) {
-		d := &dice{bytes: answers, passCodes: map[string]int{}}
-		start := d.transaction()
-		d.tx = start
-		clock := &fakeClock{now: noon}
-		login := mfa.Login{Okta: d, Bypass: bypass, Poll: mfa.Poll{Clock: clock}, ShowNumber: func(n int) {
-			d.nobody = d.nobody || d.tx.Challenge == nil || d.tx.Challenge.CorrectAnswer != n
-		}}
-		if passCode {
-			login.Want.PassCode = "123456"
-		}
-		out, err := login.Complete(t.Context(), start)
-
-		if err == nil {
-			last := d.tx
-			done := last.Status == okta.StatusSuccess && (last.FactorResult == "" || last.FactorResult == okta.ResultSuccess)
-			byGrace := bypass && (last.Status == okta.StatusMFARequired || last.Status == okta.StatusMFAEnroll || last.Status == okta.StatusMFAEnrollActivate)
-			if !done && !byGrace {
-				t.Errorf("let in by %+v", last)
-			}
-			if out.User.ID == "" || out.User != last.User || out.User.ID != start.User.ID {
-				t.Errorf("let %+v in; the password was that of %+v, the success that of %+v", out.User, start.User, last.User)
-			}
-			if d.cancels > 0 {
-				t.Error("cancelled a success")
-			}
-		} else {
-			if out.User != (okta.User{}) {
-				t.Errorf("%v, and yet %+v", err, out.User)
-			}
-			if d.tx.StateToken != "" && d.cancels != 1 {
-				t.Errorf("left with %v and cancelled %d times", err, d.cancels)
-			}
-		}
-		if d.afterEnd {
-			t.Error("went on after Cancel")
-		}
-		if d.starts > 1 || d.skips > 1 {
-			t.Errorf("%d challenges started, %d warnings skipped", d.starts, d.skips)
-		}
-		for id, n := range d.passCodes {
-			if n > 1 {
-				t.Errorf("the passcode was tried %d times on %s", n, id)
-			}
-		}
-		if passCode && d.challenge > 0 || out.ChallengeSent != (d.challenge > 0) || len(clock.sleeps) > 150 {
-			t.Errorf("%d challenges and polls, %d sleeps: %+v", d.challenge, len(clock.sleeps), out)
-		}
-		if d.nobody {
-			t.Error("showed a number that Okta did not tell")
-		}
-		if errors.Is(err, mfa.ErrNumberChallenge) {
-			t.Error("the number could be shown")
-		}
-	})
-}
-
 // FuzzAnswer: of all that can be decoded, SUCCESS alone is the end, and what is
-// chosen of the factors is usable.
+// chosen of the factors is usable, accepted and goes with what was given.
 func FuzzAnswer(f *testing.F) {
 	files, err := filepath.Glob("../okta/testdata/*.json")
 	if err != nil || len(files) == 0 {
@@ -194,10 +23,14 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(body, "")
-		f.Add(body, "123456")
+		for _, passCode := range []string{"", code, otp, words} {
+			f.Add(body, passCode, "", "", "", "")
+		}
+		f.Add(body, "", "sms", "", "", "push")
+		f.Add(body, "", "", "", "Phone 1", "")
+		f.Add(body, code, "", "OKTA", "", "totp")
 	}
-	f.Fuzz(func(t *testing.T, body []byte, passCode string) {
+	f.Fuzz(func(t *testing.T, body []byte, passCode, kind, provider, device, only string) {
 		var tx okta.Transaction
 		if err := json.Unmarshal(body, &tx); err != nil {
 			if tx.Status != "" || tx.Factors != nil {
@@ -212,17 +45,70 @@ func FuzzAnswer(f *testing.F) {
 		if step == mfa.StepDone && tx.Status != okta.StatusSuccess {
 			t.Errorf("done with %q", tx.Status)
 		}
-		if step == mfa.StepWait && tx.Factor == nil {
+		if (step == mfa.StepWait || step == mfa.StepAnswer) && tx.Factor == nil {
 			t.Error("waits for no factor")
 		}
-		chosen, err := mfa.Choose(tx.Factors, mfa.Want{PassCode: passCode})
-		if (len(chosen) == 0) == (err == nil) || passCode == "" && len(chosen) > 1 {
-			t.Errorf("%d factors and %v", len(chosen), err)
+		w := want{PassCode: passCode, Kind: mfa.Kind(kind), Provider: okta.Provider(provider), Device: device}
+		var policy mfa.Policy
+		if only != "" {
+			policy.Factors = []mfa.Kind{mfa.Kind(only)}
 		}
-		for _, factor := range chosen {
-			if !mfa.Usable(factor) || (factor.Type == okta.FactorPush) != (passCode == "") {
+		pending := ""
+		if len(tx.Factors) > 0 {
+			pending = tx.Factors[len(tx.Factors)-1].ID
+		}
+		choice, err := mfa.Choose(tx.Factors, w, policy, pending)
+		if (choice.Action == 0) == (err == nil) || (len(choice.Factors) == 0) == (err == nil) {
+			t.Errorf("%+v and %v", choice, err)
+		}
+		if err == nil && (choice.Action == mfa.ActionAnswer) != (passCode != "") {
+			t.Errorf("%d with the passcode %q", choice.Action, passCode)
+		}
+		if choice.Action == mfa.ActionSend && len(choice.Factors) != 1 {
+			t.Errorf("sends %d codes", len(choice.Factors))
+		}
+		for _, factor := range choice.Factors {
+			k := mfa.KindOf(factor)
+			if !mfa.Usable(factor) || !slices.Contains(tx.Factors, factor) || only != "" && string(k) != only ||
+				kind != "" && string(k) != kind || provider != "" && string(factor.Provider) != provider || device != "" && k != mfa.KindPush {
 				t.Errorf("chose %+v", factor)
 			}
+			if push := k == mfa.KindPush; push && passCode != "" || !push && choice.Action == mfa.ActionRing {
+				t.Errorf("%d with %+v", choice.Action, factor)
+			}
+			if code := k == mfa.KindSMS || k == mfa.KindCall || k == mfa.KindEmail; choice.Action == mfa.ActionSend && !code {
+				t.Errorf("sends a code of %+v", factor)
+			}
+		}
+	})
+}
+
+// FuzzPassCode: what is cleaned stays clean, and what is split can be joined.
+func FuzzPassCode(f *testing.F) {
+	for _, s := range []string{"", code, " 123 456\n", otp, "secret,123456", "se,cret,123456", "secret::12345", words, "\xff,12345", "é12345"} {
+		f.Add(s, ",")
+		f.Add(s, "::")
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, s, separator string) {
+		clean := mfa.CleanPassCode(s)
+		if again := mfa.CleanPassCode(clean); again != clean {
+			t.Errorf("%q, cleaned again %q", clean, again)
+		}
+		if len(clean) > len(s) {
+			t.Errorf("%q became %q", s, clean)
+		}
+		password, passCode, ok := mfa.SplitPassCode(s, separator)
+		switch {
+		case ok && password+separator+passCode != s:
+			t.Errorf("%q became %q and %q", s, password, passCode)
+		case ok && (len(passCode) < 5 || separator == ""):
+			t.Errorf("split %q off by %q", passCode, separator)
+		case !ok && (password != s || passCode != ""):
+			t.Errorf("%q became %q and %q, and is not split", s, password, passCode)
+		}
+		if p, k, err := mfa.ParseProvider(s); err != nil && (p != "" || k != "") || p != "" && k != "" {
+			t.Errorf("%q, %q and %v", p, k, err)
 		}
 	})
 }

@@ -2,8 +2,10 @@ package mfa_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,53 +19,100 @@ import (
 
 const login, password = "mia.ito@acme.test", "correct-horse"
 
-// orgClock is the org's clock, which a login moves by what it sleeps.
-type orgClock struct {
-	*oktatest.Clock
-	sleeps []time.Duration
-}
-
-func (c *orgClock) Sleep(ctx context.Context, d time.Duration) error {
-	c.sleeps = append(c.sleeps, d)
-	c.Advance(d)
-	return ctx.Err()
-}
-
-// org is an Okta with one user, and a login of theirs.
+// org is an Okta with one user, and the mount on which they log in.
 type org struct {
 	*oktatest.Server
-	user    *oktatest.User
-	clock   *orgClock
-	client  *okta.Client
-	numbers []int
+	*mount
+	user   *oktatest.User
+	client *okta.Client
+
+	mu      sync.Mutex
+	numbers []mfa.Number
 }
 
 func newOrg(t testing.TB, options oktatest.Options) *org {
 	t.Helper()
-	o := &org{clock: &orgClock{Clock: oktatest.NewClock(noon)}}
+	o := &org{mount: newMount(mfa.PushLimit{})}
 	options.Now = o.clock.Now
 	o.Server = oktatest.NewServer(t, options)
 	o.user = o.AddUser(login, password)
 	var err error
-	o.client, err = okta.New(okta.Config{OrgURL: o.URL, RootCAs: o.CertPool(), Timeout: 10 * time.Second})
+	o.client, err = okta.New(okta.Config{OrgURL: o.URL, RootCAs: o.CertPool(), Timeout: 10 * time.Second, Now: o.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(o.client.CloseIdleConnections)
 	return o
 }
 
-func (o *org) login(t testing.TB, want mfa.Want) (mfa.Outcome, error) {
+// flow is that of a login from here, on all devices.
+func (o *org) flow() mfa.Flow {
+	flow := o.mount.flow(o.client, here)
+	flow.Policy.AllDevices = true
+	flow.Again = o.authenticate
+	flow.Show = func(n mfa.Number) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.numbers = append(o.numbers, n)
+	}
+	return flow
+}
+
+func (o *org) authenticate(ctx context.Context) (okta.Transaction, error) {
+	return o.client.Authenticate(ctx, login, password)
+}
+
+// login runs a blocking login from the password on.
+func (o *org) login(t testing.TB, w want) (*mfa.Login, error) {
 	t.Helper()
-	tx, err := o.client.Authenticate(t.Context(), login, password)
+	return o.loginBy(t, o.flow(), w)
+}
+
+func (o *org) loginBy(t testing.TB, flow mfa.Flow, w want) (*mfa.Login, error) {
+	t.Helper()
+	tx, err := o.authenticate(t.Context())
 	require.NoError(t, err)
-	return mfa.Login{
-		Okta:       o.client,
-		Want:       want,
-		ShowNumber: func(n int) { o.numbers = append(o.numbers, n) },
-		Poll:       mfa.Poll{Clock: o.clock},
-	}.Complete(t.Context(), tx)
+	return run(t.Context(), flow, tx, w)
+}
+
+// hold starts a held login from the password on.
+func (o *org) hold(t testing.TB, flow mfa.Flow, w want) (*mfa.Login, mfa.State) {
+	t.Helper()
+	flow.Hold, flow.Show = true, nil
+	tx, err := o.authenticate(t.Context())
+	require.NoError(t, err)
+	l, err := flow.Start(t.Context(), tx, w)
+	require.NoError(t, err)
+	s, err := l.State(t.Context())
+	require.NoError(t, err)
+	return l, s
+}
+
+// in is whom the org lets in.
+func (o *org) in() okta.User { return okta.User{ID: o.user.ID, Login: login} }
+
+func (o *org) verifies(f *oktatest.Factor) int {
+	return o.Count(http.MethodPost, "/api/v1/authn/factors/"+f.ID+"/verify")
 }
 
 func (o *org) cancelled() int { return o.Count(http.MethodPost, "/api/v1/authn/cancel") }
+
+// tokens returns the state tokens of the requests whose path ends so, as their
+// places in the order in which the org made them.
+func (o *org) tokens(path string) []int {
+	var places []int
+	for _, r := range o.Requests() {
+		if !strings.HasSuffix(r.Path, path) {
+			continue
+		}
+		var body struct{ StateToken string }
+		_ = json.Unmarshal(r.Body, &body)
+		for n, token := range o.StateTokens() {
+			if token == body.StateToken {
+				places = append(places, n)
+			}
+		}
+	}
+	return places
+}
 
 // TestPushAtOrg: one push, whatever becomes of it, and a transaction that is
 // cancelled exactly when nobody was let in.
@@ -91,24 +140,23 @@ func TestPushAtOrg(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			o := newOrg(t, oktatest.Options{ExtraFields: true, EnforceTokenRate: true})
+			o := newOrg(t, oktatest.Options{ExtraFields: true, EnforceTokenRate: true, EnforceUserRate: true, EnforcePerUserRate: true})
 			phone := o.user.AddPush(tc.script...)
 			o.user.AddTOTP("OKTA")
-			out, err := o.login(t, mfa.Want{})
-			want := mfa.Outcome{ChallengeSent: true}
-			cancelled := 1
+			o.user.AddFactor("webauthn", "FIDO")
+			l, err := o.login(t, want{})
+			assertError(t, tc.err, err)
 			if tc.err == nil {
-				assert.NoError(t, err)
-				want.User = okta.User{ID: o.user.ID, Login: login}
-				cancelled = 0
+				assert.Equal(t, o.in(), l.User())
+				assert.Zero(t, o.cancelled())
 			} else {
-				assertDenied(t, tc.err, err)
+				assert.Zero(t, l.User())
+				assert.Equal(t, 1, o.cancelled())
 			}
-			assert.Equal(t, want, out)
+			assert.True(t, l.Challenged())
 			assert.Equal(t, 1, phone.Pushes())
-			assert.Equal(t, tc.polls+1, o.Count(http.MethodPost, "/api/v1/authn/factors/"+phone.ID+"/verify"))
-			assert.Len(t, o.clock.sleeps, tc.polls)
-			assert.Equal(t, cancelled, o.cancelled())
+			assert.Equal(t, tc.polls, phone.Polls())
+			assert.Len(t, o.clock.sleeps(), tc.polls)
 			assert.Empty(t, o.numbers)
 		})
 	}
@@ -123,7 +171,6 @@ func TestPushFaultsAtOrg(t *testing.T) {
 		"web page":          oktatest.HTML(502),
 		"error":             oktatest.Status(500, "E0000009", "Internal Server Error"),
 		"202":               oktatest.Accepted202(),
-		"rate limit":        oktatest.RateLimited(0, time.Minute),
 		"truncated":         oktatest.TruncatedJSON(),
 		"not JSON":          oktatest.Body(200, "application/json", "approved"),
 		"null":              oktatest.Body(200, "application/json", "null"),
@@ -135,13 +182,15 @@ func TestPushFaultsAtOrg(t *testing.T) {
 				o := newOrg(t, oktatest.Options{})
 				phone := o.user.AddPush()
 				o.Fail("verify", fault.Delivered().After(after))
-				out, err := o.login(t, mfa.Want{})
+				l, err := o.login(t, want{})
 				assert.Error(t, err)
-				assert.Equal(t, mfa.Outcome{ChallengeSent: true}, out)
+				assert.Zero(t, l.User())
+				assert.True(t, l.Challenged())
 				assert.Equal(t, 1, phone.Pushes())
-				assert.Equal(t, after+1, o.Count(http.MethodPost, "/api/v1/authn/factors/"+phone.ID+"/verify"))
+				assert.Equal(t, after+1, o.verifies(phone))
 				assert.Equal(t, 1, o.cancelled())
 				assert.Zero(t, phone.Waiting(), "nothing is left to approve")
+				assert.Equal(t, 1, phone.Withdrawn())
 			})
 		}
 	}
@@ -151,13 +200,17 @@ func TestNumberAtOrg(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, oktatest.Options{})
 	phone := o.user.AddPush("WAITING", "WAITING", "WAITING", "SUCCESS").Number(0, 2)
-	_, err := o.login(t, mfa.Want{})
+	_, err := o.login(t, want{})
 	require.NoError(t, err)
-	assert.Equal(t, []int{0, 0}, o.numbers)
+	require.Len(t, o.numbers, 2)
+	for _, n := range o.numbers {
+		assert.Equal(t, 0, n.Answer)
+		assert.Equal(t, "Phone 1", n.Device)
+	}
 
-	tx, err := o.client.Authenticate(t.Context(), login, password)
-	require.NoError(t, err)
-	_, err = mfa.Login{Okta: o.client, Poll: mfa.Poll{Clock: o.clock}}.Complete(t.Context(), tx)
+	flow := o.flow()
+	flow.Show = nil
+	_, err = o.loginBy(t, flow, want{})
 	assert.ErrorIs(t, err, mfa.ErrNumberChallenge)
 	assert.Equal(t, 2, phone.Pushes(), "one a login")
 	assert.Equal(t, 1, o.cancelled())
@@ -172,7 +225,7 @@ func TestNobodyAnswersAtOrg(t *testing.T) {
 			t.Parallel()
 			o := newOrg(t, oktatest.Options{ChallengeLife: life})
 			phone := o.user.AddPush()
-			_, err := o.login(t, mfa.Want{})
+			_, err := o.login(t, want{})
 			assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 			assert.Equal(t, 1, phone.Pushes())
 			assert.Equal(t, 1, o.cancelled())
@@ -187,87 +240,35 @@ func TestCancelAtOrg(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, oktatest.Options{})
 	phone := o.user.AddPush()
-	tx, err := o.client.Authenticate(t.Context(), login, password)
+	tx, err := o.authenticate(t.Context())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	clock := &fakeClock{now: o.clock.Now(), each: func(int) { cancel() }}
-	_, err = mfa.Login{Okta: o.client, Poll: mfa.Poll{Clock: clock}}.Complete(ctx, tx)
+	o.clock.each = func(int) { cancel() }
+	_, err = run(ctx, o.flow(), tx, want{})
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, 1, phone.Pushes())
 	assert.Equal(t, 1, o.cancelled())
-	assert.Zero(t, phone.Waiting())
+	assert.Equal(t, 1, phone.Withdrawn())
 	_, err = o.client.Verify(t.Context(), tx, okta.Factor{ID: phone.ID}, "")
-	var said *okta.Error
-	require.ErrorAs(t, err, &said)
-	assert.Equal(t, okta.CodeInvalidToken, said.Code, "the transaction is over")
-}
-
-// TestPassCodesAtOrg: each generator is asked once at most, and a passcode is
-// good once.
-func TestPassCodesAtOrg(t *testing.T) {
-	t.Parallel()
-	o := newOrg(t, oktatest.Options{MaxFailures: 10})
-	o.user.AddPush()
-	verify, google := o.user.AddTOTP("OKTA"), o.user.AddTOTP("GOOGLE")
-	path := func(f *oktatest.Factor) string { return "/api/v1/authn/factors/" + f.ID + "/verify" }
-	denied := func(err error, code string) {
-		t.Helper()
-		var said *okta.Error
-		if assert.ErrorAs(t, err, &said) {
-			assert.Equal(t, code, said.Code)
-		}
-	}
-	for _, tc := range []struct {
-		name           string
-		want           mfa.Want
-		code           string // Okta's error; empty for success
-		verify, google int    // requests
-	}{
-		{"OKTA", mfa.Want{PassCode: verify.Code()}, "", 1, 0},
-		{"replay", mfa.Want{PassCode: verify.Code()}, okta.CodePassCodeReplayed, 1, 0},
-		{"GOOGLE", mfa.Want{PassCode: google.Code()}, "", 1, 1},
-		{"wrong", mfa.Want{PassCode: "000000x"}, okta.CodeInvalidPassCode, 1, 1},
-		{"wrong, GOOGLE", mfa.Want{PassCode: "000000x", Provider: okta.ProviderGoogle}, okta.CodeInvalidPassCode, 0, 1},
-	} {
-		o.Reset()
-		out, err := o.login(t, tc.want)
-		if tc.code == "" {
-			assert.NoError(t, err, tc.name)
-			assert.Equal(t, mfa.Outcome{User: okta.User{ID: o.user.ID, Login: login}}, out, tc.name)
-			assert.Zero(t, o.cancelled(), tc.name)
-		} else {
-			denied(err, tc.code)
-			assert.Zero(t, out, tc.name)
-			assert.Equal(t, 1, o.cancelled(), tc.name)
-		}
-		assert.Equal(t, tc.verify, o.Count(http.MethodPost, path(verify)), tc.name)
-		assert.Equal(t, tc.google, o.Count(http.MethodPost, path(google)), tc.name)
-	}
-
-	o.Configure(func(options *oktatest.Options) { options.MaxFailures = 1 })
-	o.Reset()
-	_, err := o.login(t, mfa.Want{PassCode: "000000x"})
-	denied(err, okta.CodeUserLocked)
-	assert.Equal(t, 1, o.Count(http.MethodPost, path(verify)))
-	assert.Zero(t, o.Count(http.MethodPost, path(google)), "a locked account is left alone")
+	assertError(t, refused(okta.CodeInvalidToken), err) // the transaction is over
 }
 
 func TestWarningAtOrg(t *testing.T) {
 	t.Parallel()
-	for name, add := range map[string]func(u *oktatest.User) mfa.Want{
-		"alone":           func(*oktatest.User) mfa.Want { return mfa.Want{} },
-		"after a push":    func(u *oktatest.User) mfa.Want { u.AddPush("WAITING", "SUCCESS"); return mfa.Want{} },
-		"after a factor":  func(u *oktatest.User) mfa.Want { return mfa.Want{PassCode: u.AddTOTP("GOOGLE").Code()} },
-		"factor in array": func(u *oktatest.User) mfa.Want { u.AddPush("SUCCESS"); return mfa.Want{} },
+	for name, add := range map[string]func(u *oktatest.User) want{
+		"alone":           func(*oktatest.User) want { return want{} },
+		"after a push":    func(u *oktatest.User) want { u.AddPush("WAITING", "SUCCESS"); return want{} },
+		"after a factor":  func(u *oktatest.User) want { return want{PassCode: u.AddTOTP("GOOGLE").Code()} },
+		"factor in array": func(u *oktatest.User) want { u.AddPush("SUCCESS"); return want{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := newOrg(t, oktatest.Options{FactorArrayUnderFactor: name == "factor in array"})
 			o.user.SetStatus("PASSWORD_WARN")
-			out, err := o.login(t, add(o.user))
+			l, err := o.login(t, add(o.user))
 			require.NoError(t, err)
-			assert.True(t, out.PasswordWarning)
-			assert.Equal(t, o.user.ID, out.User.ID)
+			assert.True(t, l.PasswordWarning())
+			assert.Equal(t, o.in(), l.User())
 			assert.Equal(t, 1, o.Count(http.MethodPost, "/api/v1/authn/skip"))
 			assert.Zero(t, o.cancelled())
 		})
@@ -290,47 +291,22 @@ func TestStatusesAtOrg(t *testing.T) {
 		"UNAUTHENTICATED":     {errStrange, errStrange},
 		"PASSKEY_REQUIRED":    {errStrange, errStrange},
 	} {
-		for _, bypass := range []bool{false, true} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
 			o := newOrg(t, oktatest.Options{})
 			o.user.SetStatus(status)
-			tx, err := o.client.Authenticate(t.Context(), login, password)
-			require.NoError(t, err)
-			out, err := mfa.Login{Okta: o.client, Bypass: bypass}.Complete(t.Context(), tx)
-			want := tc.err
-			if bypass {
-				want = tc.bypassed
+			for _, bypass := range []bool{false, true} {
+				flow := o.flow()
+				flow.Policy.Bypass = bypass
+				l, err := o.loginBy(t, flow, want{})
+				expected := tc.err
+				if bypass {
+					expected = tc.bypassed
+				}
+				assertError(t, expected, err)
+				assert.Equal(t, expected == nil, l.User().ID == o.user.ID)
+				assert.False(t, l.Challenged())
 			}
-			if want == nil {
-				assert.NoError(t, err, "%s, bypass %v", status, bypass)
-				assert.Equal(t, o.user.ID, out.User.ID)
-				continue
-			}
-			assertDenied(t, want, err)
-			assert.Zero(t, out, "%s, bypass %v", status, bypass)
-		}
+		})
 	}
-}
-
-// TestConcurrentLogins is for the race detector: two logins of one person are
-// two transactions.
-func TestConcurrentLogins(t *testing.T) {
-	t.Parallel()
-	o := newOrg(t, oktatest.Options{})
-	phone := o.user.AddPush("WAITING", "SUCCESS")
-	done := make(chan error)
-	var shown atomic.Int32
-	for range 4 {
-		go func() {
-			tx, err := o.client.Authenticate(t.Context(), login, password)
-			if err == nil {
-				clock := &fakeClock{now: noon}
-				_, err = mfa.Login{Okta: o.client, ShowNumber: func(int) { shown.Add(1) }, Poll: mfa.Poll{Clock: clock}}.Complete(t.Context(), tx)
-			}
-			done <- err
-		}()
-	}
-	for range 4 {
-		assert.NoError(t, <-done)
-	}
-	assert.Equal(t, 4, phone.Pushes())
 }

@@ -17,9 +17,20 @@ const (
 	// do not stay together.
 	pollJitter = 500 * time.Millisecond
 
+	// firstPoll is the shortest time between a push and the first question about
+	// it. Up to a whole interval is added, so that they do not begin together.
+	firstPoll = time.Second
+
 	// MaxWait bounds the wait for a push, whatever Okta's expiry says and however
 	// much time the caller has.
 	MaxWait = 5 * time.Minute
+
+	// assumedPause is how long Okta is left alone where it limits the rate without
+	// saying for how long.
+	assumedPause = 10 * time.Second
+
+	// turnPatience bounds the wait for a call that is being served to end.
+	turnPatience = 5 * time.Second
 
 	// farewell is how long before the deadline of its context the wait for a push
 	// ends: enough to cancel the transaction and to answer, while there is still
@@ -27,48 +38,37 @@ const (
 	farewell = cancelTimeout + 2*time.Second
 )
 
-// Clock tells the time and waits. A nil Clock in a Poll is the system's.
+// Clock tells the time and waits.
 type Clock interface {
 	Now() time.Time
 	// Sleep returns after d, or with ctx's error as soon as ctx ends.
 	Sleep(ctx context.Context, d time.Duration) error
 }
 
-// Poll is how a push is waited for. The zero value uses the system's clock.
-type Poll struct {
-	Clock Clock
+// interval is the time until the next question about a push. Who continues a held
+// login every PollInterval is told something new each time.
+func (l *Login) interval() time.Duration {
+	if l.flow.Hold {
+		return PollInterval - pollJitter
+	}
+	return PollInterval + rand.N(pollJitter)
 }
 
-// waiting is one push being waited for.
-type waiting struct {
-	clock Clock
-	until time.Time
+// firstInterval is the time until the first question about a push.
+func (l *Login) firstInterval() time.Duration {
+	if l.flow.Hold {
+		return l.interval()
+	}
+	return firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
 }
 
-func (p Poll) start(ctx context.Context) waiting {
-	clock := p.Clock
-	if clock == nil {
-		clock = systemClock{}
+// patience is how long a push is waited for: a login that is held goes on from
+// call to call, any other has to answer before its context ends.
+func (l *Login) patience(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok && !l.flow.Hold {
+		return min(MaxWait, time.Until(deadline)-farewell)
 	}
-	wait := MaxWait
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline)-farewell)
-	}
-	return waiting{clock: clock, until: clock.Now().Add(wait)}
-}
-
-// next returns when it is time to ask again. It fails with ErrPushTimeout once
-// the challenge has expired (zero: Okta did not say when it will) or the wait is
-// over, and with ctx's error as soon as ctx ends.
-func (w waiting) next(ctx context.Context, expires time.Time) error {
-	if err := w.clock.Sleep(ctx, PollInterval+rand.N(pollJitter)); err != nil {
-		return err
-	}
-	now := w.clock.Now()
-	if now.After(w.until) || !expires.IsZero() && now.After(expires) {
-		return ErrPushTimeout
-	}
-	return nil
+	return MaxWait
 }
 
 type systemClock struct{}

@@ -1,0 +1,179 @@
+package backend
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// This file holds the fields of config about factors, which the builtin method
+// does not have.
+
+// Values of push_devices.
+const (
+	allDevices  = "all"
+	firstDevice = "first"
+)
+
+// How many pushes of a person may go wrong, and within which time: what holds
+// where the configuration does not say, and the bounds of what it can say.
+const (
+	defaultPushFailures = 3
+	maxPushFailures     = 100
+
+	defaultPushWindow = 10 * time.Minute
+	minPushWindow     = time.Second
+	maxPushWindow     = 24 * time.Hour
+)
+
+// factorFields are the fields about factors that the builtin method does not have.
+func factorFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"mfa_factors": {
+			Type: framework.TypeCommaStringSlice,
+			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
+				". All, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{
+				Name:        "Accepted Factors",
+				Description: "Types of factor that are accepted: " + kindNames() + ". All, when empty.",
+			},
+		},
+		"push_devices": {
+			Type:          framework.TypeString,
+			Default:       allDevices,
+			AllowedValues: []any{allDevices, firstDevice},
+			Description: `Which phones of a person ring for a push: "all", or the "first" of Okta's list. ` +
+				`"all" when empty.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Devices"},
+		},
+		"max_push_failures": {
+			Type:    framework.TypeInt,
+			Default: defaultPushFailures,
+			Description: fmt.Sprintf("How many pushes of a person may be rejected or left unanswered within "+
+				"push_failure_window before no more are sent: 1 to %d.", maxPushFailures),
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Push Failures"},
+		},
+		"push_failure_window": {
+			Type:         framework.TypeDurationSecond,
+			Default:      defaultPushWindow.String(),
+			Description:  "For how long a rejected or unanswered push counts against max_push_failures: 1s to 24h.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
+		},
+		"passcode_separator": {
+			Type: framework.TypeString,
+			Description: "A punctuation character after which a passcode may follow in the password field, for clients " +
+				`that have no field for it: with "," people type "password,123456". Off, when empty.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Passcode Separator"},
+		},
+	}
+}
+
+func kindNames() string { return strings.Join(texts(mfa.Kinds), ", ") }
+
+// texts returns the names of kinds; it is never nil.
+func texts(kinds []mfa.Kind) []string {
+	names := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
+// populateFactorData adds what is in force, the defaults included.
+func (cfg *configEntry) populateFactorData(data map[string]any) {
+	policy := cfg.policy()
+	data["mfa_factors"] = texts(policy.Factors)
+	data["push_devices"] = cmp.Or(cfg.PushDevices, allDevices)
+	data["max_push_failures"] = policy.Push.Failures
+	data["push_failure_window"] = int64(policy.Push.Window / time.Second)
+	data["passcode_separator"] = cfg.PasscodeSeparator
+}
+
+// updateFactors takes over the fields about factors.
+func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
+	// A null counts as not given: it must not accept what was shut out.
+	if names, ok := newest[[]string](d, "mfa_factors"); ok && d.Raw["mfa_factors"] != nil {
+		kinds, err := parseKinds(names)
+		if err != nil {
+			return err
+		}
+		cfg.MFAFactors = kinds
+	}
+	if v, ok := newest[string](d, "push_devices"); ok {
+		v = strings.ToLower(v)
+		if v != "" && v != allDevices && v != firstDevice {
+			return invalid("push_devices", fmt.Sprintf("must be %q or %q", allDevices, firstDevice))
+		}
+		cfg.PushDevices = v
+	}
+	if v, ok := newest[string](d, "passcode_separator"); ok {
+		if v != "" && !isPunctuation(v) {
+			return invalid("passcode_separator", `must be one punctuation character of ASCII, such as ",", and no letter, `+
+				"digit or space; or empty, for none")
+		}
+		cfg.PasscodeSeparator = v
+	}
+	return cfg.updatePushLimit(d)
+}
+
+// updatePushLimit takes over the fields that bound the pushes nobody approves. A
+// null counts as not given; the framework takes it for a zero where the field is
+// an int.
+func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
+	if v, ok := newest[int](d, "max_push_failures"); ok && d.Raw["max_push_failures"] != nil {
+		if v < 1 || v > maxPushFailures {
+			return invalid("max_push_failures", fmt.Sprintf("must be 1 to %d: there is always a limit", maxPushFailures))
+		}
+		cfg.MaxPushFailures = v
+	}
+	if v, ok := newest[int](d, "push_failure_window"); ok {
+		window := time.Duration(v) * time.Second
+		if window < minPushWindow || window > maxPushWindow {
+			return invalid("push_failure_window", "must be 1s to 24h")
+		}
+		cfg.PushFailureWindow = window
+	}
+	return nil
+}
+
+// parseKinds reads the names of kinds of factors, and keeps each once. An empty
+// name among them is refused: a list of nothing else would accept all.
+func parseKinds(names []string) ([]mfa.Kind, error) {
+	var kinds []mfa.Kind
+	for _, name := range names {
+		kind, err := mfa.ParseKind(name)
+		if err != nil {
+			return nil, invalid("mfa_factors", "must be a list of "+kindNames()+"; empty means all of them")
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds, nil
+}
+
+// isPunctuation reports whether s is one printable character of ASCII other than
+// a letter, a digit or a space.
+func isPunctuation(s string) bool {
+	return len(s) == 1 && s[0] <= unicode.MaxASCII && (unicode.IsPunct(rune(s[0])) || unicode.IsSymbol(rune(s[0])))
+}
+
+// policy returns what the configuration says about factors, the defaults included.
+func (cfg *configEntry) policy() mfa.Policy {
+	return mfa.Policy{
+		Bypass:     cfg.BypassOktaMFA,
+		Factors:    cfg.MFAFactors,
+		AllDevices: cfg.PushDevices != firstDevice,
+		Push: mfa.PushLimit{
+			Failures: cmp.Or(cfg.MaxPushFailures, defaultPushFailures),
+			Window:   cmp.Or(cfg.PushFailureWindow, defaultPushWindow),
+		},
+	}
+}

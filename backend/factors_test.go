@@ -1,0 +1,223 @@
+package backend
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+// What people are told when Okta asks for a factor and it is not clear which, or
+// there is none that will do: the whole sentence.
+func TestWhichFactor(t *testing.T) {
+	const ask, none, mismatch, notThere = "Okta asks for a factor: say which one, with what it needs; you have ",
+		"Okta asks for a factor, and you have enrolled none that can be used here",
+		"Okta asks for a factor, and none of yours goes with what you gave; you have ",
+		"Okta asks for a factor, and none of yours is the one you chose; you have "
+	const (
+		google   = "Google Authenticator (totp=<its 6 digits> provider=GOOGLE)"
+		own      = "Okta Verify's passcode (totp=<its 6 digits> provider=OKTA)"
+		sms      = "SMS +1 XXX-XXX-4821 (provider=sms, then totp=<the code>)"
+		call     = "call +1 XXX-XXX-4821 (provider=call, then totp=<the code>)"
+		email    = "e-mail m...o@acme.test (provider=email, then totp=<the code>)"
+		yubikey  = "YubiKey (totp=<its passcode> provider=YUBICO)"
+		rsa      = "RSA token (totp=<its passcode> provider=RSA)"
+		symantec = "SYMANTEC token (totp=<its passcode> provider=SYMANTEC)"
+		hotp     = "counting token (totp=<its passcode> provider=CUSTOM)"
+		question = `security question "What is the food you least liked as a child?" (totp=<the answer> provider=question)`
+		phone1   = `a push "Phone 1" (provider=push, or by the API device="Phone 1")`
+		phone2   = `a push "Phone 2" (provider=push, or by the API device="Phone 2")`
+	)
+	type factor = [2]string // type and provider
+	tests := []struct {
+		name    string
+		enrol   []factor
+		config  fields
+		give    fields
+		change  func(factors []*oktatest.Factor)
+		want    string
+		pattern bool
+	}{
+		{name: "several codes", enrol: []factor{{"sms", "OKTA"}, {"call", "OKTA"}, {"email", "OKTA"}}, want: ask + sms + ", " + call + ", " + email},
+		{name: "passcodes only", enrol: []factor{{"token:software:totp", "GOOGLE"}, {"token:software:totp", "OKTA"}}, want: ask + google + ", " + own},
+		{
+			name: "tokens and a question",
+			enrol: []factor{{"token:hardware", "YUBICO"}, {"token", "RSA"}, {"token", "SYMANTEC"}, {"token:hotp", "CUSTOM"},
+				{"question", "OKTA"}},
+			want: ask + yubikey + ", " + rsa + ", " + symantec + ", " + hotp + ", " + question,
+		},
+		{name: "a provider that is not there", enrol: []factor{{"push", "OKTA"}, {"sms", "OKTA"}}, give: fields{"provider": "YUBICO"},
+			want: notThere + phone1 + ", " + sms},
+		{name: "a factor that is not there", enrol: []factor{{"push", "OKTA"}}, give: fields{"factor": "call"}, want: notThere + phone1},
+		{name: "a passcode that fits nothing", enrol: []factor{{"token:software:totp", "GOOGLE"}}, give: fields{"totp": "1234"},
+			want: mismatch + google},
+		{name: "a code that is not known to wait, of two", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}}, give: fields{"totp": "123456"},
+			want: mismatch + sms + ", " + email},
+		{name: "a device that is not there", enrol: []factor{{"push", "OKTA"}, {"push", "OKTA"}, {"sms", "OKTA"}}, give: fields{"device": "Phone 9"},
+			want: notThere + phone1 + ", " + phone2 + ", " + sms},
+		{name: "the id of what is no phone", enrol: []factor{{"push", "OKTA"}}, give: fields{"device": "sms123"}, want: notThere + phone1},
+		{name: "two alike", enrol: []factor{{"sms", "OKTA"}, {"sms", "OKTA"}}, give: fields{"factor": "totp"}, want: notThere + sms},
+		{name: "one that needs a passcode", enrol: []factor{{"sms", "OKTA"}, {"token:software:totp", "OKTA"}}, give: fields{"factor": "totp"},
+			want: ask + sms + ", " + own},
+
+		{name: "nothing that can be used", enrol: []factor{{"webauthn", "FIDO"}},
+			want: none + "; not usable here: WebAuthn security key or passkey (needs a browser)"},
+		{
+			name:  "browser only, beside others",
+			enrol: []factor{{"webauthn", "FIDO"}, {"u2f", "FIDO"}, {"web", "DUO"}, {"claims_provider", "GENERIC_SAML"}, {"signed_nonce", "OKTA"}, {"token:software:totp", "GOOGLE"}},
+			want: ask + google + "; not usable here: WebAuthn security key or passkey (needs a browser), U2F security key (needs a browser), " +
+				"DUO web (needs a browser), identity provider (needs a browser), Okta FastPass (needs a browser)",
+		},
+		{name: "unknown", enrol: []factor{{"telepathy", "ACME"}}, want: none + "; not usable here: telepathy of ACME (not known to this method)"},
+		{name: "of another provider than it is known of", enrol: []factor{{"sms", "TWILIO"}},
+			want: none + "; not usable here: SMS +1 XXX-XXX-4821 (not known to this method)"},
+		{name: "inactive", enrol: []factor{{"push", "OKTA"}, {"sms", "OKTA"}},
+			change: func(f []*oktatest.Factor) {
+				f[0].SetStatus("PENDING_ACTIVATION")
+				f[1].SetStatus("INACTIVE")
+			},
+			want: none + `; not usable here: a push "Phone 1" (not active), SMS +1 XXX-XXX-4821 (not active)`},
+		{name: "shut out", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}, {"question", "OKTA"}}, config: fields{"mfa_factors": "totp,push"},
+			want: none + `; not usable here: SMS +1 XXX-XXX-4821 (not accepted by this mount), ` +
+				`e-mail m...o@acme.test (not accepted by this mount), ` +
+				`security question "What is the food you least liked as a child?" (not accepted by this mount)`},
+		{name: "shut out, beside others", enrol: []factor{{"push", "OKTA"}, {"token", "RSA"}, {"question", "OKTA"}},
+			config: fields{"mfa_factors": "token"},
+			want: ask + rsa + `; not usable here: a push "Phone 1" (not accepted by this mount), ` +
+				`security question "What is the food you least liked as a child?" (not accepted by this mount)`},
+		{name: "shut out and asked for", enrol: []factor{{"push", "OKTA"}, {"email", "OKTA"}}, config: fields{"mfa_factors": "push"},
+			give: fields{"provider": "email"},
+			want: notThere + phone1 + "; not usable here: e-mail m...o@acme.test (not accepted by this mount)"},
+		{name: "a phone without a name", enrol: []factor{{"push", "OKTA"}}, give: fields{"provider": "sms"},
+			change:  func(f []*oktatest.Factor) { f[0].SetName("") },
+			want:    "^" + notThere + `a push \(provider=push, or by the API device=opf[0-9A-Za-z]+\)$`,
+			pattern: true},
+	}
+	bothWays(t, func(t *testing.T, m *mount) {
+		for i, test := range tests {
+			m.configure(fields{"mfa_factors": ""})
+			m.write("config", test.config)
+			login := string(rune('a'+i)) + "@acme.test"
+			u := m.okta.AddUser(login, testPassword)
+			var enrolled []*oktatest.Factor
+			for _, f := range test.enrol {
+				enrolled = append(enrolled, u.AddFactor(f[0], f[1]))
+				if f[0] == "email" {
+					enrolled[len(enrolled)-1].SetDestination("m...o@acme.test")
+				}
+			}
+			if test.change != nil {
+				test.change(enrolled)
+			}
+			data := fields{"password": testPassword}
+			for k, v := range test.give {
+				data[k] = v
+			}
+			_, status, text := m.do("update", "login/"+login, data)
+			assert.Equal(t, http.StatusBadRequest, status, test.name)
+			if test.pattern {
+				assert.Regexp(t, test.want, text, test.name)
+			} else {
+				assert.Equal(t, test.want, text, test.name)
+			}
+			for _, f := range enrolled {
+				assert.Zero(t, f.Sent(), test.name)
+			}
+		}
+		assert.Zero(t, m.calls("verify"))
+		// No password, no list.
+		_, _, text := m.do("update", "login/a@acme.test", fields{"password": "guess"})
+		assert.NotContains(t, text, "SMS")
+	})
+}
+
+// Each kind can be shut out, and be the only one that is let in.
+func TestMFAFactors(t *testing.T) {
+	kinds := []string{"push", "totp", "sms", "call", "email", "token", "question"}
+	bothWays(t, func(t *testing.T, m *mount) {
+		u := m.addUser("Everyone")
+		u.AddPush("SUCCESS")
+		totp, sms, call := u.AddTOTP("OKTA"), u.AddFactor("sms", "OKTA"), u.AddFactor("call", "OKTA")
+		email, yubikey, question := u.AddFactor("email", "OKTA"), u.AddFactor("token:hardware", "YUBICO"), u.AddFactor("question", "OKTA")
+		factors := map[string]*oktatest.Factor{"totp": totp, "sms": sms, "call": call, "email": email, "token": yubikey, "question": question}
+
+		// try logs in with a factor of the kind, in both ways of asking for it, and
+		// reports whether that was let in.
+		try := func(kind, by string) bool {
+			m.clock.advance(30 * time.Second)
+			with := fields{by: kind}
+			switch kind {
+			case "push":
+			case "sms", "call", "email":
+				if text := m.refused(fields{by: kind}); !strings.Contains(text, "has sent a code") {
+					assert.Contains(t, text, "not accepted by this mount")
+					return false
+				}
+				with["totp"] = factors[kind].Code()
+			default:
+				with["totp"] = m.nextCode(factors[kind])
+			}
+			resp, status, text := m.login(with)
+			if status == http.StatusOK {
+				return resp.Auth != nil
+			}
+			assert.Contains(t, text, "not accepted by this mount")
+			return false
+		}
+		for _, shut := range kinds {
+			var others []string
+			for _, kind := range kinds {
+				if kind != shut {
+					others = append(others, kind)
+				}
+			}
+			m.configure(fields{"mfa_factors": others})
+			assert.False(t, try(shut, "factor"), shut)
+			assert.False(t, try(shut, "provider"), shut)
+			assert.True(t, try(others[0], "factor"), "without "+shut)
+			assert.True(t, try(others[5], "provider"), "without "+shut)
+
+			m.configure(fields{"mfa_factors": []string{shut}})
+			assert.True(t, try(shut, "factor"), "only "+shut)
+			assert.False(t, try(others[0], "factor"), "only "+shut)
+		}
+	})
+}
+
+// A factor that was shut out while its code was on the way lets nobody in.
+func TestMFAFactorsShutMeanwhile(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
+		m.refused(nil)
+		m.write("config", fields{"mfa_factors": "push"})
+		assert.Contains(t, m.refused(fields{"totp": sms.Code()}), "SMS +1 XXX-XXX-4821 (not accepted by this mount)")
+		m.write("config", fields{"mfa_factors": "sms"})
+		m.mustLogin(fields{"totp": sms.Code()})
+	})
+}
+
+// Where there are a push and codes, the push it is; and where there is one code
+// only, that.
+func TestFactorWithoutBeingAsked(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		sms := u.AddFactor("sms", "OKTA")
+		assert.Contains(t, m.refused(nil), "by SMS")
+		u.AddTOTP("GOOGLE")
+		m.clock.advance(30 * time.Second)
+		m.start()
+		assert.Contains(t, m.refused(nil), "by SMS", "what needs no sending is not meant")
+		push := u.AddPush("SUCCESS")
+		m.mustLogin(nil)
+		assert.Equal(t, 1, push.Pushes())
+		assert.Equal(t, 2, sms.Sent())
+		require.Len(t, u.Factors(), 3)
+	})
+}

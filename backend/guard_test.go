@@ -1,0 +1,403 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	replacedText = "another login of yours from the same address has taken the place of this one"
+	tooManyText  = "too many pushes to you were rejected or not answered, so no more are sent for now: use a passcode, or try again in "
+	waitingText  = "a push is waiting on your phone already: if that login is not yours, reject it; else answer it, use a passcode, or try again in "
+)
+
+// While a push waits, who comes from elsewhere gets none, and who comes from the
+// same address takes its place.
+func TestGuardOrigin(t *testing.T) {
+	via := func(list ...string) map[string][]string { return map[string][]string{"X-Forwarded-For": list} }
+	tests := []struct {
+		name         string
+		address      string // of the login that waits
+		headers      map[string][]string
+		againAddress string
+		againHeaders map[string][]string
+		takes        bool
+		client       string // in the log: where the connection came from
+		forwarded    string // and what the header says
+	}{
+		{"the same address", callerIP, nil, callerIP, nil, true, "", ""},
+		{"another port", callerIP + ":1", nil, callerIP + ":2", nil, true, "", ""},
+		{"another address", callerIP, nil, "203.0.113.9", nil, false, "203.0.113.9", `""`},
+		{"the same behind a gateway", "10.0.0.1", via("203.0.113.9"), "10.0.0.1", via("203.0.113.9"), true, "", ""},
+		{"another behind the same gateway", "10.0.0.1", via("203.0.113.9"), "10.0.0.1", via("203.0.113.10"), false, "10.0.0.1", "203.0.113.10"},
+		{"behind two gateways", "10.0.0.1", via("203.0.113.9"), "10.0.0.1:4711", via("203.0.113.9:1, 10.0.0.2"), false, "10.0.0.1", `"203.0.113.9, 10.0.0.2"`},
+		{"a forged header", "10.0.0.1", via("203.0.113.9"), "198.51.100.66", via("203.0.113.9"), false, "198.51.100.66", "203.0.113.9"},
+		{"a forged list", callerIP, nil, "203.0.113.9", via(callerIP), false, "203.0.113.9", callerIP},
+		{"a header that would forge a line", callerIP, nil, "203.0.113.9", via("x\n[WARN] client_address=1.1.1.1"), false, "203.0.113.9", `""`},
+		{"a Unix socket", "@", nil, "@", nil, false, `""`, `""`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				push := m.addUser("Everyone").AddPush()
+				step := m.clock.hold(t)
+				first := m.waiting(push, m.from(test.address, test.headers, nil))
+				again := m.from(test.againAddress, test.againHeaders, nil)
+				if !test.takes {
+					resp, status, text := m.send(t.Context(), again)
+					assert.Nil(t, resp)
+					assert.Equal(t, http.StatusTooManyRequests, status)
+					assert.Regexp(t, "^"+waitingText+`[0-9]+ seconds$`, text)
+					assert.Equal(t, 1, push.Pushes())
+					assert.Equal(t, 1, push.Waiting(), "the first still waits")
+					assert.Equal(t, 1, m.calls("cancel"), "the second's own transaction")
+					line := logLine(m, "no push was sent")
+					assert.Contains(t, line, "[WARN]")
+					assert.Contains(t, line, " client_address="+test.client+" ")
+					assert.Contains(t, line, " forwarded_for="+test.forwarded+" ")
+					assert.Contains(t, line, "okta_user_id="+push.User.ID)
+					push.Approve()
+					step()
+					assert.Equal(t, http.StatusOK, m.finished(first).status)
+					return
+				}
+				second := m.waiting(push, again)
+				o := m.finished(first)
+				assert.Equal(t, http.StatusBadRequest, o.status)
+				assert.Equal(t, replacedText, o.text)
+				assert.Equal(t, 1, push.Withdrawn())
+				assert.Equal(t, 1, push.Waiting())
+				assert.Equal(t, []string{"authn", "verify", "authn", "cancel", "verify"}, endpoints(m),
+					"the first is cancelled at Okta before the second push is sent")
+				assert.NotContains(t, m.logs.String(), "no push was sent")
+				push.Approve()
+				step()
+				o = m.finished(second)
+				assert.Equal(t, http.StatusOK, o.status, o.text)
+			})
+		})
+	}
+}
+
+// endpoints are those of the authentication API in the order they were called.
+func endpoints(m *mount) []string {
+	var names []string
+	for _, r := range m.okta.Requests() {
+		if strings.HasPrefix(r.Path, "/api/v1/authn") {
+			names = append(names, r.Path[strings.LastIndex(r.Path, "/")+1:])
+		}
+	}
+	return names
+}
+
+// logLine is the last line of the log with a text.
+func logLine(m *mount, text string) string {
+	found := ""
+	for line := range strings.Lines(m.logs.String()) {
+		if strings.Contains(line, text) {
+			found = line
+		}
+	}
+	return found
+}
+
+// The wait that is told is what the push that waits has left.
+func TestGuardWait(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		held := m.hold(nil)
+		waits := func() int {
+			_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, nil))
+			require.Equal(t, http.StatusTooManyRequests, status)
+			n := 0
+			_, err := fmt.Sscanf(text, waitingText+"%d seconds", &n)
+			require.NoError(t, err, text)
+			return n
+		}
+		first := waits()
+		assert.InDelta(t, 300, first, 3)
+		m.clock.advance(100 * time.Second)
+		assert.InDelta(t, first-100, waits(), 1)
+		push.Approve()
+		m.later()
+		m.ended(held, nil)
+		push.SetScript("SUCCESS")
+		_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, nil))
+		assert.Equal(t, http.StatusOK, status, text)
+	})
+}
+
+// A passcode is never in the way, nor is anything in its way.
+func TestGuardAndPasscodes(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"max_push_failures": 1, "passcode_separator": ","})
+		u := m.addUser("Everyone")
+		push, yubikey, sms := u.AddPush(), u.AddFactor("token:hardware", "YUBICO"), u.AddFactor("sms", "OKTA")
+		step := m.clock.hold(t)
+		first := m.waiting(push, m.from(callerIP, nil, nil))
+		works := func() {
+			t.Helper()
+			for _, address := range []string{callerIP, "203.0.113.9"} {
+				for _, data := range []fields{
+					{"totp": yubikey.Code()}, {"password": testPassword + "," + yubikey.Code()},
+					{"wait": false, "totp": yubikey.Code(), "provider": "yubico"},
+				} {
+					_, status, text := m.send(t.Context(), m.from(address, nil, data))
+					assert.Equal(t, http.StatusOK, status, text)
+				}
+			}
+			assert.Contains(t, m.refused(fields{"provider": "sms"}), "Okta has sent a code")
+			m.mustLogin(fields{"totp": sms.Code()})
+		}
+		works()
+		assert.Equal(t, 1, push.Waiting(), "untouched")
+		assert.Equal(t, 1, push.Pushes())
+		push.Reject()
+		step()
+		assert.Equal(t, http.StatusBadRequest, m.finished(first).status)
+
+		_, status, _ := m.login(nil)
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		m.clock.advance(30 * time.Second)
+		works()
+		_, status, _ = m.login(nil)
+		assert.Equal(t, http.StatusTooManyRequests, status, "a passcode does not open the way for pushes")
+		assert.Equal(t, 1, push.Pushes())
+	})
+}
+
+// After so many pushes that went wrong there are no more until the window has
+// passed since the last of them.
+func TestGuardWindow(t *testing.T) {
+	tests := []struct {
+		name   string
+		config fields
+		script []string
+		limit  int
+		window time.Duration
+	}{
+		{"rejected, by default", nil, []string{"WAITING", "REJECTED"}, 3, 10 * time.Minute},
+		{"not answered, by default", nil, []string{"WAITING", "TIMEOUT"}, 3, 10 * time.Minute},
+		{"cancelled", nil, []string{"WAITING", "CANCELLED"}, 3, 10 * time.Minute},
+		{"not answered until the login gives up", nil, []string{"WAITING"}, 3, 10 * time.Minute},
+		{"once", fields{"max_push_failures": 1, "push_failure_window": "1m"}, []string{"WAITING", "REJECTED"}, 1, time.Minute},
+		{"for a day", fields{"max_push_failures": 5, "push_failure_window": "24h"}, []string{"WAITING", "REJECTED"}, 5, 24 * time.Hour},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(test.config)
+				push := m.addUser("Everyone").AddPush(test.script...)
+				for i := range test.limit {
+					_, status, text := m.login(nil)
+					require.Equal(t, http.StatusBadRequest, status, "%d: %s", i, text)
+				}
+				last := m.clock.Now()
+				for range 3 {
+					_, status, text := m.login(nil)
+					assert.Equal(t, http.StatusTooManyRequests, status)
+					assert.Equal(t, tooManyText+seconds(last.Add(test.window).Sub(m.clock.Now())), text)
+					_, status, text = m.login(fields{"wait": false})
+					assert.Equal(t, http.StatusTooManyRequests, status, text)
+					m.clock.advance(test.window / 4)
+				}
+				assert.Equal(t, test.limit, push.Pushes(), "no phone rings")
+				line := logLine(m, "no push was sent")
+				assert.Contains(t, line, "[WARN]")
+				assert.Contains(t, line, "client_address="+callerIP)
+				assert.Contains(t, line, "okta_user_id="+push.User.ID)
+				m.tidy()
+				m.clock.advance(last.Add(test.window).Sub(m.clock.Now()) - time.Second)
+				_, status, _ := m.login(nil)
+				assert.Equal(t, http.StatusTooManyRequests, status, "a second too early")
+				m.clock.advance(time.Second)
+				push.SetScript("SUCCESS")
+				m.mustLogin(nil)
+				assert.Equal(t, test.limit+1, push.Pushes())
+			})
+		})
+	}
+}
+
+// Who lets logins wait and begins others uses the failures up, too. The last that
+// may be replaced is not: a push that is withdrawn for one that is refused would
+// leave the person with none.
+func TestGuardReplacedCount(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		var held []heldState
+		for range 3 {
+			held = append(held, m.hold(nil))
+		}
+		for _, more := range []fields{nil, {"wait": false}, {"device": "Phone 1"}} {
+			_, status, text := m.login(more)
+			assert.Equal(t, http.StatusTooManyRequests, status, more)
+			assert.Contains(t, text, waitingText, more)
+		}
+		assert.Contains(t, logLine(m, "no push was sent"), "client_address="+callerIP)
+		assert.Equal(t, 3, push.Pushes())
+		assert.Equal(t, 2, push.Withdrawn())
+		assert.Equal(t, 1, push.Waiting(), "the last one waits all the while")
+		for _, h := range held[:2] {
+			assert.Equal(t, replacedText, m.setback(h, nil))
+			assert.Equal(t, noTransaction, m.setback(h, nil))
+		}
+		push.Approve()
+		m.later()
+		m.ended(held[2], nil)
+		push.SetScript("SUCCESS")
+		m.mustLogin(nil) // the approval has made up for the two
+	})
+}
+
+// So do callers that leave.
+func TestGuardCallersThatLeave(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		m.clock.hold(t)
+		for i := range 3 {
+			ctx, leave := context.WithCancel(t.Context())
+			done := m.background(ctx, m.from(callerIP, nil, nil))
+			m.eventually(func() bool { return push.Pushes() == i+1 && m.clock.asleep() == 1 }, "the login does not wait")
+			leave()
+			m.finished(done)
+			m.eventually(func() bool { return m.calls("cancel") == i+1 }, "the push still waits")
+		}
+		_, status, text := m.login(nil)
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, tooManyText)
+	})
+}
+
+// An approval makes up for what nobody answered, and not for what somebody
+// rejected: that was somebody else's.
+func TestGuardApproval(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		fail := func(result string) {
+			push.SetScript("WAITING", result)
+			m.refused(nil)
+		}
+		for range 5 {
+			fail("TIMEOUT")
+			fail("TIMEOUT")
+			push.SetScript("WAITING", "SUCCESS")
+			m.mustLogin(nil)
+		}
+		for range 2 {
+			fail("REJECTED")
+			push.SetScript("WAITING", "SUCCESS")
+			m.mustLogin(nil)
+		}
+		fail("TIMEOUT")
+		_, status, _ := m.login(nil)
+		assert.Equal(t, http.StatusTooManyRequests, status, "two rejections and one that nobody answered")
+	})
+}
+
+// The guard is about a person and a mount: by any of their names, and nobody
+// else's.
+func TestGuardIsThePersons(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"max_push_failures": 1})
+		m.addUser("Everyone").AddPush("WAITING", "REJECTED")
+		kim := m.okta.AddUser("kim@acme.test", testPassword)
+		kim.AddPush("SUCCESS")
+		m.refused(nil)
+		for _, name := range []string{"mia.ito", "MIA.ITO@acme.test"} {
+			_, status, text := m.do(logical.UpdateOperation, "login/"+name, fields{"password": testPassword})
+			assert.Equal(t, http.StatusTooManyRequests, status, text)
+		}
+		_, status, text := m.do(logical.UpdateOperation, "login/kim@acme.test", fields{"password": testPassword})
+		assert.Equal(t, http.StatusOK, status, text)
+		other := m.another()
+		other.configure(nil)
+		other.refused(nil) // the push is sent, and rejected
+
+		// Who does not know the password learns nothing of it.
+		assert.Contains(t, m.refused(fields{"password": "guess"}), "(E0000004)")
+	})
+}
+
+// A renewal is begun by a program: it takes nobody's place, has none of a
+// person's codes sent, and is refused like any other.
+func TestGuardAndRenewals(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		sms := u.AddFactor("sms", "OKTA")
+		_, status, text := m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Equal(t, "Okta asks for a factor, and a renewal can be answered by push only: log in again", text)
+		assert.Zero(t, sms.Sent())
+
+		push := u.AddPush()
+		step := m.clock.hold(t)
+		first := m.waiting(push, m.from(callerIP, nil, nil))
+		_, status, text = m.renew(auth)
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, waitingText)
+		assert.Equal(t, 1, push.Pushes())
+		push.Approve()
+		step()
+		assert.Equal(t, http.StatusOK, m.finished(first).status)
+
+		// A person takes the place of a renewal, as of any login from the same address.
+		req := m.request(logical.RenewOperation, "login/"+testLogin, nil)
+		req.Auth = auth
+		renewal := m.waiting(push, req)
+		second := m.waiting(push, m.from(callerIP, nil, nil))
+		assert.Equal(t, replacedText, m.finished(renewal).text)
+		push.Reject()
+		step()
+		assert.Equal(t, http.StatusBadRequest, m.finished(second).status)
+	})
+}
+
+// A held login is one like any other.
+func TestGuardAndHeldLogins(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		push := u.AddPush()
+		u.AddTOTP("GOOGLE")
+		held := m.hold(nil)
+		_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, fields{"wait": false}))
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, waitingText)
+		assert.Contains(t, logLine(m, "no push was sent"), "client_address=203.0.113.9")
+
+		// One that has not rung yet asks for a push later.
+		resp, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, fields{"wait": false, "factor": "totp"}))
+		other := m.state(resp, status, text)
+		req := m.request(logical.UpdateOperation, "login/"+testLogin, fields{"transaction_id": other.TransactionID, "factor": "push"})
+		_, status, text = m.send(t.Context(), req)
+		assert.Equal(t, http.StatusTooManyRequests, status, "nothing was sent for this one")
+		assert.Contains(t, text, waitingText)
+		assert.Equal(t, "passcode_required", m.continued(other, nil).State, "it stays open")
+		assert.Equal(t, 1, push.Pushes())
+
+		again := m.hold(nil)
+		assert.Equal(t, replacedText, m.setback(held, nil))
+		assert.Equal(t, noTransaction, m.setback(held, nil))
+		push.Approve()
+		m.later()
+		m.ended(again, nil)
+		m.continued(other, fields{"factor": "push"})
+		assert.Equal(t, 3, push.Pushes())
+	})
+}

@@ -1,0 +1,101 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestLoginPush(t *testing.T) {
+	tests := []struct {
+		script []string
+		says   string // "" is a success
+	}{
+		{[]string{"SUCCESS"}, ""},
+		{[]string{"WAITING", "WAITING", "SUCCESS"}, ""},
+		{[]string{"WAITING", "REJECTED"}, "rejected"},
+		{[]string{"WAITING", "TIMEOUT"}, "not answered in time"},
+		{[]string{"WAITING", "CANCELLED"}, "cancelled"},
+		{[]string{"WAITING", "CANCELED"}, "cancelled"},
+		{[]string{"WAITING", "ERROR"}, "could not verify"},
+		{[]string{"WAITING", "FAILED"}, "could not verify"},
+		{[]string{"WAITING", "BRAND_NEW_RESULT"}, "BRAND_NEW_RESULT"},
+		{[]string{"REJECTED"}, "rejected"},
+		{[]string{"WAITING"}, "not answered in time"}, // until it expires
+	}
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"max_push_failures": 100}) // see TestGuard for fewer
+		push := m.addUser("Everyone").AddPush("WAITING")
+		for i, test := range tests {
+			push.SetScript(test.script...)
+			m.okta.Reset()
+			before := m.clock.Now()
+			_, status, text := m.login(nil)
+			assert.Less(t, m.clock.Now().Sub(before), 85*time.Second, "Vault gives a request up after 90")
+			assert.Equal(t, i+1, push.Pushes(), "one push a login: %v", test.script)
+			if test.says == "" {
+				assert.Equal(t, http.StatusOK, status, "%v: %s", test.script, text)
+				assert.Zero(t, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"))
+				continue
+			}
+			assert.Equal(t, http.StatusBadRequest, status, "%v: %s", test.script, text)
+			assert.Contains(t, text, test.says, "%v", test.script)
+			assert.Equal(t, 1, m.okta.Count(http.MethodPost, "/api/v1/authn/cancel"), "%v", test.script)
+		}
+	})
+}
+
+func TestLoginPushOnlyToActiveFactors(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		old := u.AddPush("SUCCESS")
+		old.SetStatus("PENDING_ACTIVATION")
+		current := u.AddPush("SUCCESS")
+		current.SetStatus("ACTIVE")
+		m.mustLogin(nil)
+		assert.Zero(t, old.Pushes())
+		assert.Equal(t, 1, current.Pushes())
+		_, status, text := m.login(fields{"provider": "google"})
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Equal(t, `Okta asks for a factor, and none of yours is the one you chose; you have a push "Phone 2" `+
+			`(provider=push, or by the API device="Phone 2"); not usable here: a push "Phone 1" (not active)`, text)
+	})
+}
+
+// When the caller leaves, polling stops and the transaction is cancelled.
+func TestLoginCallerLeaves(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush("WAITING")
+		m.clock.hold(t)
+		ctx, leave := context.WithCancel(t.Context())
+		done := m.background(ctx, m.from(callerIP, nil, nil))
+		m.eventually(func() bool { return m.clock.asleep() == 1 }, "the login does not wait")
+		leave()
+		m.finished(done)
+		m.eventually(func() bool { return push.Waiting() == 0 }, "the push still waits")
+		assert.Equal(t, 1, m.calls("cancel"))
+		assert.Zero(t, push.Polls(), "nobody asks Okta any more")
+	})
+}
+
+// It makes no difference at which moment that is.
+func TestLoginCallerLeavesAtAnyMoment(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"max_push_failures": 100})
+		push := m.addUser("Everyone").AddPush()
+		m.clock.hold(t)
+		for i := range 20 {
+			ctx, leave := context.WithCancel(t.Context())
+			done := m.background(ctx, m.from(callerIP, nil, nil))
+			m.eventually(func() bool { return push.Pushes() == i+1 }, "no push was sent")
+			leave() // before the answer has come, or after
+			m.finished(done)
+			m.eventually(func() bool { return push.Waiting() == 0 }, "the push still waits")
+		}
+	})
+}

@@ -1,0 +1,109 @@
+package backend
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRenew(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"token_policies": "base", "token_ttl": "1h"})
+		u := m.addUser("Scientists", "Others")
+		m.write("groups/scientists", fields{"policies": "nuclear"})
+		auth := issued(m.mustLogin(nil))
+
+		m.configure(fields{"token_ttl": "10m", "token_max_ttl": "3h", "token_period": "5m"})
+		u.SetGroups("Scientists", "New")
+		resp, status, text := m.renew(auth)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, 10*time.Minute, resp.Auth.TTL, "from today's config")
+		assert.Equal(t, 3*time.Hour, resp.Auth.MaxTTL)
+		assert.Equal(t, 5*time.Minute, resp.Auth.Period)
+		assert.Equal(t, []string{"Scientists", "New"}, aliasNames(resp.Auth), "group aliases are refreshed")
+		assert.Equal(t, 2, m.authnCalls(), "the login is repeated")
+
+		u.SetGroups("Others")
+		_, status, text = m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "policies have changed")
+
+		u.SetGroups("Scientists")
+		u.SetPassword("another")
+		_, status, text = m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "(E0000004)")
+		u.SetPassword(testPassword)
+
+		push := u.AddPush("WAITING", "SUCCESS")
+		_, status, text = m.renew(auth)
+		assert.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, 1, push.Pushes(), "a push comes again")
+		push.SetScript("WAITING", "REJECTED")
+		_, status, _ = m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+	})
+}
+
+// A token as the builtin method issues it: the metadata and internal data that
+// were read from one.
+func TestRenewOfTheBuiltin(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Scientists")
+		m.write("groups/scientists", fields{"policies": "nuclear"})
+		_, status, text := m.renew(&logical.Auth{
+			Metadata:      map[string]string{"username": testLogin, "policies": "nuclear"},
+			InternalData:  map[string]any{"password": testPassword},
+			TokenPolicies: []string{"default", "NUCLEAR", "nuclear"},
+		})
+		assert.Equal(t, http.StatusOK, status, text)
+
+		_, status, text = m.renew(&logical.Auth{Metadata: map[string]string{"username": testLogin}})
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "log in again")
+	})
+}
+
+// Where the configuration, or the token, is not there, nobody is asked anything.
+func TestRenewWithout(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		auth := &logical.Auth{Metadata: map[string]string{"username": testLogin}, InternalData: map[string]any{"password": testPassword}}
+		_, status, text := m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "not configured")
+		_, status, _ = m.renew(nil)
+		assert.Equal(t, http.StatusInternalServerError, status)
+		m.storage.fail(true, false)
+		_, status, _ = m.renew(auth)
+		assert.Equal(t, http.StatusInternalServerError, status)
+		assert.Empty(t, m.okta.Requests())
+	})
+}
+
+// A renewal's own passcodes and codes there are none: only a push, also where the
+// person has more, and where the mount takes none the renewal is refused.
+func TestRenewByPushOnly(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		u.AddTOTP("GOOGLE")
+		email, push := u.AddFactor("email", "OKTA"), u.AddPush("WAITING", "SUCCESS")
+		resp, status, text := m.renew(auth)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, fields{"password": testPassword}, resp.Auth.InternalData)
+		assert.Equal(t, 1, push.Pushes())
+
+		m.write("config", fields{"mfa_factors": "email,totp"})
+		_, status, text = m.renew(auth)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Equal(t, "Okta asks for a factor, and a renewal can be answered by push only: log in again", text)
+		assert.Zero(t, email.Sent())
+		assert.Equal(t, 1, push.Pushes())
+	})
+}

@@ -1,0 +1,164 @@
+package mfa
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// Kind is a type of factor by the name that people use for it here. Okta's own
+// types are finer: a KindToken may be one of three.
+type Kind string
+
+const (
+	KindPush     Kind = "push"     // a notification in Okta Verify, to be approved
+	KindTOTP     Kind = "totp"     // the changing passcode of Okta Verify or Google Authenticator
+	KindSMS      Kind = "sms"      // a code sent to a phone
+	KindCall     Kind = "call"     // a code told by telephone
+	KindEmail    Kind = "email"    // a code sent by e-mail
+	KindToken    Kind = "token"    // a YubiKey, an RSA or Symantec token, a counting (HOTP) token
+	KindQuestion Kind = "question" // the answer to a security question
+)
+
+// Kinds are all kinds that can be verified here.
+var Kinds = []Kind{KindPush, KindTOTP, KindSMS, KindCall, KindEmail, KindToken, KindQuestion}
+
+// ParseKind reads the name of a kind, in any case.
+func ParseKind(s string) (Kind, error) {
+	for _, k := range Kinds {
+		if strings.EqualFold(s, string(k)) {
+			return k, nil
+		}
+	}
+	return "", fmt.Errorf("must be one of %s", join(Kinds))
+}
+
+// sends reports whether Okta sends a code, which is then the passcode.
+func (k Kind) sends() bool { return k == KindSMS || k == KindCall || k == KindEmail }
+
+// shape is what a passcode of a factor looks like.
+type shape int
+
+const (
+	sixDigits  shape = iota + 1
+	someDigits       // of codes that are sent and of counting tokens: 4 to 10
+	modhex           // what a YubiKey types: 44 characters
+	pinAndCode       // of an RSA token: letters and digits, 4 to 32
+	anything         // the answer to a question
+)
+
+// methods are the factors that can be verified here, by Okta's type and
+// provider. https://developer.okta.com/docs/reference/api/factors/#supported-factors-for-providers
+var methods = map[okta.FactorType]map[okta.Provider]method{
+	okta.FactorPush:     {okta.ProviderOkta: {kind: KindPush}, okta.ProviderCustom: {kind: KindPush}},
+	okta.FactorTOTP:     {okta.ProviderOkta: {KindTOTP, sixDigits}, okta.ProviderGoogle: {KindTOTP, sixDigits}},
+	okta.FactorSMS:      {okta.ProviderOkta: {KindSMS, someDigits}},
+	okta.FactorCall:     {okta.ProviderOkta: {KindCall, someDigits}},
+	okta.FactorEmail:    {okta.ProviderOkta: {KindEmail, someDigits}},
+	okta.FactorHardware: {okta.ProviderYubico: {KindToken, modhex}},
+	okta.FactorToken:    {okta.ProviderRSA: {KindToken, pinAndCode}, okta.ProviderSymantec: {KindToken, sixDigits}},
+	okta.FactorHOTP:     {okta.ProviderCustom: {KindToken, someDigits}},
+	okta.FactorQuestion: {okta.ProviderOkta: {KindQuestion, anything}},
+}
+
+type method struct {
+	kind  Kind
+	shape shape
+}
+
+// KindOf returns the kind of a factor, or "" where it cannot be verified here.
+func KindOf(f okta.Factor) Kind { return methods[f.Type][f.Provider].kind }
+
+// NeedsBrowser reports whether the factor is of a type that only a browser can
+// answer.
+func NeedsBrowser(f okta.Factor) bool {
+	switch f.Type {
+	case okta.FactorWebAuthn, okta.FactorU2F, okta.FactorWeb, okta.FactorClaimsProvider, okta.FactorSignedNonce:
+		return true
+	}
+	return false
+}
+
+// Usable reports whether the factor is of a kind that can be verified here, and
+// active. Okta names the status of a factor only where it is not.
+func Usable(f okta.Factor) bool {
+	return f.ID != "" && (f.Status == "" || f.Status == okta.FactorActive) && KindOf(f) != ""
+}
+
+// looksLike reports whether passCode looks like one of the factor's.
+func looksLike(f okta.Factor, passCode string) bool {
+	switch methods[f.Type][f.Provider].shape {
+	case sixDigits:
+		return len(passCode) == 6 && digits(passCode)
+	case someDigits:
+		return len(passCode) >= 4 && len(passCode) <= 10 && digits(passCode)
+	case modhex:
+		return isModhex(passCode)
+	case pinAndCode:
+		return len(passCode) >= 4 && len(passCode) <= 32 && madeOf(passCode, alphanumeric)
+	case anything:
+		// An answer may be a number; see Choose.
+		return !digits(passCode) && !isModhex(passCode)
+	}
+	return false
+}
+
+const (
+	decimal      = "0123456789"
+	alphanumeric = decimal + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	// https://developers.yubico.com/OTP/Modhex_Converter.html
+	modhexDigits = "cbdefghijklnrtuv"
+	modhexLength = 44
+)
+
+func digits(s string) bool { return madeOf(s, decimal) }
+
+func isModhex(s string) bool {
+	return len(s) == modhexLength && madeOf(strings.ToLower(s), modhexDigits)
+}
+
+// madeOf reports whether s is made of the characters of set, and of one at least.
+func madeOf(s, set string) bool {
+	return s != "" && strings.Trim(s, set) == ""
+}
+
+// CleanPassCode takes away what people and devices add to a passcode: space
+// around it, the gap in the middle of "123 456", the capitals of a YubiKey that
+// types with caps lock on.
+func CleanPassCode(s string) string {
+	s = strings.TrimSpace(s)
+	if joined := strings.ReplaceAll(s, " ", ""); digits(joined) {
+		return joined
+	}
+	if isModhex(s) {
+		return strings.ToLower(s)
+	}
+	return s
+}
+
+// SplitPassCode parts "password,123456" at the last separator. It reports false,
+// and changes nothing, where what follows does not look like a passcode: 5 to
+// 16 digits (a PIN may stand before them) or what a YubiKey types.
+func SplitPassCode(s, separator string) (password, passCode string, ok bool) {
+	at := -1
+	if separator != "" {
+		at = strings.LastIndex(s, separator)
+	}
+	if at < 0 {
+		return s, "", false
+	}
+	passCode = s[at+len(separator):]
+	if n := len(passCode); !(n >= 5 && n <= 16 && digits(passCode)) && !isModhex(passCode) {
+		return s, "", false
+	}
+	return s[:at], passCode, true
+}
+
+func join[S ~string](names []S) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,97 @@
+package mfa
+
+import (
+	"context"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+const (
+	// cancelTimeout bounds the farewell to a transaction whose login has failed,
+	// successTimeout that to the other phones of one that has not: somebody waits.
+	cancelTimeout  = 3 * time.Second
+	successTimeout = time.Second
+
+	leftBefore = "a state that was left before"
+)
+
+// leg is one transaction at Okta. A login has one from the password, and one
+// more for each further phone that rings.
+type leg struct {
+	okta   Authn
+	tx     okta.Transaction // the newest answer
+	factor okta.Factor      // of a push: the phone that rings
+	failed error            // why it is not asked about any more
+	warned bool             // a warning has been skipped
+}
+
+// advance takes over the answer tx. On an error the transaction stays what it
+// was, so that it can be cancelled; so does the state token where an answer
+// leaves it out.
+func (g *leg) advance(tx okta.Transaction, err error) error {
+	if err != nil {
+		return err
+	}
+	if tx.StateToken == "" && tx.Status != okta.StatusSuccess {
+		tx.StateToken = g.tx.StateToken
+	}
+	g.tx = tx
+	return nil
+}
+
+// verify sends a passcode, or without one starts a challenge or asks how it
+// stands.
+func (g *leg) verify(ctx context.Context, f okta.Factor, passCode string) error {
+	return g.advance(g.okta.Verify(ctx, g.tx, f, passCode))
+}
+
+// resend has a code sent again. Okta does not say for each factor how; where it
+// publishes no other way, to ask for a code again has it sent.
+func (g *leg) resend(ctx context.Context, f okta.Factor) error {
+	if !g.tx.CanResend {
+		return g.verify(ctx, f, "")
+	}
+	return g.advance(g.okta.Resend(ctx, g.tx, f))
+}
+
+// settle passes over a warning, once, and says what the transaction wants then.
+func (g *leg) settle(ctx context.Context, bypass bool) (Step, error) {
+	for {
+		if bypass && bypassable(g.tx.Status) {
+			return StepDone, nil
+		}
+		step, err := Next(g.tx)
+		if err != nil || step != StepSkip {
+			return step, err
+		}
+		if g.warned {
+			return 0, unexpected(g.tx, leftBefore)
+		}
+		g.warned = true
+		if err := g.advance(g.okta.Skip(ctx, g.tx)); err != nil {
+			return 0, &finalError{err}
+		}
+	}
+}
+
+// bypassable lists the states that Policy.Bypass takes for a success: the
+// password was right, and what is missing is a factor.
+func bypassable(s okta.Status) bool {
+	return s == okta.StatusMFARequired || s == okta.StatusMFAEnroll || s == okta.StatusMFAEnrollActivate
+}
+
+// challenges reports whether the open challenge is one of f.
+func (g *leg) challenges(f okta.Factor) bool { return g.tx.Factor != nil && g.tx.Factor.ID == f.ID }
+
+// cancel ends the transaction at Okta, also where ctx has ended, so that nothing
+// is left to approve or to answer. Its own failure changes nothing: Okta forgets
+// the transaction by itself.
+func (g *leg) cancel(ctx context.Context, timeout time.Duration) {
+	if g.tx.StateToken == "" {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer stop()
+	_ = g.okta.Cancel(ctx, g.tx)
+}

@@ -1,0 +1,44 @@
+package mfa
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// Policy is what the mount's configuration says about factors.
+type Policy struct {
+	// Bypass accepts a person whom Okta would ask for a factor, or for the
+	// enrolment of one, without either.
+	Bypass bool
+	// Factors are the kinds that are accepted; none means all.
+	Factors []Kind
+	// AllDevices makes each phone of a person ring; otherwise the first does.
+	AllDevices bool
+	// Push bounds the pushes that nobody approves.
+	Push PushLimit
+}
+
+// PushLimit says how many pushes of a person may go wrong, by a rejection or
+// for want of an answer, before no more are sent: Failures within Window. Zero
+// Failures is no limit.
+type PushLimit struct {
+	Failures int
+	Window   time.Duration
+}
+
+// accepts reports whether the mount takes the factor.
+func (p Policy) accepts(f okta.Factor) bool {
+	return Usable(f) && (len(p.Factors) == 0 || slices.Contains(p.Factors, KindOf(f)))
+}
+
+// Accepted are the factors that can be verified on this mount, in their order.
+func (p Policy) Accepted(offered []okta.Factor) []okta.Factor { return only(offered, p.accepts) }
+
+// Number is the right answer of a number challenge.
+type Number struct {
+	Answer    int       // 0 is one like any other
+	Device    string    // the name of the phone that shows the numbers; may be empty
+	ExpiresAt time.Time // of the challenge; zero where Okta did not say
+}

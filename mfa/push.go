@@ -1,0 +1,238 @@
+package mfa
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+const (
+	// maxPhones bounds the phones that ring for one login.
+	maxPhones = 4
+
+	// ringPace is the time between two phones. Each is a transaction of its own,
+	// with the password, of which Okta allows four per second and person; this
+	// leaves room for another login of theirs.
+	// https://developer.okta.com/docs/reference/rl-additional-limits/
+	ringPace = 400 * time.Millisecond
+)
+
+// push makes the phones ring, each once: the first, and then the others, unless
+// one was named or numbers are to be chosen from.
+func (l *Login) push(ctx context.Context, phones []okta.Factor, named bool) error {
+	r := l.newRing(ctx)
+	if err := l.flow.Guard.begin(ctx, r); err != nil {
+		return err
+	}
+	l.ring, l.until = r, l.flow.Clock.Now().Add(l.patience(ctx))
+	l.main.factor, l.main.failed = phones[0], nil
+	if err := l.rings(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
+		if refused(err) {
+			l.hangUp(uncounted)
+		}
+		return err
+	}
+	l.phase, l.factor = PhaseWaiting, phones[0]
+	if err := l.judge(ctx, l.main); err != nil {
+		return &finalError{err}
+	}
+	if l.phase != PhaseWaiting {
+		return nil
+	}
+	if l.flow.Policy.AllDevices && !named && l.flow.Again != nil {
+		if err := l.ringMore(ctx, phones[1:min(len(phones), maxPhones)]); err != nil {
+			return err
+		}
+	}
+	l.schedule(l.firstInterval())
+	return nil
+}
+
+// ringMore makes further phones ring, until one has an answer or wants a number
+// to be chosen.
+func (l *Login) ringMore(ctx context.Context, phones []okta.Factor) error {
+	for _, phone := range phones {
+		if l.number != nil || l.phase != PhaseWaiting {
+			break
+		}
+		if l.rung[phone.ID] {
+			continue
+		}
+		if err := l.flow.Clock.Sleep(ctx, ringPace); err != nil {
+			return err
+		}
+		tx, err := l.flow.Again(ctx)
+		if err != nil {
+			return ctx.Err() // those that ring have to do
+		}
+		if err := l.ringToo(ctx, phone, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newRing is the leave to ask for.
+func (l *Login) newRing(ctx context.Context) *ring {
+	return &ring{
+		guard: l.flow.Guard, clock: l.flow.Clock, person: l.person, origin: l.flow.Origin,
+		unattended: l.flow.Unattended, limit: l.flow.Policy.Push, until: l.flow.Clock.Now().Add(l.patience(ctx)),
+		instead: l.ring, withdraw: l.withdraw,
+	}
+}
+
+// rings notes that the phone rings, or may ring, unless Okta has refused to make
+// it.
+func (l *Login) rings(phone okta.Factor, err error) error {
+	if !refused(err) {
+		l.rung[phone.ID] = true
+		l.challenged.Store(true)
+	}
+	return err
+}
+
+// hangUp gives the leave back.
+func (l *Login) hangUp(how result) {
+	if l.ring != nil {
+		l.ring.end(how)
+		l.ring = nil
+	}
+}
+
+// ringToo makes one more phone ring, in a transaction of its own.
+func (l *Login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transaction) error {
+	g := &leg{okta: l.flow.Okta, tx: tx, factor: phone}
+	l.legs = append(l.legs, g)
+	if tx.Status != okta.StatusMFARequired || tx.User.ID != l.user {
+		g.failed = unexpected(tx, "another transaction of the same login")
+		return nil
+	}
+	err := l.rings(phone, g.verify(ctx, phone, ""))
+	if err == nil {
+		err = l.judge(ctx, g)
+	}
+	return l.heed(ctx, g, err)
+}
+
+// poll asks Okta once how each push stands. The first approval wins, and a
+// rejection on any phone ends them all.
+func (l *Login) poll(ctx context.Context) error {
+	var pause time.Duration
+	for _, g := range slices.Clone(l.legs) {
+		if g.failed != nil || !slices.Contains(l.legs, g) {
+			continue
+		}
+		err := l.late(g)
+		if err == nil {
+			err = g.verify(ctx, g.factor, "")
+		}
+		switch {
+		case err == nil:
+			err = l.judge(ctx, g)
+		case l.mayAskAgain(err):
+			pause, err = max(pause, retryAfter(err)), nil
+		}
+		if err = l.heed(ctx, g, err); err != nil || l.phase == PhaseDone {
+			return err
+		}
+	}
+	l.schedule(l.interval() + pause)
+	return nil
+}
+
+// mayAskAgain reports whether Okta has put a question off, to a time when the
+// push will still wait.
+func (l *Login) mayAskAgain(err error) bool {
+	return tooManyRequests(err) && l.flow.Clock.Now().Add(retryAfter(err)).Before(l.until)
+}
+
+// late fails once the wait is over, or the challenge has expired.
+func (l *Login) late(g *leg) error {
+	now := l.flow.Clock.Now()
+	if now.After(l.until) || !g.tx.ExpiresAt.IsZero() && now.After(g.tx.ExpiresAt) {
+		return ErrPushTimeout
+	}
+	return nil
+}
+
+// judge says what has become of a push: nil while it waits and when it is
+// approved.
+func (l *Login) judge(ctx context.Context, g *leg) error {
+	step, err := g.settle(ctx, false)
+	switch {
+	case err != nil && g.tx.Status != okta.StatusMFAChallenge:
+		if !errors.Is(err, okta.ErrMalformed) {
+			l.hangUp(uncounted) // it was approved, and for nothing
+		}
+		return &finalError{err}
+	case err != nil:
+		return err
+	case step == StepDone:
+		return l.done(g)
+	case step == StepAnswer:
+		return unexpected(g.tx, "a push was sent")
+	case step != StepWait:
+		return &finalError{unexpected(g.tx, leftBefore)}
+	case !g.challenges(g.factor):
+		return errOtherFactor
+	case g.tx.Challenge != nil:
+		return l.show(ctx, g)
+	}
+	return nil
+}
+
+// heed decides whether the failure of one push ends the login: a rejection does,
+// what follows an approval does, and anything else once no other phone rings.
+func (l *Login) heed(ctx context.Context, g *leg, err error) error {
+	if err == nil {
+		return nil
+	}
+	var final *finalError
+	if ctx.Err() != nil || errors.As(err, &final) || resultOf(err) == rejected || errors.Is(err, ErrNumberChallenge) {
+		return &finalError{err}
+	}
+	g.failed = err
+	for _, other := range l.legs {
+		if other.failed == nil {
+			if g == l.main {
+				l.main, l.factor = other, other.factor
+			}
+			return nil
+		}
+	}
+	return &finalError{l.legs[0].failed} // what became of the phone that rang first
+}
+
+// show tells the right number of a number challenge. The person is in front of
+// that phone, so the others need not ring any more.
+func (l *Login) show(ctx context.Context, g *leg) error {
+	if l.flow.Show == nil && !l.flow.Hold {
+		return ErrNumberChallenge
+	}
+	number := Number{Answer: g.tx.Challenge.CorrectAnswer, Device: g.factor.DeviceName, ExpiresAt: l.ends(g)}
+	l.number, l.factor, l.main = &number, g.factor, g
+	if l.flow.Show != nil {
+		l.flow.Show(number)
+	}
+	l.cancel(ctx, cancelTimeout, func(other *leg) bool { return other != g })
+	return nil
+}
+
+// ends is when a push can no longer be approved.
+func (l *Login) ends(g *leg) time.Time {
+	if expires := l.expires(g); expires.Before(l.until) {
+		return expires
+	}
+	return l.until
+}
+
+// schedule says when to ask next.
+func (l *Login) schedule(interval time.Duration) {
+	if l.phase == PhaseWaiting {
+		l.due = l.flow.Clock.Now().Add(interval)
+		l.ring.extend(l.ends(l.main))
+	}
+}

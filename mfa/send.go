@@ -1,0 +1,215 @@
+package mfa
+
+import (
+	"context"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file holds what a Login does about a code that Okta sends. The
+// transaction in which it was sent may be this login's own or, more often, that
+// of a login before; whoever uses it does so in the code's turn.
+
+const (
+	// assumedLife is a transaction's where Okta does not say when it expires.
+	assumedLife = 5 * time.Minute
+	// longestLife is the most that is believed of a transaction's life. Codes by
+	// e-mail may live for 30 minutes.
+	longestLife = 30 * time.Minute
+)
+
+// send has Okta send the code of f.
+func (l *Login) send(ctx context.Context, f okta.Factor) error {
+	if err := l.sending(l.main.verify(ctx, f, "")); err != nil {
+		return err
+	}
+	c := l.newCode(f)
+	if err := c.wanted(); err != nil {
+		return err
+	}
+	l.keepCode(c).cancel(ctx)
+	return nil
+}
+
+// sendAgain has the code that is pending sent again, if the person wants that.
+func (l *Login) sendAgain(ctx context.Context, resend bool) error {
+	c, own := l.code, l.own
+	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
+	if !resend {
+		return nil
+	}
+	if err := c.turn.take(ctx); err != nil {
+		return err
+	}
+	err := l.sending(c.resend(ctx, l.flow.Okta))
+	switch {
+	case err == nil:
+		l.flow.Codes.renew(c, l.expires(c.leg))
+	case !Retryable(err) && !uncertain(err):
+		l.takeCode()
+	}
+	c.turn.give()
+	if gone(err) && !own {
+		return l.send(ctx, c.factor)
+	}
+	return err
+}
+
+// answerCode tries the passcode on the code that was sent and, where another
+// login had it sent, on the other factors in this one's transaction. If the
+// code's transaction is gone, this login's has to do for all.
+func (l *Login) answerCode(ctx context.Context, factors []okta.Factor, passCode string) error {
+	c, own := l.code, l.own
+	l.phase, l.factor = PhasePassCode, c.factor
+	l.challenged.Store(true)
+	if err := c.turn.take(ctx); err != nil {
+		return err
+	}
+	err := c.answer(ctx, l.flow.Okta, passCode)
+	switch {
+	case err == nil:
+		defer c.turn.give()
+		return l.verified(ctx, l.takeCode())
+	case !Retryable(err) && !uncertain(err):
+		l.takeCode()
+	}
+	c.turn.give()
+	switch {
+	case own:
+	case gone(err):
+		return l.answer(ctx, factors, passCode)
+	case refusedPassCode(err) && len(factors) > 1:
+		return l.answer(ctx, factors[1:], passCode)
+	}
+	return err
+}
+
+// sending notes that a code has been sent, or may have been, unless Okta has
+// refused to.
+func (l *Login) sending(err error) error {
+	if !tooManyRequests(err) {
+		l.sent = true
+		l.challenged.Store(true)
+	}
+	return err
+}
+
+// newCode is one that is awaited in the login's own transaction.
+func (l *Login) newCode(f okta.Factor) *code {
+	return &code{person: l.person, factor: f, turn: newTurn(), leg: l.main}
+}
+
+// keepCode makes c, which nobody else knows yet, the code that waits for the
+// person, and returns the one that did before, if any: to be cancelled.
+func (l *Login) keepCode(c *code) (replaced *code) {
+	l.code, l.own = c, true
+	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
+	return l.flow.Codes.keep(c, l.expires(c.leg))
+}
+
+// expires is when the transaction does. Okta is not believed everything.
+func (l *Login) expires(g *leg) time.Time {
+	now := l.flow.Clock.Now()
+	if g.tx.ExpiresAt.IsZero() {
+		return now.Add(assumedLife)
+	}
+	if most := now.Add(longestLife); g.tx.ExpiresAt.After(most) {
+		return most
+	}
+	return g.tx.ExpiresAt
+}
+
+// takeCode makes the code's transaction one of this login's own, in the code's
+// turn: the code waits no longer. It returns nil if another login was quicker.
+func (l *Login) takeCode() *leg {
+	c, own := l.code, l.own
+	g := c.leg
+	c.leg, l.code, l.own = nil, nil, false
+	l.flow.Codes.forget(c)
+	switch {
+	case own && g == nil: // main is the other login's by now
+		l.legs = nil
+	case !own && g != nil:
+		l.legs = append(l.legs, g)
+	}
+	return g
+}
+
+// giveUpCode takes the login's own transaction back, if that waits for a code.
+func (l *Login) giveUpCode(ctx context.Context) error {
+	if !l.own {
+		return nil
+	}
+	c := l.code
+	if err := c.turn.take(ctx); err != nil {
+		return err
+	}
+	defer c.turn.give()
+	if l.takeCode() == nil {
+		return ErrOver
+	}
+	return nil
+}
+
+// pending is the id of the factor whose code waits, or "".
+func (l *Login) pending() string {
+	if l.code == nil {
+		return ""
+	}
+	return l.code.factor.ID
+}
+
+func (l *Login) isPending(f okta.Factor) bool { return l.code != nil && l.code.factor.ID == f.ID }
+
+// answer sends the passcode, in turn, on behalf of whoever brings it.
+func (c *code) answer(ctx context.Context, caller Authn, passCode string) error {
+	if c.leg == nil {
+		return ErrOver
+	}
+	c.leg.okta = caller
+	return c.leg.verify(ctx, c.factor, passCode)
+}
+
+// resend has the code sent again, in turn, on behalf of whoever asks for it.
+func (c *code) resend(ctx context.Context, caller Authn) error {
+	if c.leg == nil {
+		return ErrOver
+	}
+	c.leg.okta = caller
+	if err := c.leg.resend(ctx, c.factor); err != nil {
+		return err
+	}
+	return c.wanted()
+}
+
+// wanted checks that Okta waits for the code.
+func (c *code) wanted() error {
+	switch step, err := Next(c.leg.tx); {
+	case err != nil:
+		return err
+	case step != StepAnswer:
+		return unexpected(c.leg.tx, "a code was asked for")
+	case !c.leg.challenges(c.factor):
+		return errOtherFactor
+	}
+	return nil
+}
+
+// cancel ends the transaction of a code that another has replaced; nil is none.
+// It must not be called in another code's turn.
+func (c *code) cancel(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), turnPatience)
+	defer stop()
+	if c.turn.take(ctx) != nil {
+		return
+	}
+	defer c.turn.give()
+	if c.leg != nil {
+		c.leg.cancel(ctx, cancelTimeout)
+		c.leg = nil
+	}
+}
