@@ -26,7 +26,7 @@ func (m *mount) runLogin(cli harness.CLI, args ...string) harness.CLIResult {
 	result, err := cli.Run(m.t.Context(), args...)
 	require.NoError(m.t, err)
 	if token, err := os.ReadFile(filepath.Join(cli.Home, ".vault-token")); err == nil {
-		noteToken(string(token))
+		noteSecret(string(token))
 	}
 	return result
 }

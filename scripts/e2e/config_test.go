@@ -68,6 +68,40 @@ func requireConfig(t *testing.T, m *mount, want object) {
 	require.NotContains(t, string(a.Raw), m.org.Token)
 }
 
+// Fields about factors have defaults, are stored as they are meant, and are
+// refused where they could not work.
+func TestConfigOfFactors(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	want := object{
+		"mfa_factors": []any{}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
+		"passcode_separator": "", "base_url": "okta.test",
+	}
+	requireConfig(t, m, want)
+	m.mustWrite("config", object{
+		"mfa_factors": "Push, totp,push", "push_devices": "FIRST", "max_push_failures": "5", "push_failure_window": "1h",
+		"passcode_separator": ",",
+	})
+	want = object{
+		"mfa_factors": []any{"push", "totp"}, "push_devices": "first", "max_push_failures": number(5),
+		"push_failure_window": number(3600), "passcode_separator": ",", "base_url": "okta.test",
+	}
+	requireConfig(t, m, want)
+	m.mustWrite("config", json.RawMessage(`{"token_ttl":"20m","mfa_factors":null,"max_push_failures":null,"push_failure_window":null}`))
+	requireConfig(t, m, want)
+	for field, values := range map[string][]any{
+		"mfa_factors": {"webauthn", "push,fax", []string{""}}, "push_devices": {"some", "second"},
+		"max_push_failures": {0, -1, 1000, "many"}, "push_failure_window": {0, "soon", "48h"},
+		"passcode_separator": {"a", "1", " ", ",,", "é"},
+	} {
+		for _, value := range values {
+			requireRefused(t, m.write("config", object{field: value, "token_policies": "must not be stored"}), http.StatusBadRequest, field)
+			requireConfig(t, m, want)
+		}
+	}
+	require.Empty(t, m.mustRead("config")["token_policies"])
+}
+
 func TestConfigUpdateChangesOnlyTheFieldsItNames(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, object{
@@ -177,7 +211,7 @@ func TestConfigRefusesWhatItCannotParse(t *testing.T) {
 	requireRefused(t, m.write("config", object{"token_ttl": "2h", "token_max_ttl": "1h"}), http.StatusBadRequest, "token_ttl")
 	// Not text, and still a secret: the logs are searched for it.
 	const secret = "00a-token-in-a-list"
-	noteToken(secret)
+	noteSecret(secret)
 	a := m.write("config", object{"api_token": []string{secret}})
 	require.Equal(t, http.StatusBadRequest, a.Status)
 	require.NotContains(t, string(a.Raw), secret)
@@ -221,6 +255,6 @@ func (m *mount) tokenThatCan(capability, path string) string {
 		"policy": `path "` + m.full(path) + `" { capabilities = ["` + capability + `"] }`,
 	})
 	token := m.mustDo(http.MethodPost, "auth/token/create", object{"policies": []string{policy}}).Token()
-	noteToken(token)
+	noteSecret(token)
 	return token
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
 // fault is a way for Okta to fail, and what the login then answers.
@@ -87,7 +88,7 @@ func TestFaultsAfterPush(t *testing.T) {
 				push := u.AddPush("SUCCESS")
 				if endpoint == "verify" {
 					push.SetScript("WAITING", "SUCCESS")
-					m.org.Fail(endpoint, f.fault.After(1))
+					m.org.Fail(endpoint, f.onPolls().After(1))
 				} else {
 					m.org.Fail(endpoint, f.fault)
 				}
@@ -98,8 +99,125 @@ func TestFaultsAfterPush(t *testing.T) {
 	}
 }
 
+// onPolls is the fault for questions about a push. A limit of requests ends the
+// wait only where it lasts for longer.
+func (f fault) onPolls() oktatest.Fault {
+	if f.status == http.StatusTooManyRequests {
+		return oktatest.RateLimited(0, 10*time.Minute)
+	}
+	return f.fault
+}
+
+// A limit that is over before the wait is does not end it: Okta is asked again,
+// and not before.
+func TestRateLimitWhileAPushWaits(t *testing.T) {
+	t.Parallel()
+	const pause = 4 * time.Second
+	for name, wait := range map[string]func(m *mount, u *oktatest.User) harness.Answer{
+		"blocking": func(m *mount, u *oktatest.User) harness.Answer { return m.login(u) },
+		"held":     func(m *mount, u *oktatest.User) harness.Answer { return m.begin(u).wait() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMount(t)
+			u := m.addUser("mia@acme.test")
+			push := u.AddPush("WAITING", "SUCCESS")
+			m.org.Fail("verify", oktatest.RateLimited(0, pause).After(1).Times(1))
+			a := wait(m, u)
+			require.NoError(t, a.Err())
+			require.NotEmpty(t, a.Token(), "%s", a.Raw)
+			require.Equal(t, []int{1, 2}, []int{push.Pushes(), push.Polls()})
+			for i, r := range m.org.Requests() {
+				if r.Status == http.StatusTooManyRequests {
+					// The reset is told in whole seconds.
+					require.GreaterOrEqual(t, m.org.Requests()[i+1].Time.Sub(r.Time), pause-time.Second)
+				}
+			}
+		})
+	}
+}
+
+// A push that Okta refuses to send was not sent: a client may repeat that.
+func TestRateLimitOfSendingAPush(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, object{"max_push_failures": 1})
+	u := m.addUser("mia@acme.test")
+	push, generator := u.AddPush(), u.AddTOTP("OKTA")
+	limited := oktatest.RateLimited(0, 42*time.Second).Times(1)
+	for _, wait := range []bool{true, false} {
+		m.org.Fail("verify", limited)
+		requireRefused(t, m.login(u, object{"wait": wait}), http.StatusTooManyRequests, "E0000047", "try again in 4")
+	}
+	h := m.begin(u, object{"factor": "totp"})
+	m.org.Fail("verify", limited)
+	requireRefused(t, h.post(object{"factor": "push"}), http.StatusTooManyRequests, "E0000047", "still open")
+	require.Zero(t, push.Pushes())
+	h.next().require(object{"state": "passcode_required", "factor": "totp"})
+	h.next(object{"factor": "push"}).require(object{"state": "waiting"})
+	h.requireEnd(h.post(object{"totp": generator.Code()}))
+	require.Equal(t, 1, push.Pushes())
+}
+
+// It is no other with a code that was sent, nor with a login that goes on from
+// request to request.
+func TestFaultsAfterACode(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{"verify", "groups"} {
+		for _, f := range faults {
+			t.Run(endpoint+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				m := newMount(t)
+				u := m.addUser("mia@acme.test")
+				text := u.AddFactor("sms", "OKTA")
+				requireRefused(t, m.login(u), http.StatusBadRequest, "by SMS")
+				m.org.Fail(endpoint, f.fault)
+				requireRefused(t, m.login(u, object{"totp": text.Code()}), http.StatusBadRequest)
+				require.Equal(t, 1, text.Sent())
+			})
+		}
+	}
+}
+
+func TestFaultsOfHeldLogins(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{"verify", "groups"} {
+		for _, f := range faults {
+			t.Run(endpoint+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				m := newMount(t)
+				u := m.addUser("mia@acme.test")
+				push := u.AddPush("WAITING", "SUCCESS")
+				h := m.begin(u)
+				if endpoint == "verify" {
+					m.org.Fail(endpoint, f.onPolls())
+				} else {
+					m.org.Fail(endpoint, f.fault)
+				}
+				requireRefused(t, h.wait(), http.StatusBadRequest)
+				h.requireOver()
+				require.Equal(t, 1, push.Pushes())
+			})
+		}
+	}
+}
+
+// Before anything was sent, the statuses of a held login are those of any other.
+func TestFaultsBeforeAHeldLogin(t *testing.T) {
+	t.Parallel()
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			m := newMount(t)
+			u := m.addUser("mia@acme.test")
+			u.AddPush("WAITING", "SUCCESS")
+			m.org.Fail("authn", f.fault)
+			requireRefused(t, m.login(u, object{"wait": false}), f.status, f.words...)
+		})
+	}
+}
+
 // The answer to the request that sends the push can get lost, too.
-func TestFaultsOfSendingPush(t *testing.T) {
+func TestFaultsOfSending(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fault{
 		{name: "closed", fault: oktatest.CloseConnection()},
@@ -111,9 +229,13 @@ func TestFaultsOfSendingPush(t *testing.T) {
 			m := newMount(t)
 			u := m.addUser("mia@acme.test")
 			push := u.AddPush("SUCCESS")
+			other := m.addUser("eve@acme.test")
+			text := other.AddFactor("sms", "OKTA")
 			m.org.Fail("verify", f.fault.Delivered())
 			requireRefused(t, m.login(u), http.StatusBadRequest)
+			requireRefused(t, m.login(other), http.StatusBadRequest)
 			require.Equal(t, 1, push.Pushes())
+			require.Equal(t, 1, text.Sent())
 		})
 	}
 }
@@ -201,33 +323,81 @@ func TestRateLimitSaysHowLong(t *testing.T) {
 	require.Regexp(t, regexp.MustCompile(`\b(39|4[0-9])\s?s`), a.Errors())
 }
 
+// interval is the longest time between two questions about a push.
+const interval = 2500 * time.Millisecond
+
+// requireSilence checks that the push of a login that its caller has left was
+// withdrawn at once, and that nobody asks about it after that: not for longer
+// than any interval.
+func (m *mount) requireSilence(f *oktatest.Factor, left time.Time) {
+	m.t.Helper()
+	eventually(m.t, "an end of the wait", func() bool { return f.Withdrawn() == 1 })
+	require.Zero(m.t, f.Waiting(), "nothing is left to approve")
+	require.Less(m.t, time.Since(left), interval)
+	polls, lastPoll := f.Polls(), f.LastPoll()
+	eventually(m.t, "more than an interval to pass", func() bool { return time.Since(left) > interval+time.Second })
+	require.Equal(m.t, polls, f.Polls())
+	require.Equal(m.t, lastPoll, f.LastPoll())
+	requests := m.org.Requests()
+	last := requests[len(requests)-1]
+	require.Equal(m.t, "/api/v1/authn/cancel", last.Path)
+	require.Equal(m.t, http.StatusOK, last.Status)
+	require.Equal(m.t, 1, f.Pushes())
+	require.Equal(m.t, 1, m.org.Count(http.MethodPost, "/api/v1/authn"), "the login is not repeated")
+}
+
 // A caller who leaves takes the polling along.
 func TestPollingStopsWhenTheCallerLeaves(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
 	u := m.addUser("mia@acme.test")
-	f := u.AddPush("WAITING")
+	f := u.AddPush()
 	ctx, leave := context.WithCancel(t.Context())
 	ended := m.start(ctx, u)
-	eventually(t, "a push", func() bool { return f.Pushes() == 1 })
+	eventually(t, "a question about the push", func() bool { return f.Polls() == 1 })
 	leave()
 	require.ErrorIs(t, (<-ended).err, context.Canceled)
-	eventually(t, "no requests for longer than any interval", func() bool {
-		requests := m.org.Requests()
-		return time.Since(requests[len(requests)-1].Time) > 6*time.Second
-	})
-	require.Equal(t, 1, f.Pushes())
+	m.requireSilence(f, time.Now())
+}
+
+// So does the command line tool, however it ends.
+func TestPollingStopsWhenTheToolEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*harness.Terminal) error{
+		"Ctrl-C": (*harness.Terminal).Interrupt,
+		"killed": (*harness.Terminal).Kill,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMount(t)
+			u := m.addUser("mia@acme.test")
+			f := u.AddPush()
+			terminal, err := m.person().OnTerminal(t.Context(), m.loginArgs(u, "password="+u.Password())...)
+			require.NoError(t, err)
+			eventually(t, "a question about the push", func() bool { return f.Polls() == 1 })
+			left := time.Now()
+			require.NoError(t, end(terminal))
+			require.NotZero(t, terminal.Wait())
+			m.requireSilence(f, left)
+
+			f.SetScript("SUCCESS") // people try again
+			cli := m.person()
+			m.requireLoggedIn(cli, m.runLogin(cli, m.loginArgs(u, "password="+u.Password())...))
+		})
+	}
 }
 
 // Vault gives a request up after max_request_duration, 90 s by default, and
 // answers 500 by itself, which clients repeat: a second push. So the plugin
 // answers before.
 func TestPushEndsBeforeVaultGivesUp(t *testing.T) {
-	t.Parallel()
 	m := newMount(t)
 	u := m.addUser("mia@acme.test")
 	f := u.AddPush("WAITING")
-	a := m.login(u)
+	ended := m.start(t.Context(), u)
+	t.Parallel() // late: no other test takes as long as this one, so it begins before them
+	a := <-ended
+	require.NoError(t, a.err)
 	require.Equal(t, http.StatusBadRequest, a.Status, a.Errors())
 	require.Contains(t, a.Errors(), "not answered in time")
 	require.Equal(t, 1, f.Pushes())

@@ -14,13 +14,15 @@ func TestHelp(t *testing.T) {
 	m := newMount(t)
 	root := m.vault.CLI(t.TempDir(), m.vault.RootToken)
 	for path, want := range map[string][]string{
-		"":              {"^config$", "^users/?$", "^login/", "^verify/"},
-		"config":        {"org_name", "api_token", "base_url", "bypass_okta_mfa", "token_ttl"},
-		"users":         {"users"},
-		"users/fred":    {"groups", "policies"},
-		"groups":        {"groups"},
-		"groups/a":      {"policies"},
-		"login/fred":    {"password", "totp", "nonce", "provider"},
+		"": {"^config$", "^users/?$", "^login/", "^verify/"},
+		"config": {"org_name", "api_token", "base_url", "bypass_okta_mfa", "token_ttl",
+			"mfa_factors", "push_devices", "max_push_failures", "push_failure_window", "passcode_separator"},
+		"users":      {"users"},
+		"users/fred": {"groups", "policies"},
+		"groups":     {"groups"},
+		"groups/a":   {"policies"},
+		"login/fred": {"password", "totp", "nonce", "provider", "passcode", "factor", "device",
+			"resend", "wait", "transaction_id", "cancel"},
 		"verify/abcdef": {"nonce"},
 	} {
 		result, err := root.Run(t.Context(), "path-help", strings.TrimSuffix(m.full(path), "/"))

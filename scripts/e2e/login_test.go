@@ -173,7 +173,7 @@ func TestLoginTakesWhatClientsSend(t *testing.T) {
 	m.mustLogin(u, object{"totp": nil, "nonce": nil, "provider": nil})
 	m.mustLogin(u, object{"nonce": "abcdefghijklmnopqrst"})
 	a := m.asToken("", http.MethodPut, m.full("login/mia@acme.test"), object{"password": u.Password()})
-	noteToken(a.Token())
+	noteSecret(a.Token())
 	require.NoError(t, a.Err())
 }
 

@@ -30,6 +30,21 @@ type mount struct {
 	vault *harness.Vault
 	org   *org
 	Path  string // below auth/
+
+	// What logins come with; see at.
+	address string
+	header  http.Header
+}
+
+// at is the mount for somebody who logs in from another address of this machine
+// or with further headers: name, value, name, value.
+func (m *mount) at(address string, header ...string) *mount {
+	there := *m
+	there.address, there.header = address, http.Header{}
+	for i := 0; i+1 < len(header); i += 2 {
+		there.header.Add(header[i], header[i+1])
+	}
+	return &there
 }
 
 var mountCount atomic.Int64
@@ -136,12 +151,14 @@ func (m *mount) full(path string) string { return "auth/" + m.Path + "/" + path 
 func (m *mount) attempt(username string, body object) harness.Answer {
 	m.t.Helper()
 	a := m.send(m.loginRequest(username, body))
-	noteToken(a.Token())
+	noteSecrets(a)
 	return a
 }
 
 func (m *mount) loginRequest(username string, body object) harness.Request {
-	return harness.Request{Method: http.MethodPost, Path: m.full("login/" + username), Body: body}
+	return harness.Request{
+		Method: http.MethodPost, Path: m.full("login/" + username), Body: body, From: m.address, Header: m.header,
+	}
 }
 
 // credentials are the right password and what else is given.
@@ -180,7 +197,7 @@ func (m *mount) start(ctx context.Context, u *oktatest.User, more ...object) <-c
 	request := m.loginRequest(u.Login(), credentials(u, more...))
 	go func() {
 		a, err := m.vault.Do(ctx, request)
-		noteToken(a.Token())
+		noteSecrets(a)
 		ended <- outcome{a, err}
 	}()
 	return ended
@@ -226,14 +243,22 @@ func (m *mount) addUser(login string, groups ...string) *oktatest.User {
 // secret makes a string that is found in a log only if it leaked there.
 func secret() string { return "pw-" + rand.Text() }
 
-// noteToken remembers a token to look for in the logs.
-func noteToken(token string) {
-	if token == "" {
+// noteSecrets remembers what a login was given out: a token, or the id to go
+// on with.
+func noteSecrets(a harness.Answer) {
+	noteSecret(a.Token())
+	id, _ := a.Data()["transaction_id"].(string)
+	noteSecret(id)
+}
+
+// noteSecret remembers a token or the like, to look for it in the logs.
+func noteSecret(secret string) {
+	if secret == "" {
 		return
 	}
 	suite.mu.Lock()
 	defer suite.mu.Unlock()
-	suite.tokens = append(suite.tokens, token)
+	suite.secrets = append(suite.secrets, secret)
 }
 
 // requireRefused checks a refusal: its status, and that its text is one short
@@ -250,8 +275,12 @@ func requireRefused(t *testing.T, a harness.Answer, status int, words ...string)
 // policies are the token's policies in an answer to a login or a renewal.
 func policies(a harness.Answer) any { return a.Auth()["token_policies"] }
 
-// eventually waits for a condition, polling.
+// eventually waits for a condition, polling. (Unlike testify's, it asks on the
+// test's own goroutine, so that a condition may fail the test.)
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 100*time.Millisecond, what)
+	for deadline := time.Now().Add(30 * time.Second); !condition(); {
+		require.True(t, time.Now().Before(deadline), "no sign of "+what)
+		time.Sleep(100 * time.Millisecond)
+	}
 }

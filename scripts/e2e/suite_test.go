@@ -35,9 +35,9 @@ const (
 	// pluginVersion is no released version: nobody mistakes these mounts.
 	pluginVersion = "v9.9.9-e2e"
 	// orgCount is the number of orgs there are for tests, one for each.
-	orgCount = 300
+	orgCount = 480
 	// parallelTests is more than there are cores: tests mostly wait.
-	parallelTests = "8"
+	parallelTests = "24"
 	// suiteDeadline ends a suite that hangs, while Vault can still be stopped.
 	suiteDeadline = 10 * time.Minute
 )
@@ -55,9 +55,9 @@ var suite struct {
 	mountVersion   string // of the method that the tests are about
 	orgs           chan *org
 
-	mu     sync.Mutex
-	used   []*org
-	tokens []string // tokens that Vault has issued
+	mu      sync.Mutex
+	used    []*org
+	secrets []string // tokens and transaction ids that Vault has given out
 }
 
 // org is a simulated org, and what it is called in this suite.

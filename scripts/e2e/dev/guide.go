@@ -10,7 +10,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
-var guide = template.Must(template.New("").Parse(`
+var guide = template.Must(template.New("").Funcs(template.FuncMap{"quote": shellQuote}).Parse(`
 Vault with the plugin is up, with a simulated Okta. In another terminal:
 
   export VAULT_ADDR={{.Addr}}
@@ -30,13 +30,30 @@ Vault with the plugin is up, with a simulated Okta. In another terminal:
   curl -X POST {{.Control}}/push/approve
   curl -X POST {{.Control}}/push/reject
 
+  # Where several phones ring, one that approves is enough:
+  {{.Vault}} login -method=okta username={{.Who.Phones.Login}} password={{.Who.Phones.Password}}
+  curl -X POST -d user={{.Who.Phones.Login}} --data-urlencode {{quote (print "device=" (index .Who.Phones.Factors 1).Name)}} {{.Control}}/push/approve
+
+  # Log in with a code by SMS: the first command has it sent, the second brings it:
+  {{.Vault}} login -method=okta username={{.Who.Text.Login}} password={{.Who.Text.Password}}
+  {{.Vault}} login -method=okta username={{.Who.Text.Login}} password={{.Who.Text.Password}} \
+    totp=$(curl -s '{{.Control}}/code?user={{.Who.Text.Login}}')
+
+  # Log in without waiting: the first answer has a transaction_id to go on with:
+  curl -X POST -d '{"password":"{{.Who.Push.Password}}","wait":false}' $VAULT_ADDR/v1/auth/okta/login/{{.Who.Push.Login}}
+  curl -X POST -d '{"transaction_id":"…"}' $VAULT_ADDR/v1/auth/okta/login/{{.Who.Push.Login}}
+
   # Look at the mount as root:
   VAULT_TOKEN={{.Root}} {{.Vault}} read auth/okta/config
   VAULT_TOKEN={{.Root}} {{.Vault}} list auth/okta/users
 
 Users of the simulated org:
 {{range .Users}}
-  {{.Login}}, password {{.Password}}, {{len .Groups}} groups{{if .Push}}, push{{end}}{{range .TOTP}}, {{.Provider}} passcodes{{end}}{{end}}
+  {{.Login}}, password {{.Password}}, {{len .Groups}} groups{{if ne .Status "ACTIVE"}}, {{.Status}}{{end}}{{range .Factors}}, {{.}}{{end}}{{end}}
+
+What answers a user's factor now, a code sent, a token's code or an answer:
+
+  curl '{{.Control}}/code?user={{.Who.Text.Login}}'
 
 Vault's log: {{.Log}}
 Ctrl-C stops everything.
@@ -58,5 +75,7 @@ func commandName(bin string) string {
 			return "vault"
 		}
 	}
-	return "'" + strings.ReplaceAll(bin, "'", `'\''`) + "'"
+	return shellQuote(bin)
 }
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

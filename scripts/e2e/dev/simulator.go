@@ -33,13 +33,38 @@ type simulator struct {
 type user struct {
 	Login    string   `json:"login"`
 	Password string   `json:"password"`
-	TOTP     []totp   `json:"totp"`
-	Push     bool     `json:"push"`
+	Status   string   `json:"status"`
+	Factors  []factor `json:"factors"`
 	Groups   []string `json:"groups"`
 }
 
-type totp struct {
+type factor struct {
+	Type     string `json:"type"`
 	Provider string `json:"provider"`
+	Name     string `json:"name"` // of a phone
+}
+
+// String is the factor in a word or two.
+func (f factor) String() string {
+	switch {
+	case f.Type == "push":
+		return "push to " + f.Name
+	case f.Type == "token:software:totp":
+		return f.Provider + " passcodes"
+	case f.Provider == "OKTA":
+		return f.Type
+	}
+	return f.Provider + " " + f.Type
+}
+
+// has says how many factors of a type the user has.
+func (u user) has(factorType string) (n int) {
+	for _, f := range u.Factors {
+		if f.Type == factorType {
+			n++
+		}
+	}
+	return n
 }
 
 // startSimulator builds okta-sim, starts it and waits until it is ready.
@@ -84,30 +109,40 @@ func (s *simulator) waitUntilReady(ctx context.Context, path string) error {
 
 // cast is who plays which part in the first logins and in the guide.
 type cast struct {
-	Plain user // logs in by a password only
-	TOTP  user // has a passcode generator
-	Next  user // the same, for the next login: a passcode works once
-	Push  user // has a push device
+	Plain  user // logs in by a password only
+	TOTP   user // has a passcode generator
+	Next   user // the same, for the next login: a passcode works once
+	Push   user // has one phone that gets pushes
+	Phones user // has several
+	Text   user // gets codes by SMS, and nothing else
 }
 
 // cast finds somebody for each part.
 func (s *simulator) cast() (c cast, err error) {
 	for _, u := range slices.Backward(s.Users) {
 		switch {
-		case len(u.TOTP) == 0 && !u.Push:
+		case u.Status != "ACTIVE":
+		case len(u.Factors) == 0:
 			c.Plain = u
-		case len(u.TOTP) == 0:
-			c.Push = u
-		case c.Next.Login == "":
-			c.Next, c.TOTP = u, u
-		default:
+		case u.has("push") > 1:
+			c.Phones = u
+		case u.has("sms") > 0 && len(u.Factors) == 1:
+			c.Text = u
+		case u.has("token:software:totp") > 0:
+			if c.Next.Login == "" {
+				c.Next = u
+			}
 			c.TOTP = u
+		case u.has("push") > 0:
+			c.Push = u
 		}
 	}
-	if c.Plain.Login == "" || c.TOTP.Login == "" || c.Push.Login == "" {
-		err = errors.New("the simulated org lacks a user with a password only, a passcode or a push")
+	for _, u := range []user{c.Plain, c.TOTP, c.Push, c.Phones, c.Text} {
+		if u.Login == "" {
+			return c, errors.New("the simulated org lacks a user with a password only, a passcode, a push, several phones or an SMS")
+		}
 	}
-	return c, err
+	return c, nil
 }
 
 // passcode asks the simulator for a user's current passcode.

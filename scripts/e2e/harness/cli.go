@@ -137,6 +137,15 @@ func (t *Terminal) Type(line string) error {
 	return err
 }
 
+// Interrupt types Ctrl-C.
+func (t *Terminal) Interrupt() error {
+	_, err := t.tty.WriteString("\x03")
+	return err
+}
+
+// Kill ends the command without asking it.
+func (t *Terminal) Kill() error { return t.cmd.Process.Kill() }
+
 // Wait waits for the end of the command and returns its exit code.
 func (t *Terminal) Wait() int {
 	<-t.ended

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 // maxAnswer bounds an answer of Vault; the longest is its OpenAPI document.
@@ -23,6 +25,7 @@ type Request struct {
 	Token  string
 	Body   any // JSON; nil is no body, a json.RawMessage goes out as it is
 	Header http.Header
+	From   string // the client's own address, such as 127.0.0.2; any, when empty
 }
 
 // Answer is Vault's answer, whatever its status.
@@ -99,11 +102,11 @@ func (v *Vault) Do(ctx context.Context, r Request) (Answer, error) {
 	if r.Token != "" {
 		req.Header.Set("X-Vault-Token", r.Token)
 	}
-	return v.send(req)
+	return send(v.http.from(r.From), req)
 }
 
-func (v *Vault) send(req *http.Request) (Answer, error) {
-	res, err := v.http.Do(req)
+func send(client *http.Client, req *http.Request) (Answer, error) {
+	res, err := client.Do(req)
 	if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
 		err = urlErr.Err // without the URL, which may be very long
 	}
@@ -132,10 +135,41 @@ func (v *Vault) must(ctx context.Context, method, path string, body any) (Answer
 	return a, nil
 }
 
-func newHTTPClient() *http.Client {
+// clients are HTTP clients by the address that they call from.
+type clients struct {
+	mu   sync.Mutex
+	each map[string]*http.Client
+}
+
+// from returns the client that calls from an address of this machine.
+func (c *clients) from(address string) *http.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.each[address] == nil {
+		if c.each == nil {
+			c.each = map[string]*http.Client{}
+		}
+		c.each[address] = newHTTPClient(address)
+	}
+	return c.each[address]
+}
+
+func (c *clients) closeIdleConnections() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, client := range c.each {
+		client.CloseIdleConnections()
+	}
+}
+
+func newHTTPClient(from string) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil // loopback only
 	transport.MaxIdleConnsPerHost = 16
+	if from != "" {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		transport.DialContext = dialer.DialContext
+	}
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

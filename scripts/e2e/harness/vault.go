@@ -42,14 +42,14 @@ type Vault struct {
 	config    Config
 	unsealKey string
 	base      url.URL
-	http      *http.Client
+	http      clients
 	process   *Process
 }
 
 // StartVault starts a Vault server on a free loopback port, initialises it and
 // unseals it.
 func StartVault(ctx context.Context, config Config) (*Vault, error) {
-	v := &Vault{config: config, LogPath: filepath.Join(config.Dir, "vault.log"), http: newHTTPClient()}
+	v := &Vault{config: config, LogPath: filepath.Join(config.Dir, "vault.log")}
 	if err := v.start(ctx); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (v *Vault) Process() *Process { return v.process }
 // Stop ends the server and its plugins.
 func (v *Vault) Stop() {
 	v.process.Stop()
-	v.http.CloseIdleConnections()
+	v.http.closeIdleConnections()
 }
 
 // Restart stops the server and starts it again, on another port, with the
