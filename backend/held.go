@@ -171,15 +171,16 @@ func (b *backend) continueLogin(ctx context.Context, req *logical.Request, cfg *
 	}
 	if login.org != client.OrgURL() { // the mount has moved since
 		b.held.forget(login)
-		login.run.Cancel(ctx)
+		login.run.Cancel(ctx, mfa.Flow{}) // at the org where it was begun
 		return b.answer(errNoTransaction, login.run.Challenged())
 	}
+	now := b.flow(cfg, client.For(caller(req)), req, in)
 	if in.cancel {
 		b.held.forget(login)
-		login.run.Cancel(ctx)
+		login.run.Cancel(ctx, now)
 		return &logical.Response{Data: map[string]any{"transaction_id": login.id, "state": "cancelled"}}, nil
 	}
-	state, err := login.run.Continue(ctx, b.flow(cfg, client.For(caller(req)), req, in), in.want)
+	state, err := login.run.Continue(ctx, now, in.want)
 	if err != nil {
 		return b.setback(req, login, err)
 	}

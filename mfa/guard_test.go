@@ -278,7 +278,7 @@ func TestPushLimit(t *testing.T) {
 				case "closed", "withdrawn", "expired":
 					l, err := m.hold(t, scripted(m.fresh(waiting(phone))), here, m.fresh(required(phone)))
 					require.NoError(t, err)
-					map[string]func(context.Context){"closed": l.Close, "withdrawn": l.Cancel, "expired": l.Expire}[event](t.Context())
+					map[string]func(context.Context){"closed": l.Close, "withdrawn": func(ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }, "expired": l.Expire}[event](t.Context())
 				case "passcode", "right passcode":
 					answer := any(refused(okta.CodeInvalidPassCode))
 					if event == "right passcode" {

@@ -39,16 +39,16 @@ func TestEndOfHeld(t *testing.T) {
 		asked   string
 		kept    bool // the code that was sent
 	}{
-		{"cancel, push", required(phone), want{}, said(waiting(phone)), (*mfa.Login).Cancel, "cancel t1", false},
+		{"cancel, push", required(phone), want{}, said(waiting(phone)), withdrawn, "cancel t1", false},
 		{"close, push", required(phone), want{}, said(waiting(phone)), (*mfa.Login).Close, "cancel t1", false},
 		{"expire, push", required(phone), want{}, said(waiting(phone)), (*mfa.Login).Expire, "cancel t1", false},
-		{"cancel, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Login).Cancel, "cancel t1, cancel t2", false},
+		{"cancel, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), withdrawn, "cancel t1, cancel t2", false},
 		{"close, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Login).Close, "cancel t1, cancel t2", false},
 		{"expire, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Login).Expire, "cancel t1, cancel t2", false},
-		{"cancel, code", required(sms), want{}, said(sent(sms)), (*mfa.Login).Cancel, "cancel t1", false},
+		{"cancel, code", required(sms), want{}, said(sent(sms)), withdrawn, "cancel t1", false},
 		{"close, code", required(sms), want{}, said(sent(sms)), (*mfa.Login).Close, "", true},
 		{"expire, code", required(sms), want{}, said(sent(sms)), (*mfa.Login).Expire, "", true},
-		{"cancel, nothing chosen", required(sms, email), want{}, nil, (*mfa.Login).Cancel, "cancel t1", false},
+		{"cancel, nothing chosen", required(sms, email), want{}, nil, withdrawn, "cancel t1", false},
 		{"close, nothing chosen", required(sms, email), want{}, nil, (*mfa.Login).Close, "cancel t1", false},
 		{"expire, nothing chosen", required(sms, email), want{}, nil, (*mfa.Login).Expire, "cancel t1", false},
 	} {
@@ -91,7 +91,7 @@ func TestCancelAfterClose(t *testing.T) {
 	authn := scripted(sent(sms))
 	l, flow := authn.hold(t, required(sms), want{})
 	l.Close(t.Context())
-	l.Cancel(t.Context())
+	l.Cancel(t.Context(), mfa.Flow{})
 	cancelled := authn.asked() == "verify sms1 t1, cancel t1"
 	flow.Hold = false
 	_, err := run(t.Context(), flow, on("t9", required(sms)), want{})
@@ -246,7 +246,7 @@ func TestEndInTheMiddle(t *testing.T) {
 				assert.ErrorIs(t, err, mfa.ErrOver)
 			}
 		})
-		all.Go(func() { l.Cancel(t.Context()) })
+		all.Go(func() { l.Cancel(t.Context(), mfa.Flow{}) })
 		all.Go(func() { l.Close(t.Context()) })
 		all.Wait()
 		assert.True(t, l.Over())
@@ -254,3 +254,6 @@ func TestEndInTheMiddle(t *testing.T) {
 		assert.Contains(t, []string{"verify opf1 t1, cancel t1", "verify opf1 t1, verify opf1 t1, cancel t1"}, asked)
 	}
 }
+
+// withdrawn is Cancel in the form of Close and Expire.
+func withdrawn(l *mfa.Login, ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }

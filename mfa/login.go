@@ -206,9 +206,12 @@ func (l *Login) Close(ctx context.Context) {
 }
 
 // Cancel ends the login and cancels at Okta all that is open, also a code that
-// this login has had sent.
-func (l *Login) Cancel(ctx context.Context) {
-	l.end(ctx, func(ctx context.Context) { _ = l.giveUpCode(ctx) })
+// this login has had sent, on behalf of now.Okta unless that is nil.
+func (l *Login) Cancel(ctx context.Context, now Flow) {
+	l.end(ctx, func(ctx context.Context) {
+		_ = l.follow(now) // what it waits for matters no more
+		_ = l.giveUpCode(ctx)
+	})
 }
 
 // Expire ends a login that nobody has gone on with in time. What has expired at

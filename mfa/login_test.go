@@ -238,7 +238,7 @@ func TestLogin(t *testing.T) {
 			assert.Equal(t, tc.numbers, numbers)
 			assert.Len(t, clock.sleeps(), tc.sleeps)
 
-			l.Cancel(t.Context())
+			l.Cancel(t.Context(), mfa.Flow{})
 			l.Close(t.Context())
 			l.Expire(t.Context())
 			assert.Empty(t, authn.asked(), "the end is the end")

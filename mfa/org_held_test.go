@@ -119,11 +119,11 @@ func TestHeldCancelAtOrg(t *testing.T) {
 	o := newOrg(t, oktatest.Options{})
 	phone, tablet, text := o.user.AddPush(), o.user.AddPush(), o.user.AddFactor("sms", "OKTA")
 	l, _ := o.hold(t, o.flow(), want{})
-	l.Cancel(t.Context())
+	l.Cancel(t.Context(), mfa.Flow{})
 	assert.Equal(t, []int{1, 1, 2}, []int{phone.Withdrawn(), tablet.Withdrawn(), o.cancelled()})
 
 	l, _ = o.hold(t, o.flow(), want{Kind: mfa.KindSMS})
-	l.Cancel(t.Context())
+	l.Cancel(t.Context(), mfa.Flow{})
 	assert.Equal(t, 3, o.cancelled())
 	o.Reset()
 	_, err := o.login(t, want{PassCode: text.Code()})

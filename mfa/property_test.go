@@ -51,7 +51,7 @@ func play(bytes []byte) (foul, story []string) {
 		}
 	}
 	for _, l := range held {
-		l.Cancel(context.Background())
+		l.Cancel(context.Background(), mfa.Flow{})
 	}
 	d.settled(1)
 	return d.foul, d.story
@@ -78,7 +78,7 @@ func playLogin(d *dice, flow mfa.Flow, clock *fakeClock) *mfa.Login {
 		d.fail("a blocking login is left open, with %v", err)
 	}
 	if flow.Hold && !l.Over() {
-		end := []func(context.Context){l.Cancel, l.Close, nil}[d.roll(3)]
+		end := []func(context.Context){func(ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }, l.Close, nil}[d.roll(3)]
 		if end == nil {
 			return l
 		}

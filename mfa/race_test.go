@@ -60,7 +60,7 @@ func TestCancelDuringACall(t *testing.T) {
 		done <- err
 	}()
 	<-authn.entered
-	l.Cancel(t.Context())
+	l.Cancel(t.Context(), mfa.Flow{})
 	assert.ErrorIs(t, <-done, mfa.ErrOver)
 	assert.True(t, l.Over())
 	assert.Zero(t, l.User())
@@ -227,6 +227,9 @@ func TestPolicyOfTheDay(t *testing.T) {
 	_, err := hold().Continue(t.Context(), now, want{PassCode: code})
 	assert.NoError(t, err)
 	assert.Equal(t, "verify uft1 t1 123456", later.asked())
+
+	hold().Cancel(t.Context(), now)
+	assert.Equal(t, "cancel t1", later.asked())
 
 	now.Policy.Factors = []mfa.Kind{mfa.KindPush}
 	_, err = hold().Continue(t.Context(), now, want{PassCode: code})
