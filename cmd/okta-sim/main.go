@@ -14,6 +14,7 @@
 //	  "users": [
 //	    {
 //	      "login": "mia@acme.test",
+//	      "email": "mia.ito@acme.test",
 //	      "password": "correct-horse",
 //	      "status": "ACTIVE",
 //	      "groups": ["Everyone", "Scientists"],
@@ -29,11 +30,13 @@
 //	  ]
 //	}
 //
-// Only login and password are needed. The statuses are those of
-// [oktatest.User.SetStatus], ACTIVE by default; users without groups are in
-// Everyone; app_groups come from a directory; more_groups adds so many
-// numbered ones. A push waits until the control API decides, unless it has a
-// script; see [oktatest.User.AddPush]. The provider is OKTA by default.
+// Only login and password are needed. The email is the login by default; it
+// is what a search for users finds, and nobody can log in with it. The
+// statuses are those of [oktatest.User.SetStatus], ACTIVE by default; users
+// without groups are in Everyone; app_groups come from a directory;
+// more_groups adds so many numbered ones. A push waits until the control API
+// decides, unless it has a script; see [oktatest.User.AddPush]. The provider
+// is OKTA by default.
 //
 // The control API is plain HTTP, on a loopback address only:
 //
@@ -45,6 +48,8 @@
 //	POST /token/next     the RSA or Symantec token of user= has to show two codes
 //	POST /users/status   give user= a status=
 //	GET  /requests       the requests so far, without bodies and credentials
+//
+// A push counts the same whether a login sent it or the Factors API.
 //
 // Everything in the organization is made up. Do not give it real passwords.
 package main

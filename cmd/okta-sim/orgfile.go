@@ -23,6 +23,7 @@ type orgFile struct {
 
 type userEntry struct {
 	Login      string        `json:"login"`
+	Email      string        `json:"email"`
 	Password   string        `json:"password"`
 	Status     string        `json:"status"`
 	Groups     []string      `json:"groups"`
@@ -130,6 +131,7 @@ func (entry factorEntry) check() error {
 func (file orgFile) build(org *oktatest.Org) {
 	for _, entry := range file.Users {
 		u := org.AddUser(entry.Login, entry.Password)
+		u.SetEmail(entry.Email)
 		if entry.Status != "" {
 			u.SetStatus(entry.Status)
 		}

@@ -370,52 +370,6 @@ func TestWhatIsPrinted(t *testing.T) {
 	}
 }
 
-func TestOrgFileIsServed(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "org.json")
-	org := `{"users":[{"login":"ann@x.test","password":"pw","app_groups":["AD"],
-		"factors":[{"type":"push","script":["SUCCESS"]},{"type":"sms","status":"PENDING_ACTIVATION"}]}]}`
-	if err := os.WriteFile(name, []byte(org), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, "-org", name)
-	if got, want := s.ready.Users[0].Groups, []string{"Everyone", "AD"}; !slices.Equal(got, want) {
-		t.Errorf("groups = %q, want %q", got, want)
-	}
-	tx := s.okta("/api/v1/authn", map[string]string{"username": "ann", "password": "pw"})
-	factors := tx["_embedded"].(map[string]any)["factors"].([]any)
-	doc := s.okta("/api/v1/authn/factors/"+factors[0].(map[string]any)["id"].(string)+"/verify",
-		map[string]string{"stateToken": tx["stateToken"].(string)})
-	if doc["status"] != "SUCCESS" {
-		t.Errorf("got %v", doc)
-	}
-}
-
-func TestOrgFileRefusals(t *testing.T) {
-	t.Parallel()
-	for org, want := range map[string]string{
-		`{}`:               "no users",
-		`{"users":[`:       "unexpected EOF",
-		"{\n\"users\": x}": "line 2",
-		`{"users":[{"login":"a","pasword":"b"}]}`:                                                   `unknown field "pasword"`,
-		`{"users":[{"login":"a"}]}`:                                                                 "password is missing",
-		`{"users":[{"password":"a"}]}`:                                                              "login is missing",
-		`{"users":[{"login":"a","password":"b"},{"login":"Á","password":"b"}]}`:                     "already taken",
-		`{"users":[{"login":"a","password":"b"}]} {}`:                                               "more than one",
-		`{"users":[{"login":"a","password":"b","more_groups":-1}]}`:                                 "more_groups",
-		`{"users":[{"login":"a","password":"b","factors":[{}]}]}`:                                   "factor 1: type is missing",
-		`{"users":[{"login":"a","password":"b","factors":[{"type":"totp","number":3}]}]}`:           "only a push",
-		`{"users":[{"login":"a","password":"b","factors":[{"type":"push","number_from_poll":3}]}]}`: "needs a number",
-		`{"users":[{"login":"a","password":"b","factors":[{"type":"sms","code":"123456"}]}]}`:       "sms cannot have a code",
-		`{"users":[{"login":"a","password":"b","factors":[{"type":"push","code":"123456"}]}]}`:      "push cannot have a code",
-		`{"users":[{"login":"a","password":"b","factors":[{"type":"totp","destination":"x"}]}]}`:    "destination",
-	} {
-		if _, err := decodeOrg([]byte(org)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", org, err, want)
-		}
-	}
-}
-
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "missing", "file")

@@ -96,6 +96,8 @@ var errorCodes = map[string]struct {
 	"E0000011": {http.StatusUnauthorized, "Invalid token provided"},
 	"E0000021": {http.StatusUnsupportedMediaType, "Bad request. Accept and/or Content-Type headers are likely not set."},
 	"E0000022": {http.StatusMethodNotAllowed, "The endpoint does not support the provided HTTP method"},
+	"E0000031": {http.StatusBadRequest, "Invalid search criteria."},
+	"E0000038": {http.StatusForbidden, "This operation is not allowed in the user's current status."},
 	"E0000047": {http.StatusTooManyRequests, "API call exceeded rate limit due to too many requests."},
 	"E0000068": {http.StatusForbidden, "Invalid Passcode/Answer"},
 	"E0000069": {http.StatusForbidden, "User Locked"},
@@ -107,6 +109,7 @@ var errorCodes = map[string]struct {
 	"E0000113": {http.StatusConflict, "Additional factor challenge: enter the next tokencode"},
 	"E0000118": {http.StatusTooManyRequests, "An email was recently sent. Please wait 5 seconds before trying again."},
 	"E0000133": {http.StatusTooManyRequests, "A call was recently made. Please wait 30 seconds before trying again."},
+	"E0000180": {http.StatusLocked, "The factor is not active."},
 }
 
 // oktaError is the error document of a code, with its causes.

@@ -2,7 +2,7 @@ package oktatest
 
 import "encoding/json"
 
-// requestBody has the fields that the authentication operations know.
+// requestBody has the fields that the operations know.
 type requestBody struct {
 	Username, Password, Token string
 	StateToken                string
@@ -10,6 +10,7 @@ type requestBody struct {
 	Audience                  string
 	Warn                      bool   // options.warnBeforePasswordExpired
 	DeviceToken               string // context.deviceToken
+	WantsNumber               bool   // useNumberMatchingChallenge
 }
 
 // UnmarshalJSON takes the fields by their exact names: encoding/json alone
@@ -21,6 +22,7 @@ func (b *requestBody) UnmarshalJSON(raw []byte) error {
 		"username": &b.Username, "password": &b.Password, "token": &b.Token,
 		"stateToken": &b.StateToken, "passCode": &b.PassCode, "answer": &b.Answer,
 		"audience": &b.Audience, "options": &options, "context": &context,
+		"useNumberMatchingChallenge": &b.WantsNumber,
 	})
 	if err != nil {
 		return err

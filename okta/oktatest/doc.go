@@ -1,6 +1,6 @@
 // Package oktatest is a small Okta organization for tests, in the spirit of
 // net/http/httptest. It keeps users, groups, factors and open transactions,
-// and answers Okta's authentication and users APIs over TLS.
+// and answers Okta's authentication, users and factors APIs over TLS.
 //
 // A test says who exists, and looks at the outcome and at what was asked:
 //

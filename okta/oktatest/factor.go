@@ -3,7 +3,6 @@ package oktatest
 import (
 	"encoding/base32"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -22,9 +21,13 @@ type Factor struct {
 	status      string
 	destination string // masked: where codes are sent to
 
+	enrolled time.Time
+	offered  []string // addresses; nil means that all callers see the factor
+
 	script     []string
 	number     *int
 	numberFrom int
+	drawn      *int // the number last made up for a push of the Factors API
 	polls      int
 	polled     time.Time // when a push was last polled
 	withdrawn  int
@@ -36,7 +39,7 @@ type Factor struct {
 
 	code        string    // what answers the factor, if nothing generates it
 	codeExpires time.Time // zero if it was not sent
-	codeFor     string    // the state token that it was sent for
+	codeFor     string    // the state token that it was sent for, or factorsAPI
 	sends       int
 	sent        time.Time // when a code or push was last sent
 }
@@ -72,18 +75,25 @@ func (u *User) AddFactor(factorType, provider string) *Factor {
 			nth++
 		}
 	}
-	id := stableID("factor", u.ID, factorType, provider, fmt.Sprint(nth))
-	f := &Factor{
-		ID: idPrefix(factorType) + id, User: u, Type: factorType, Provider: provider,
-		destination: destination(factorType, u.login),
-		script:      []string{"WAITING"},
-	}
+	f := u.newFactor("factor", factorType, provider, nth)
 	switch factorType {
 	case "push", "webauthn":
 		f.name = fmt.Sprintf("Phone %d", nth)
 	}
-	f.equip(deviceSecret(id))
 	u.factors = append(u.factors, f)
+	return f
+}
+
+// newFactor makes the nth factor of its kind and type. It needs the lock.
+func (u *User) newFactor(kind, factorType, provider string, nth int) *Factor {
+	id := stableID(kind, u.ID, factorType, provider, fmt.Sprint(nth))
+	f := &Factor{
+		ID: idPrefix(factorType) + id, User: u, Type: factorType, Provider: provider,
+		enrolled:    u.org.opts.Now(),
+		destination: destination(factorType, u.address()),
+		script:      []string{"WAITING"},
+	}
+	f.equip(deviceSecret(id))
 	return f
 }
 
@@ -122,57 +132,9 @@ func (f *Factor) needsBrowser() bool {
 	return false
 }
 
-// AddPush enrols an Okta Verify push. The script is what each new push does:
-// the request that sends it answers WAITING, the first poll answers the
-// first entry of the script, the second poll the second, and the last entry
-// repeats. Only when the script starts with something else than WAITING, the
-// request that sends the push answers that already.
-//
-// SUCCESS completes the factor. REJECTED, TIMEOUT, CANCELLED, ERROR and any
-// other entry end the push with that factorResult; an empty one leaves
-// factorResult out. An empty script is a push that waits for Approve,
-// Reject, or the end of its life.
-func (u *User) AddPush(script ...string) *Factor {
-	f := u.AddFactor("push", "OKTA")
-	if len(script) > 0 {
-		f.SetScript(script...)
-	}
-	return f
-}
-
 // AddTOTP enrols a time-based code generator of provider "GOOGLE" or "OKTA".
 func (u *User) AddTOTP(provider string) *Factor {
 	return u.AddFactor("token:software:totp", provider)
-}
-
-// SetScript replaces the script of the pushes still to be sent; see AddPush.
-func (f *Factor) SetScript(script ...string) {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	f.script = slices.Clone(script)
-	if len(f.script) == 0 {
-		f.script = []string{"WAITING"}
-	}
-}
-
-// Number adds a number challenge to the factor's pushes: the user would pick
-// n on the phone. While the push is waiting, answers show it from a poll on:
-// 1 is the first poll, 0 the request that sends the push.
-func (f *Factor) Number(n, fromPoll int) *Factor {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	f.number, f.numberFrom = &n, fromPoll
-	return f
-}
-
-// CorrectAnswer returns the number that Number set.
-func (f *Factor) CorrectAnswer() (n int, set bool) {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	if f.number == nil {
-		return 0, false
-	}
-	return *f.number, true
 }
 
 // Name returns the name of a device; see SetName.
@@ -192,7 +154,8 @@ func (f *Factor) SetName(name string) {
 
 // SetStatus gives the factor a status, such as PENDING_ACTIVATION or
 // INACTIVE. Enrolled factors usually have none in transactions, which is the
-// default. A factor that is NOT_SETUP is published in MFA_ENROLL only.
+// default; the Factors API calls them ACTIVE. A factor that is NOT_SETUP is
+// published in MFA_ENROLL only.
 func (f *Factor) SetStatus(status string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -220,77 +183,6 @@ func (f *Factor) LastSent() time.Time {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
 	return f.sent
-}
-
-// Pushes returns the number of push notifications sent.
-func (f *Factor) Pushes() int {
-	if f.Type != "push" {
-		return 0
-	}
-	return f.Sent()
-}
-
-// Polls returns how many requests asked for the outcome of a push. The one
-// that sends the push is none.
-func (f *Factor) Polls() int {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	return f.polls
-}
-
-// LastPoll returns when the outcome of a push was last asked for, by the
-// organization's clock; the zero time if it never was.
-func (f *Factor) LastPoll() time.Time {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	return f.polled
-}
-
-// Withdrawn returns the number of pushes that were given up while they
-// waited for the user: the transaction was cancelled or went back to the
-// choice of factors, another challenge took their place, or the code of
-// another factor made them needless.
-func (f *Factor) Withdrawn() int {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	return f.withdrawn
-}
-
-// Waiting returns the number of pushes that wait for the user.
-func (f *Factor) Waiting() int {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	return len(f.waiting())
-}
-
-// Approve accepts all pushes of the factor that wait, and returns how many
-// they were. The next poll of each completes the factor.
-func (f *Factor) Approve() int { return f.decide("SUCCESS") }
-
-// Reject denies all pushes of the factor that wait, and returns how many
-// they were.
-func (f *Factor) Reject() int { return f.decide("REJECTED") }
-
-func (f *Factor) decide(result string) int {
-	f.User.org.mu.Lock()
-	defer f.User.org.mu.Unlock()
-	waiting := f.waiting()
-	for _, ch := range waiting {
-		ch.decided = result
-	}
-	return len(waiting)
-}
-
-// waiting needs the lock.
-func (f *Factor) waiting() []*challenge {
-	var list []*challenge
-	now := f.User.org.opts.Now()
-	for _, tx := range f.User.org.transactions {
-		if ch := tx.challenge; ch != nil && ch.factor == f && ch.waits(now) && !now.After(tx.expires) {
-			list = append(list, ch)
-		}
-	}
-	return list
 }
 
 // Code returns what answers the factor now: the code that the device shows
@@ -376,11 +268,11 @@ func (f *Factor) profile() object {
 }
 
 // destination is where codes go by default, masked as Okta does.
-func destination(factorType, login string) string {
+func destination(factorType, email string) string {
 	if factorType != "email" {
 		return "+1 XXX-XXX-4821"
 	}
-	before, domain, _ := strings.Cut(login, "@")
+	before, domain, _ := strings.Cut(email, "@")
 	if before != "" {
 		before = before[:1] + "..." + before[len(before)-1:]
 	}

@@ -142,8 +142,15 @@ func TruncatedJSON() Fault {
 	return Fault{serve: func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string) {
 		o.startBody(w, "application/json")
 		body := `{"status":"SUCCESS","sessionToken":"20111","_embedded":{"user":{"id":"00u`
-		if endpoint == "groups" {
+		switch endpoint {
+		case "groups":
 			body = `[{"id":"00g1","type":"OKTA_GROUP","profile":{"name":"Everyone"}},{"id":"00g`
+		case "listusers":
+			body = `[{"id":"00u1","status":"ACTIVE","profile":{"login":"mia@acme.test`
+		case "listfactors":
+			body = `[{"id":"opf1","factorType":"push","provider":"OKTA","status":"ACTIVE"},{"id":"ost`
+		case "verifyfactor", "transaction":
+			body = `{"factorResult":"SUCCESS","_links":{"verify":{"href":"https://`
 		}
 		_, _ = w.Write([]byte(body))
 	}}

@@ -58,9 +58,15 @@ type Options struct {
 	// never have one.
 	OmitResend bool
 	// CodesStayInTransaction makes a code sent by sms, call or email good in
-	// the transaction that it was sent for only. By default it is the
-	// factor's, and answers it in any transaction. Okta documents neither.
+	// the transaction that it was sent for only, or in the Factors API if it
+	// was sent there. By default it is the factor's, and answers it
+	// anywhere. Okta documents neither.
 	CodesStayInTransaction bool
+
+	// AutoFactors ends the Factors API's list of a user's factors with an
+	// email and a question that the user never enrolled, as Identity Engine
+	// does. See [User.AutoFactors].
+	AutoFactors bool
 
 	// MaxFailures is the number of wrong passcodes that locks a user. Zero
 	// means 5.

@@ -26,6 +26,7 @@ type Org struct {
 	users        []*User
 	groups       map[groupKey]*group
 	transactions map[string]*transaction // by state token; open ones only
+	pushes       map[string]*apiPush     // by transaction id; open ones only
 	stateTokens  []string
 	secrets      []string
 	secretSeen   map[string]bool
@@ -44,6 +45,7 @@ func New(opts Options) *Org {
 		opts:         opts,
 		groups:       make(map[groupKey]*group),
 		transactions: make(map[string]*transaction),
+		pushes:       make(map[string]*apiPush),
 		secretSeen:   make(map[string]bool),
 		latency:      make(map[string]time.Duration),
 		faults:       make(map[string][]*Fault),
@@ -199,8 +201,14 @@ var routes = []route{
 	{http.MethodPost, "api/v1/authn/cancel", "cancel", true, (*Org).cancel},
 	{http.MethodPost, "api/v1/authn/factors/*/verify", "verify", true, (*Org).verify},
 	{http.MethodPost, "api/v1/authn/factors/*/verify/resend", "resend", true, (*Org).resend},
+	{http.MethodGet, "api/v1/users", "listusers", false, (*Org).listUsers},
 	{http.MethodGet, "api/v1/users/*", "users", false, (*Org).getUser},
 	{http.MethodGet, "api/v1/users/*/groups", "groups", false, (*Org).listGroups},
+	{http.MethodGet, "api/v1/users/*/factors", "listfactors", false, (*Org).listFactors},
+	{http.MethodGet, "api/v1/users/*/factors/*", "getfactor", false, (*Org).getFactor},
+	{http.MethodPost, "api/v1/users/*/factors/*/verify", "verifyfactor", false, (*Org).verifyFactor},
+	{http.MethodGet, "api/v1/users/*/factors/*/transactions/*", "transaction", false, (*Org).pollPush},
+	{http.MethodDelete, "api/v1/users/*/factors/*/transactions/*", "canceltransaction", false, (*Org).cancelPush},
 }
 
 // Endpoints returns the names that SetLatency and Fail take.
@@ -223,16 +231,20 @@ func mustEndpoint(name string) {
 	panic("oktatest: no endpoint is named " + name)
 }
 
-// match finds the route of a path, and whether it allows the method. It
-// splits the path before decoding, so that %2F stays inside its segment.
+// match finds the route of a path and method. If the path allows other
+// methods only, it is one of those. It splits the path before decoding, so
+// that %2F stays inside its segment.
 func match(r *http.Request) (rt route, params []string, allowed bool) {
 	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	for _, rt := range routes {
-		if params, ok := matchPath(strings.Split(rt.path, "/"), segments); ok {
-			return rt, params, rt.method == r.Method
+	for _, candidate := range routes {
+		if open, ok := matchPath(strings.Split(candidate.path, "/"), segments); ok {
+			rt, params = candidate, open
+			if rt.method == r.Method {
+				return rt, params, true
+			}
 		}
 	}
-	return route{}, nil, false
+	return rt, params, false
 }
 
 func matchPath(pattern, segments []string) (params []string, ok bool) {

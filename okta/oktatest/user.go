@@ -15,6 +15,7 @@ type User struct {
 
 	org      *Org
 	login    string
+	email    string // empty: the login
 	password string
 	status   string
 	afterMFA string
@@ -26,6 +27,7 @@ type User struct {
 	changed  time.Time
 	groups   []*group
 	factors  []*Factor
+	auto     []*Factor // see AutoFactors
 	deleted  bool
 }
 
@@ -150,6 +152,32 @@ func (u *User) SetLogin(login string) {
 	u.login = login
 }
 
+// Email returns the e-mail address; see SetEmail.
+func (u *User) Email() string {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	return u.address()
+}
+
+// SetEmail changes the e-mail address, which is the login by default. Users
+// may share one, and nobody can log in or be looked up by it.
+func (u *User) SetEmail(email string) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	u.email = email
+	for _, f := range u.auto {
+		f.destination = destination(f.Type, u.address())
+	}
+}
+
+// address needs the lock.
+func (u *User) address() string {
+	if u.email == "" {
+		return u.login
+	}
+	return u.email
+}
+
 // SetPassword changes the password.
 func (u *User) SetPassword(password string) {
 	u.org.mu.Lock()
@@ -226,18 +254,14 @@ func (o *Org) getUser(c *call) answer {
 	if u == nil {
 		return notFound(c.params[0], "User")
 	}
-	status := u.status
-	switch status {
-	case "HIDDEN_LOCKED_OUT":
-		status = "LOCKED_OUT"
-	case "PASSWORD_RESET", "RECOVERY_CHALLENGE":
-		status = "RECOVERY"
-	case "SUCCESS", "PASSWORD_WARN", "MFA_ENROLL", "MFA_ENROLL_ACTIVATE", "UNAUTHENTICATED":
-		status = "ACTIVE" // these are words of transactions, not of users
-	}
-	return ok(object{
+	return ok(u.resource(c))
+}
+
+// resource is the user as the Users API shows it.
+func (u *User) resource(c *call) object {
+	return object{
 		"id":              u.ID,
-		"status":          status,
+		"status":          u.lifecycle(),
 		"created":         timestamp(u.changed),
 		"activated":       nil,
 		"statusChanged":   nil,
@@ -248,7 +272,20 @@ func (o *Org) getUser(c *call) answer {
 		"profile":         u.profile(),
 		"credentials":     object{"provider": object{"type": "OKTA", "name": "OKTA"}},
 		"_links":          object{"self": object{"href": c.base + "/api/v1/users/" + u.ID}},
-	})
+	}
+}
+
+// lifecycle is the status as the Users API knows it.
+func (u *User) lifecycle() string {
+	switch u.status {
+	case "HIDDEN_LOCKED_OUT":
+		return "LOCKED_OUT"
+	case "PASSWORD_RESET", "RECOVERY_CHALLENGE":
+		return "RECOVERY"
+	case "SUCCESS", "PASSWORD_WARN", "MFA_ENROLL", "MFA_ENROLL_ACTIVATE", "UNAUTHENTICATED":
+		return "ACTIVE" // these are words of transactions, not of users
+	}
+	return u.status
 }
 
 // findParam finds the user of a path segment. Logins with a slash cannot be
@@ -263,7 +300,7 @@ func (o *Org) findParam(name string) *User {
 func (u *User) profile() object {
 	before, _, _ := strings.Cut(u.login, "@")
 	first, last, _ := strings.Cut(before, ".")
-	return object{"login": u.login, "email": u.login, "firstName": first, "lastName": last}
+	return object{"login": u.login, "email": u.address(), "firstName": first, "lastName": last}
 }
 
 // embedded is the user as transactions show them.

@@ -81,27 +81,38 @@ func (o *Org) push(c *call, tx *transaction, f *Factor) answer {
 	if ch == nil || ch.factor != f || ch.result != "WAITING" {
 		return o.sendPush(c, tx, f)
 	}
+	ch.poll(c.now)
+	return o.pushed(c, tx)
+}
+
+// poll asks for the outcome of a push.
+func (ch *challenge) poll(now time.Time) {
+	f := ch.factor
 	ch.polls++
 	f.polls++
-	f.polled = c.now
+	f.polled = now
 	switch {
 	case ch.decided != "":
 		ch.result = ch.decided
-	case !c.now.Before(ch.expires):
+	case !now.Before(ch.expires):
 		ch.result = "TIMEOUT"
 	default:
 		ch.result = f.script[min(ch.polls, len(f.script))-1]
 	}
-	return o.pushed(c, tx)
 }
 
 // sendPush starts a new push. A script that does not start with WAITING
 // decides it at once.
 func (o *Org) sendPush(c *call, tx *transaction, f *Factor) answer {
-	f.sends++
-	f.sent = c.now
+	f.notify(c.now)
 	tx.start(f, f.script[0], c.now, o.opts.ChallengeLife)
 	return o.pushed(c, tx)
+}
+
+// notify counts what is sent to the user.
+func (f *Factor) notify(now time.Time) {
+	f.sends++
+	f.sent = now
 }
 
 func (o *Org) pushed(c *call, tx *transaction) answer {
@@ -121,18 +132,27 @@ func (o *Org) verified(c *call, tx *transaction) answer {
 // passCode checks a code or an answer. A wrong one leaves the transaction as
 // it is, until there were too many.
 func (o *Org) passCode(c *call, tx *transaction, f *Factor) answer {
-	failure := f.check(c, tx)
+	if a, right := o.judge(c, f, tx.token); !right {
+		return a
+	}
+	return o.verified(c, tx)
+}
+
+// judge checks what the request sends for a factor, and counts what is wrong.
+// A code that was sent may be good for one state token only.
+func (o *Org) judge(c *call, f *Factor, stateToken string) (a answer, right bool) {
+	failure := f.check(c, stateToken)
 	switch failure {
 	case "":
-		return o.verified(c, tx)
+		return answer{}, true
 	case "E0000113":
-		return oktaError(failure)
+		return oktaError(failure), false
 	case "E0000068":
-		tx.user.refused++
-		return o.wrong(tx.user)
+		f.User.refused++
+		return o.wrong(f.User), false
 	}
-	tx.user.refused++
-	return oktaError(failure)
+	f.User.refused++
+	return oktaError(failure), false
 }
 
 // wrong counts a wrong code, and locks the user after too many.
@@ -147,9 +167,9 @@ func (o *Org) wrong(u *User) answer {
 
 // check judges what the request sends for a factor: the empty string means
 // that it completes the factor, anything else is the error code.
-func (f *Factor) check(c *call, tx *transaction) string {
+func (f *Factor) check(c *call, stateToken string) string {
 	code := c.body.answerTo(f)
-	failure := f.match(code, c.now, tx)
+	failure := f.match(code, c.now, stateToken)
 	switch {
 	case failure != "":
 		return failure
@@ -167,9 +187,9 @@ func (f *Factor) check(c *call, tx *transaction) string {
 }
 
 // match says whether a code is right.
-func (f *Factor) match(code string, now time.Time, tx *transaction) string {
+func (f *Factor) match(code string, now time.Time, stateToken string) string {
 	stale := !f.codeExpires.IsZero() && !now.Before(f.codeExpires)
-	foreign := f.codeFor != tx.token && f.codeFor != "" && f.User.org.opts.CodesStayInTransaction
+	foreign := f.codeFor != stateToken && f.codeFor != "" && f.User.org.opts.CodesStayInTransaction
 	switch {
 	case f.generator != nil:
 		return f.generator.check(code, now)
@@ -191,22 +211,31 @@ var sendLimits = map[string]struct {
 	"email": {5 * time.Second, "E0000118"},
 }
 
-// send sends a code by sms, call or email. It replaces the code sent before.
+// send sends a code by sms, call or email.
 func (o *Org) send(c *call, tx *transaction, f *Factor) answer {
-	limit := sendLimits[f.Type]
-	if !f.sent.IsZero() && c.now.Sub(f.sent) < limit.wait {
-		return oktaError(limit.code)
+	if a, sent := o.sendCode(c, f, tx.token); !sent {
+		return a
 	}
-	f.code, f.codeFor = sentCode(f.Type), tx.token
-	f.sends++
-	f.sent, f.codeExpires = c.now, c.now.Add(o.opts.ChallengeLife)
-	o.addSecret(f.code)
 	result := "CHALLENGE"
 	if o.opts.OmitFactorResult {
 		result = ""
 	}
 	tx.start(f, result, c.now, o.opts.ChallengeLife)
 	return o.show(c, tx)
+}
+
+// sendCode sends a code unless one was just sent. It replaces the code
+// before.
+func (o *Org) sendCode(c *call, f *Factor, stateToken string) (a answer, sent bool) {
+	limit := sendLimits[f.Type]
+	if !f.sent.IsZero() && c.now.Sub(f.sent) < limit.wait {
+		return oktaError(limit.code), false
+	}
+	f.code, f.codeFor = sentCode(f.Type), stateToken
+	f.codeExpires = c.now.Add(o.opts.ChallengeLife)
+	f.notify(c.now)
+	o.addSecret(f.code)
+	return answer{}, true
 }
 
 // sentCode makes a code: one that is told by phone has 5 digits (observed).

@@ -1,0 +1,169 @@
+package oktatest
+
+import (
+	"crypto/rand"
+	"math/big"
+	"net/http"
+)
+
+// factorsAPI stands for the state token of a code that the Factors API sent.
+const factorsAPI = "factors API"
+
+// apiPush is a push of the Factors API, which belongs to no login.
+type apiPush struct {
+	challenge
+	id     string
+	number *int // nil unless the client asked for a number challenge
+}
+
+// verifyFactor answers POST /api/v1/users/{id}/factors/{factorId}/verify: it
+// takes a code or an answer, or else starts a challenge.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/verifyFactor
+func (o *Org) verifyFactor(c *call) answer {
+	f, a, found := o.findFactor(c)
+	switch {
+	case !found:
+		return a
+	case f.User.lifecycle() != "ACTIVE":
+		return oktaError("E0000038")
+	case f.status != "" && f.status != "ACTIVE":
+		return oktaError("E0000180")
+	}
+	_, sent := sendLimits[f.Type]
+	challenged := f.Type == "push" || f.needsBrowser()
+	switch {
+	case c.body.answerTo(f) != "" && !challenged:
+		return o.completeFactor(c, f)
+	case c.body.PassCode != "" || c.body.Answer != "":
+		// Undocumented: what answers another type starts no challenge.
+		return oktaError("E0000001", "passCode: Not what completes this factor")
+	case f.Type == "push":
+		return o.startPush(c, f)
+	case sent:
+		if a, sent := o.sendCode(c, f, factorsAPI); !sent {
+			return a
+		}
+		return ok(f.issued(c))
+	case f.needsBrowser(): // nothing answers it
+		body := f.issued(c)
+		nonce := object{"challenge": rand.Text(), "userVerification": "preferred"}
+		body["_embedded"] = object{"challenge": nonce}
+		return ok(body)
+	}
+	return oktaError("E0000001", "passCode: The field cannot be left blank")
+}
+
+// completeFactor checks a code or an answer, as transactions do.
+func (o *Org) completeFactor(c *call, f *Factor) answer {
+	if a, right := o.judge(c, f, factorsAPI); !right {
+		return a
+	}
+	f.User.failures = 0
+	return ok(object{"factorResult": "SUCCESS"})
+}
+
+// issued says that a challenge waits for its answer.
+func (f *Factor) issued(c *call) object {
+	return object{"factorResult": "CHALLENGE", "_links": f.ways(c)}
+}
+
+// ways are the links of a challenge that is not polled.
+func (f *Factor) ways(c *call) object {
+	at := f.resourceURL(c)
+	return object{"verify": hinted(at+"/verify", "POST"), "factor": hinted(at, "GET")}
+}
+
+// startPush sends a push, which answers 201. A script that does not start
+// with WAITING decides it at once.
+func (o *Org) startPush(c *call, f *Factor) answer {
+	if c.request.UserAgent() == "" {
+		return oktaError("E0000001", "User-Agent: The header is required for a push")
+	}
+	f.notify(c.now)
+	p := &apiPush{
+		challenge: challenge{factor: f, result: f.script[0], expires: c.now.Add(o.opts.ChallengeLife)},
+		id:        "v2mst." + rand.Text(),
+	}
+	if c.body.WantsNumber {
+		p.number = f.correctAnswer()
+	}
+	o.pushes[p.id] = p
+	a := o.told(c, p)
+	a.status = http.StatusCreated
+	return a
+}
+
+// correctAnswer is the number of a push: that of Number, or a new one.
+func (f *Factor) correctAnswer() *int {
+	if f.number != nil {
+		return f.number
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(100))
+	if err != nil {
+		panic(err)
+	}
+	number := int(n.Int64())
+	f.drawn = &number
+	return f.drawn
+}
+
+// pollPush answers GET .../transactions/{transactionId}. Undocumented: who
+// may see the factor and what became of the user does not matter any more.
+func (o *Org) pollPush(c *call) answer {
+	p, a, found := o.findPush(c)
+	if !found {
+		return a
+	}
+	p.poll(c.now)
+	return o.told(c, p)
+}
+
+// cancelPush answers DELETE .../transactions/{transactionId}.
+func (o *Org) cancelPush(c *call) answer {
+	p, a, found := o.findPush(c)
+	if !found {
+		return a
+	}
+	if p.waits(c.now) {
+		p.factor.withdrawn++
+	}
+	delete(o.pushes, p.id)
+	return answer{status: http.StatusNoContent}
+}
+
+func (o *Org) findPush(c *call) (*apiPush, answer, bool) {
+	u := o.byID(c.params[0])
+	p := o.pushes[c.params[2]]
+	if u == nil {
+		return nil, notFound(c.params[0], "User"), false
+	}
+	if p == nil || p.factor.User != u || p.factor.ID != c.params[1] {
+		return nil, notFound(c.params[2], "UserFactorTransaction"), false
+	}
+	return p, answer{}, true
+}
+
+// told is the push as it stands. Its end is told once.
+func (o *Org) told(c *call, p *apiPush) answer {
+	body := object{}
+	if p.result != "" {
+		body["factorResult"] = p.result
+	}
+	if p.result == "WAITING" {
+		at := p.factor.resourceURL(c) + "/transactions/" + p.id
+		body["expiresAt"] = timestamp(p.expires)
+		body["profile"] = p.factor.profile()
+		body["_links"] = object{"poll": hinted(at, "GET"), "cancel": hinted(at, "DELETE")}
+		if p.number != nil {
+			body["_embedded"] = object{"challenge": object{"correctAnswer": *p.number}}
+		}
+		return ok(body)
+	}
+	delete(o.pushes, p.id)
+	if p.result == "SUCCESS" {
+		p.factor.User.failures = 0
+		return ok(body)
+	}
+	body["_links"] = p.factor.ways(c)
+	return ok(body)
+}

@@ -1,0 +1,137 @@
+package oktatest
+
+import (
+	"slices"
+	"time"
+)
+
+// AddPush enrols an Okta Verify push. The script is what each new push does:
+// the request that sends it answers WAITING, the first poll answers the
+// first entry of the script, the second poll the second, and the last entry
+// repeats. Only when the script starts with something else than WAITING, the
+// request that sends the push answers that already.
+//
+// SUCCESS completes the factor. REJECTED, TIMEOUT, CANCELLED, ERROR and any
+// other entry end the push with that factorResult; an empty one leaves
+// factorResult out. An empty script is a push that waits for Approve,
+// Reject, or the end of its life.
+func (u *User) AddPush(script ...string) *Factor {
+	f := u.AddFactor("push", "OKTA")
+	if len(script) > 0 {
+		f.SetScript(script...)
+	}
+	return f
+}
+
+// SetScript replaces the script of the pushes still to be sent; see AddPush.
+func (f *Factor) SetScript(script ...string) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	f.script = slices.Clone(script)
+	if len(f.script) == 0 {
+		f.script = []string{"WAITING"}
+	}
+}
+
+// Number adds a number challenge to the factor's pushes: the user would pick
+// n on the phone. While the push is waiting, answers show it from a poll on:
+// 1 is the first poll, 0 the request that sends the push.
+//
+// Only pushes of transactions are like that. In the Factors API the client
+// asks for a number challenge, and sees the number at once.
+func (f *Factor) Number(n, fromPoll int) *Factor {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	f.number, f.numberFrom = &n, fromPoll
+	return f
+}
+
+// CorrectAnswer returns the number that Number set. Without it, it is the one
+// last made up for a client of the Factors API that asked for a number.
+func (f *Factor) CorrectAnswer() (n int, set bool) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	switch {
+	case f.number != nil:
+		return *f.number, true
+	case f.drawn != nil:
+		return *f.drawn, true
+	}
+	return 0, false
+}
+
+// Pushes returns the number of push notifications sent.
+func (f *Factor) Pushes() int {
+	if f.Type != "push" {
+		return 0
+	}
+	return f.Sent()
+}
+
+// Polls returns how many requests asked for the outcome of a push. The one
+// that sends the push is none.
+func (f *Factor) Polls() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.polls
+}
+
+// LastPoll returns when the outcome of a push was last asked for, by the
+// organization's clock; the zero time if it never was.
+func (f *Factor) LastPoll() time.Time {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.polled
+}
+
+// Withdrawn returns the number of pushes that were given up while they
+// waited for the user: the transaction was cancelled or went back to the
+// choice of factors, another challenge took their place, the code of another
+// factor made them needless, or a client of the Factors API cancelled them.
+func (f *Factor) Withdrawn() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.withdrawn
+}
+
+// Waiting returns the number of pushes that wait for the user.
+func (f *Factor) Waiting() int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return len(f.waiting())
+}
+
+// Approve accepts all pushes of the factor that wait, and returns how many
+// they were. The next poll of each completes the factor.
+func (f *Factor) Approve() int { return f.decide("SUCCESS") }
+
+// Reject denies all pushes of the factor that wait, and returns how many
+// they were.
+func (f *Factor) Reject() int { return f.decide("REJECTED") }
+
+func (f *Factor) decide(result string) int {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	waiting := f.waiting()
+	for _, ch := range waiting {
+		ch.decided = result
+	}
+	return len(waiting)
+}
+
+// waiting needs the lock.
+func (f *Factor) waiting() []*challenge {
+	var list []*challenge
+	now := f.User.org.opts.Now()
+	for _, tx := range f.User.org.transactions {
+		if ch := tx.challenge; ch != nil && ch.factor == f && ch.waits(now) && !now.After(tx.expires) {
+			list = append(list, ch)
+		}
+	}
+	for _, p := range f.User.org.pushes {
+		if p.factor == f && p.waits(now) {
+			list = append(list, &p.challenge)
+		}
+	}
+	return list
+}
