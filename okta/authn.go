@@ -3,7 +3,6 @@ package okta
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 )
 
@@ -98,10 +97,7 @@ func (c *Client) transact(ctx context.Context, path string, in any) (Transaction
 	if err != nil {
 		return Transaction{}, err
 	}
-	// Okta's clock and this machine's may differ by more than a transaction's life.
-	if date, err := http.ParseTime(header.Get("Date")); err == nil && !t.ExpiresAt.IsZero() {
-		t.ExpiresAt = c.now().Add(t.ExpiresAt.Sub(date))
-	}
+	t.ExpiresAt = c.localTime(t.ExpiresAt, header)
 	return t, nil
 }
 

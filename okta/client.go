@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -122,20 +123,31 @@ func (c *Client) OrgURL() string { return c.orgURL }
 // when the client is replaced.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// post sends in as JSON to path, decodes the answer into out unless that is nil,
-// and returns the answer's header. The transport has checked status, size and
-// error document by then.
+// post sends in as JSON to path and decodes the answer into out; see do.
 func (c *Client) post(ctx context.Context, path string, in, out any) (http.Header, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
+	return c.do(ctx, http.MethodPost, path, in, out)
+}
+
+// do sends one request on behalf of the caller: in as JSON, or no body where in is
+// nil. It decodes the answer into out unless that is nil, and returns the answer's
+// header. The transport has checked status, size and error document by then.
+func (c *Client) do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.orgURL+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, c.orgURL+path, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Content-Type", "application/json")
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if c.apiToken != "" {
 		req.Header.Set("Authorization", "SSWS "+c.apiToken)
 	}
@@ -149,9 +161,19 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (http.Heade
 		return resp.Header, nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return nil, malformed("not the JSON of a transaction", resp)
+		return nil, malformed("not the JSON that was asked for", resp)
 	}
 	return resp.Header, nil
+}
+
+// localTime is a time of Okta's by this machine's clock: the two may differ by
+// more than a transaction's life.
+func (c *Client) localTime(t time.Time, answer http.Header) time.Time {
+	date, err := http.ParseTime(answer.Get("Date"))
+	if err != nil || t.IsZero() {
+		return t
+	}
+	return c.now().Add(t.Sub(date))
 }
 
 // ParseOrgURL reads the URL of an org, "https://acme.okta.com" or

@@ -34,6 +34,7 @@ type Error struct {
 const (
 	CodeAuthenticationFailed = "E0000004" // 401: wrong password, unknown user, hidden lock-out
 	CodeAccessDenied         = "E0000006" // 403: the API token's role is too weak
+	CodeNotFound             = "E0000007" // 404: of a user, a factor or a transaction
 	CodeInvalidToken         = "E0000011" // 401: of a state token or of the API token
 	CodePolicyDenied         = "E0000085" // 403: the sign-on policy does not let this person in now
 	CodeWrongState           = "E0000079" // 403: the transaction is not where this operation applies
@@ -124,7 +125,7 @@ func parseError(resp *http.Response, body []byte) error {
 		Code:       Clip(doc.Code, 16),
 		Summary:    Clip(doc.Summary, 256),
 		ID:         Clip(doc.ID, 64),
-		RequestID:  Clip(resp.Header.Get("X-Okta-Request-Id"), 64),
+		RequestID:  requestID(resp.Header),
 	}
 	for _, cause := range doc.Causes {
 		if len(e.Causes) == 8 {

@@ -183,5 +183,12 @@ func (t *transport) failure(req *http.Request, err error) error {
 // hold anything.
 func malformed(what string, resp *http.Response) error {
 	return fmt.Errorf("%w: %s (HTTP %d, %s, request id %q)", ErrMalformed, what,
-		resp.StatusCode, mediaType(resp), Clip(resp.Header.Get("X-Okta-Request-Id"), 64))
+		resp.StatusCode, mediaType(resp), requestID(resp.Header))
 }
+
+// malformedHeader is malformed for JSON that holds what it should not.
+func malformedHeader(what string, header http.Header) error {
+	return fmt.Errorf("%w: %s (request id %q)", ErrMalformed, what, requestID(header))
+}
+
+func requestID(header http.Header) string { return Clip(header.Get("X-Okta-Request-Id"), 64) }

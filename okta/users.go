@@ -1,0 +1,86 @@
+package okta
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// AccountActive is the only status of an account whose owner may log in.
+const AccountActive = "ACTIVE"
+
+// Account is a user of the org, as the users API shows one.
+type Account struct {
+	ID     string // "00u…", never reused
+	Login  string
+	Email  string // the primary one
+	Status string // AccountActive, "SUSPENDED", "LOCKED_OUT", …
+}
+
+// wireAccount is the wire form.
+type wireAccount struct {
+	ID      string `json:"id"`
+	Status  string `json:"status"`
+	Profile struct {
+		Login string `json:"login"`
+		Email string `json:"email"`
+	} `json:"profile"`
+}
+
+func (w wireAccount) account() Account {
+	return Account{ID: w.ID, Login: w.Profile.Login, Email: w.Profile.Email, Status: w.Status}
+}
+
+// Account finds the account with that id, that login, or that short name (the part
+// of the login before the @) while it is unambiguous, all in any case. There being
+// none is an *Error with CodeNotFound. It fails with ErrNoAPIToken on a client
+// without an API token.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/getUser
+func (c *Client) Account(ctx context.Context, name string) (Account, error) {
+	if c.apiToken == "" {
+		return Account{}, ErrNoAPIToken
+	}
+	segment, err := pathSegment(name)
+	if err != nil {
+		return Account{}, err
+	}
+	var w wireAccount
+	header, err := c.do(ctx, http.MethodGet, usersPath+"/"+segment, nil, &w)
+	if err != nil {
+		return Account{}, err
+	}
+	if w.ID == "" {
+		return Account{}, malformedHeader("a user without an id", header)
+	}
+	return w.account(), nil
+}
+
+// maxAccounts bounds a search: who asks wants one account.
+const maxAccounts = "10"
+
+// AccountsByEmail finds the accounts with that primary e-mail address, in any
+// case; the first ten, if there are so many. Okta's index of them lags behind by
+// seconds: what it says of an account may have changed. It fails with
+// ErrNoAPIToken on a client without an API token.
+// https://developer.okta.com/docs/reference/user-query/#search-users
+func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, error) {
+	if c.apiToken == "" {
+		return nil, ErrNoAPIToken
+	}
+	query := url.Values{"search": {`profile.email eq "` + searchEscapes.Replace(email) + `"`}, "limit": {maxAccounts}}
+	var found []wireAccount
+	if _, err := c.do(ctx, http.MethodGet, usersPath+"?"+query.Encode(), nil, &found); err != nil {
+		return nil, err
+	}
+	var accounts []Account
+	for _, w := range found {
+		if strings.EqualFold(w.Profile.Email, email) {
+			accounts = append(accounts, w.account())
+		}
+	}
+	return accounts, nil
+}
+
+// searchEscapes make a value fit to stand in quotes in a search expression.
+var searchEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
