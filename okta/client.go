@@ -158,9 +158,16 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 	}
 	defer resp.Body.Close()
 	if out == nil {
-		return resp.Header, nil
+		if resp.ContentLength == 0 {
+			return resp.Header, nil
+		}
+		out = new(json.RawMessage) // whatever it says, it has to be whole
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	raw, err := io.ReadAll(resp.Body) // it is in memory
+	if err == nil {
+		err = json.Unmarshal(raw, out)
+	}
+	if err != nil {
 		return nil, malformed("not the JSON that was asked for", resp)
 	}
 	return resp.Header, nil

@@ -108,7 +108,8 @@ type errorDocument struct {
 func parseError(resp *http.Response, body []byte) error {
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	var doc errorDocument
-	if isObject(body) && mediaType(resp) == jsonType {
+	// Nearly every answer is none: those that succeed are not read twice for it.
+	if mayBeError := !ok || bytes.Contains(body, []byte(`errorCode`)); mayBeError && isObject(body) && mediaType(resp) == jsonType {
 		if err := json.Unmarshal(body, &doc); err != nil {
 			// A document cut short may be an error with its code still to come.
 			if ok {

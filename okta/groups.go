@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 )
 
 const (
@@ -25,6 +23,15 @@ type Group struct {
 	ID   string
 	Name string
 	Type string // "OKTA_GROUP", "APP_GROUP", "BUILT_IN"
+}
+
+// wireGroup is what is read of the wire form.
+type wireGroup struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Profile struct {
+		Name string `json:"name"`
+	} `json:"profile"`
 }
 
 // Groups returns all groups of the user with that id, in Okta's order: all
@@ -76,7 +83,7 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	if c.userAgent != "" {
 		req.Header.Set("User-Agent", c.userAgent) // in place of the SDK's
 	}
-	var page []*sdk.Group
+	var page []*wireGroup // not the SDK's: a login of somebody in many groups is little else
 	resp, err := executor.Do(ctx, req, &page)
 	if err != nil {
 		return nil, "", sdkError(err)
@@ -86,10 +93,10 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	}
 	groups := make([]Group, 0, len(page))
 	for _, g := range page {
-		if g == nil || g.Profile == nil || g.Profile.Name == "" {
+		if g == nil || g.Profile.Name == "" {
 			return nil, "", fmt.Errorf("%w: a group without a name", ErrMalformed)
 		}
-		groups = append(groups, Group{ID: g.Id, Name: g.Profile.Name, Type: g.Type})
+		groups = append(groups, Group{ID: g.ID, Name: g.Profile.Name, Type: g.Type})
 	}
 	//lint:ignore SA1008 the name is not in canonical form on purpose: see hiddenLink
 	next, err := nextCursor(resp.Header[hiddenLink])

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// newCertificate makes a certificate authority, and a server certificate
+// NewCertificate makes a certificate authority, and a server certificate
 // signed by it for the usual test names and the given ones. It returns the
 // authority as PEM. It uses the real time, because clients do.
-func newCertificate(hosts []string) (tls.Certificate, []byte, error) {
+func NewCertificate(hosts []string) (tls.Certificate, []byte, error) {
 	now := time.Now()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

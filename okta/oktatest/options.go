@@ -34,6 +34,11 @@ type Options struct {
 	// HTTP1Only keeps the server from offering HTTP/2.
 	HTTP1Only bool
 
+	// CountOnly keeps nothing of what passes, for measuring over very many
+	// logins: [Org.Received] goes on counting, and Requests, Count, StateTokens
+	// and Secrets tell of nothing that happens while it is set.
+	CountOnly bool
+
 	// PageSize is the number of groups on a page, and the most that a
 	// request can ask for with limit=. Zero means 200.
 	PageSize int

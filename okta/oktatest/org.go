@@ -35,6 +35,7 @@ type Org struct {
 	buckets      map[string]*bucket
 	usernames    map[string]*window // password logins by folded username
 	requests     []*record
+	received     int
 }
 
 // New returns an empty organization.

@@ -65,7 +65,7 @@ func Start(address string, org *Org) (*Server, error) {
 	}
 	opts := org.options()
 	host, _, _ := net.SplitHostPort(ln.Addr().String())
-	cert, ca, err := newCertificate(append([]string{host}, opts.Hosts...))
+	cert, ca, err := NewCertificate(append([]string{host}, opts.Hosts...))
 	if err != nil {
 		_ = ln.Close()
 		return nil, fmt.Errorf("making a certificate: %w", err)

@@ -52,7 +52,9 @@ func (o *Org) newTransaction(u *User, warn bool) *transaction {
 	}
 	tx.expires = o.opts.Now().Add(o.opts.StateTokenLife)
 	o.transactions[tx.token] = tx
-	o.stateTokens = append(o.stateTokens, tx.token)
+	if !o.opts.CountOnly {
+		o.stateTokens = append(o.stateTokens, tx.token)
+	}
 	o.addSecret(tx.token)
 	return tx
 }

@@ -15,6 +15,7 @@ type User struct {
 
 	org      *Org
 	login    string
+	folded   string // the login as fold has it
 	email    string // empty: the login
 	password string
 	status   string
@@ -36,8 +37,9 @@ type User struct {
 func (o *Org) AddUser(login, password string) *User {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	folded := fold(login)
 	for _, u := range o.users {
-		if SameLogin(u.login, login) {
+		if u.folded == folded {
 			panic("oktatest: there is a user " + login)
 		}
 	}
@@ -45,6 +47,7 @@ func (o *Org) AddUser(login, password string) *User {
 		ID:       "00u" + stableID("user", login),
 		org:      o,
 		login:    login,
+		folded:   folded,
 		password: password,
 		status:   "ACTIVE",
 		changed:  o.opts.Now(),
@@ -77,11 +80,10 @@ func (o *Org) find(name string) *User {
 	folded := fold(name)
 	var short []*User
 	for _, u := range o.users {
-		login := fold(u.login)
-		if u.ID == name || login == folded {
+		if u.ID == name || u.folded == folded {
 			return u
 		}
-		if before, _, _ := strings.Cut(login, "@"); before == folded {
+		if before, _, _ := strings.Cut(u.folded, "@"); before == folded {
 			short = append(short, u)
 		}
 	}
@@ -149,7 +151,7 @@ func (u *User) Status() string {
 func (u *User) SetLogin(login string) {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
-	u.login = login
+	u.login, u.folded = login, fold(login)
 }
 
 // Email returns the e-mail address; see SetEmail.
