@@ -16,7 +16,7 @@ func (l *Login) start(ctx context.Context, want Want) error {
 	case err != nil:
 		return err
 	case step == StepDone:
-		return l.done(l.main)
+		return l.done(l.main, nil)
 	case step != StepChoose:
 		return unexpected(l.main.tx, "a challenge that nobody started")
 	}
@@ -173,5 +173,6 @@ func (l *Login) verified(ctx context.Context, g *leg) error {
 	case step != StepDone:
 		return unexpected(g.tx, leftBefore)
 	}
-	return l.done(g)
+	f := l.factor
+	return l.done(g, &f)
 }

@@ -130,9 +130,16 @@ func Retryable(err error) bool {
 	var none *NoFactorError
 	var spared *PushRefusedError
 	var final *finalError
+	var missing *MissingError
+	var sent *CodeSentError
+	var useless *CredentialError
+	var barred *PassCodesBarredError
 	switch {
 	case errors.As(err, &final):
 		return false
+	case errors.As(err, &missing), errors.As(err, &sent), errors.As(err, &useless), errors.As(err, &barred),
+		errors.Is(err, ErrWrongPassCode):
+		return true
 	case errors.As(err, &none), errors.As(err, &spared),
 		errors.Is(err, ErrRungBefore), errors.Is(err, ErrTooManyCodes),
 		errors.Is(err, ErrPassCodeReplayed), errors.Is(err, ErrPassCodeTimeWindow):

@@ -32,7 +32,12 @@ func TestRetryable(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", refused(okta.CodeInvalidPassCode)), true},
 
 		{nil, false},
-		{&mfa.CodeSentError{}, false},
+		{&mfa.CodeSentError{}, true},
+		{&mfa.MissingError{}, true},
+		{&mfa.CredentialError{}, true},
+		{&mfa.PassCodesBarredError{}, true},
+		{&mfa.MethodError{Err: mfa.ErrWrongPassCode}, true},
+		{&mfa.MethodError{Err: mfa.ErrRejected}, false},
 		{&mfa.UnexpectedError{}, false},
 		{mfa.ErrRejected, false},
 		{mfa.ErrPushTimeout, false},

@@ -117,7 +117,8 @@ type Login struct {
 	until   time.Time       // when the wait for a push ends
 	due     time.Time       // when to ask Okta again
 
-	admitted okta.User // whom Okta let in
+	admitted okta.User    // whom Okta let in
+	by       *okta.Factor // by which factor, if Okta has asked for one
 	warning  bool
 	sent     bool // a code, by this login
 
@@ -351,6 +352,12 @@ func (l *Login) expiry() time.Time {
 // User is whom Okta let in; zero unless the login has succeeded.
 func (l *Login) User() okta.User { return l.admitted }
 
+// Verified is the factor by which the person has answered Okta's challenge, and
+// whether that was a number challenge; nil where Okta did not ask for one.
+func (l *Login) Verified() (f *okta.Factor, byNumber bool) {
+	return l.by, l.by != nil && l.number != nil
+}
+
 // PasswordWarning says that the password is about to expire.
 func (l *Login) PasswordWarning() bool { return l.warning }
 
@@ -362,12 +369,12 @@ func (l *Login) Challenged() bool { return l.challenged.Load() }
 // Over reports whether the login has ended.
 func (l *Login) Over() bool { return l.over.Load() }
 
-// done takes the success of leg.
-func (l *Login) done(g *leg) error {
+// done takes the success of leg, by the factor f if it took one.
+func (l *Login) done(g *leg, f *okta.Factor) error {
 	if g.tx.User.ID == "" || g.tx.User.ID != l.user {
 		return fmt.Errorf("%w: a success for nobody, or for somebody else", okta.ErrMalformed)
 	}
-	l.admitted, l.warning, l.phase = g.tx.User, g.warned, PhaseDone
+	l.admitted, l.by, l.warning, l.phase = g.tx.User, f, g.warned, PhaseDone
 	l.legs = slices.DeleteFunc(l.legs, func(open *leg) bool { return open == g })
 	return nil
 }

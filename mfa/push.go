@@ -171,7 +171,8 @@ func (l *Login) judge(ctx context.Context, g *leg) error {
 	case err != nil:
 		return err
 	case step == StepDone:
-		return l.done(g)
+		phone := g.factor
+		return l.done(g, &phone)
 	case step == StepAnswer:
 		return unexpected(g.tx, "a push was sent")
 	case step != StepWait:

@@ -1,0 +1,274 @@
+package mfa_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
+)
+
+// duoMethod is the method of a simulated Duo.
+func duoMethod(t testing.TB, srv *mfatest.DuoServer, change func(*mfa.DuoConfig)) *mfa.Duo {
+	t.Helper()
+	config := mfa.DuoConfig{
+		IntegrationKey: srv.IntegrationKey, SecretKey: srv.SecretKey, APIHostname: srv.Host(),
+		RootCAs: srv.CertPool(), UserAgent: "test/1.0",
+	}
+	if change != nil {
+		change(&config)
+	}
+	m, err := mfa.NewDuo(config)
+	require.NoError(t, err)
+	return m
+}
+
+// strangeResult says that Duo gave a result that nobody knows.
+const strangeResult = "maybe\x1b[2J"
+
+func TestDuoPrepare(t *testing.T) {
+	t.Parallel()
+	push := func(u *mfatest.DuoUser) { u.AddPhone("auto", "push", "sms", "mobile_otp") }
+	for name, test := range map[string]struct {
+		user        func(*mfatest.DuoUser)
+		given       mfa.Credential
+		usePassCode bool
+		passed      bool
+		rings       bool
+		want        error  // ErrorIs
+		denied      string // of a *DeniedError
+	}{
+		"push":                    {user: push, rings: true},
+		"passcode":                {user: push, given: mfa.Credential{PassCode: "123456"}},
+		"passcode is the rule":    {user: push, usePassCode: true, given: mfa.Credential{PassCode: "123456"}},
+		"no passcode":             {user: push, usePassCode: true, want: mfa.ErrNeedsPassCode},
+		"bypass":                  {user: func(u *mfatest.DuoUser) { u.SetResult("allow", "Bypass") }, passed: true},
+		"denied":                  {user: func(u *mfatest.DuoUser) { u.SetResult("deny", "Account\x1b is disabled") }, denied: "Account. is disabled"},
+		"denied without a word":   {user: func(u *mfatest.DuoUser) { u.SetResult("deny", "") }, denied: "no reason was given"},
+		"denied at length":        {user: func(u *mfatest.DuoUser) { u.SetResult("deny", strings.Repeat("x", 300)) }, denied: strings.Repeat("x", 256) + "…"},
+		"enroll":                  {user: func(u *mfatest.DuoUser) { u.SetResult("enroll", "Enroll first") }, denied: "Enroll first: https://"},
+		"unknown to Duo":          {denied: "Enroll an authentication device to proceed: https://"},
+		"strange":                 {user: func(u *mfatest.DuoUser) { u.SetResult(strangeResult, "") }, want: mfa.ErrServiceMalformed},
+		"no result":               {user: func(u *mfatest.DuoUser) { u.SetResult("", "") }, want: mfa.ErrServiceMalformed},
+		"phone makes codes":       {user: func(u *mfatest.DuoUser) { u.AddPhone("sms", "mobile_otp") }, want: mfa.ErrNeedsPassCode},
+		"token makes codes":       {user: func(u *mfatest.DuoUser) { u.AddToken() }, want: mfa.ErrNeedsPassCode},
+		"phone can be called":     {user: func(u *mfatest.DuoUser) { u.AddPhone("phone") }, want: mfa.ErrNoFactor},
+		"no device":               {user: func(*mfatest.DuoUser) {}, want: mfa.ErrNoFactor},
+		"no device, but passcode": {user: func(*mfatest.DuoUser) {}, given: mfa.Credential{PassCode: "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := mfatest.NewDuo(t)
+			if test.user != nil {
+				test.user(srv.AddUser(person.Login))
+			}
+			method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.UsePassCode = test.usePassCode })
+			attempt, err := method.Prepare(t.Context(), person, test.given)
+			switch {
+			case test.denied != "":
+				var denied *mfa.DeniedError
+				require.ErrorAs(t, err, &denied)
+				assert.Contains(t, denied.Reason, test.denied)
+				return
+			case test.want != nil:
+				require.ErrorIs(t, err, test.want)
+				assert.NotContains(t, err.Error(), "\x1b")
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.passed, attempt.Passed)
+			assert.Equal(t, test.passed, attempt.Verify == nil)
+			assert.False(t, attempt.Sends)
+			if test.rings {
+				assert.Equal(t, "duo "+srv.Host()+" mia.ito@acme.test", attempt.Rings)
+			} else {
+				assert.Empty(t, attempt.Rings)
+			}
+			asked := srv.User(person.Login).Preauths()
+			require.Len(t, asked, 1)
+			assert.Equal(t, person.Address, asked[0].Get("ipaddr"))
+			assert.Zero(t, srv.Count("/auth"))
+		})
+	}
+}
+
+// TestDuoCredential: what is not for Duo is not asked about.
+func TestDuoCredential(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	_, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{Device: "Phone 1"})
+	var useless *mfa.CredentialError
+	assert.ErrorAs(t, err, &useless)
+	_, err = duoMethod(t, srv, nil).Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
+	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
+	assert.Empty(t, srv.Requests())
+}
+
+func TestDuoFormat(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	srv.AddUser("acme\\mia.ito & co").SetResult("allow", "")
+	format, err := mfa.ParseFormat("acme\\{{identity.entity.aliases.auth_okta_1.name}} & co", "auth_okta_1")
+	require.NoError(t, err)
+	method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.Format = format })
+	assert.NoError(t, loginBy(t.Context(), method, mfa.Credential{}))
+}
+
+func TestDuoPassCode(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	user := srv.AddUser(person.Login).AddPhone("push", "mobile_otp").AddPassCode("123 456&x=+")
+	method := duoMethod(t, srv, nil)
+	assert.ErrorIs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "654321"}), mfa.ErrWrongPassCode)
+	assert.NoError(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}))
+	assert.ErrorIs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}), mfa.ErrWrongPassCode)
+
+	var denied *mfa.DeniedError
+	err := loginBy(t.Context(), method, mfa.Credential{PassCode: "1"})
+	assert.ErrorIs(t, err, mfa.ErrWrongPassCode)
+	user.LockOut()
+	require.ErrorAs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "1"}), &denied)
+	assert.Equal(t, "Your account is locked out.", denied.Reason)
+	assert.Zero(t, user.Pushes())
+}
+
+// TestDuoPassCodeAnswers: nothing but "allow" lets anybody in.
+func TestDuoPassCodeAnswers(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]error{
+		`{"stat":"OK","response":{"result":"allow","status":"allow"}}`:   nil,
+		`{"stat":"OK","response":{"result":"waiting","status":"allow"}}`: mfa.ErrServiceMalformed,
+		`{"stat":"OK","response":{"status":"allow"}}`:                    mfa.ErrServiceMalformed,
+		`{"stat":"OK"}`: mfa.ErrServiceMalformed,
+		`{"stat":"ok","response":{"result":"allow"}}`:                                                   mfa.ErrServiceMalformed,
+		`{"stat":"OK","response":{"result":"Allow"}}`:                                                   mfa.ErrServiceMalformed,
+		`{"stat":"OK","response":{"result":"deny","status":"deny"}}`:                                    mfa.ErrWrongPassCode,
+		`{"stat":"FAIL","response":{"result":"allow"},"message":"no"}`:                                  &mfa.ServiceError{Status: 200, Message: "no"},
+		`{"stat":"FAIL","code":40002,"message":"Invalid request parameters","message_detail":"factor"}`: &mfa.ServiceError{Status: 200, Message: "Invalid request parameters: factor"},
+		`{"stat":"OK","response":{"result":"deny","status":"locked_out","status_msg":"Locked"}}`:        &mfa.DeniedError{Reason: "Locked"},
+		`{"stat":"OK","response":{"result":"deny"}}`:                                                    &mfa.DeniedError{Reason: "no reason was given"},
+		`{"stat":"OK","response":{"result":"allow","status":"allow"}}{"stat":"OK"}`:                     mfa.ErrServiceMalformed,
+		`{"stat":"OK","response":{"result":["allow"]}}`:                                                 mfa.ErrServiceMalformed,
+	} {
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			srv := mfatest.NewDuo(t)
+			srv.AddUser(person.Login)
+			srv.Fail(mfatest.Fault{On: "/auth", Body: body})
+			err := loginBy(t.Context(), duoMethod(t, srv, nil), mfa.Credential{PassCode: "123456"})
+			switch want := want.(type) {
+			case *mfa.ServiceError, *mfa.DeniedError:
+				assert.Equal(t, want, err)
+			default:
+				assert.ErrorIs(t, err, want)
+			}
+		})
+	}
+}
+
+func TestDuoPush(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		outcome mfatest.DuoOutcome
+		want    error
+		denied  string
+	}{
+		"allow":        {outcome: mfatest.DuoOutcome{Result: "allow", Status: "allow"}},
+		"deny":         {outcome: mfatest.DuoOutcome{Result: "deny", Status: "deny"}, want: mfa.ErrRejected},
+		"fraud":        {outcome: mfatest.DuoOutcome{Result: "deny", Status: "fraud"}, want: mfa.ErrRejected},
+		"timeout":      {outcome: mfatest.DuoOutcome{Result: "deny", Status: "timeout"}, want: mfa.ErrPushTimeout},
+		"locked out":   {outcome: mfatest.DuoOutcome{Result: "deny", Status: "locked_out", Message: "Locked"}, denied: "Locked"},
+		"no message":   {outcome: mfatest.DuoOutcome{Result: "deny", Status: "locked_out"}, denied: "locked_out"},
+		"no status":    {outcome: mfatest.DuoOutcome{Result: "deny"}, denied: "no reason was given"},
+		"strange":      {outcome: mfatest.DuoOutcome{Result: strangeResult, Status: "allow"}, want: mfa.ErrServiceMalformed},
+		"status alone": {outcome: mfatest.DuoOutcome{Status: "allow"}, want: mfa.ErrServiceMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := mfatest.NewDuo(t)
+			user := srv.AddUser(person.Login).AddPhone("push").Script(test.outcome)
+			method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.PushInfo = "from=Vault%20login&domain=acme.test" })
+			attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+			require.NoError(t, err)
+			var said talk
+			err = attempt.Verify(t.Context(), said.exchange(time.Minute))
+			if test.denied != "" {
+				assert.Equal(t, &mfa.DeniedError{Reason: test.denied}, err)
+			} else {
+				assert.ErrorIs(t, err, test.want)
+			}
+			assert.False(t, mfa.NotSent(err))
+			assert.Equal(t, 1, said.waited())
+			sent := user.PushParameters()
+			require.Len(t, sent, 1)
+			assert.Equal(t, "from=Vault%20login&domain=acme.test", sent[0].Get("pushinfo"))
+			assert.Equal(t, person.Address, sent[0].Get("ipaddr"))
+			assert.Equal(t, "auto", sent[0].Get("device"))
+		})
+	}
+}
+
+// TestDuoPushIsAnswered: by somebody, while it is waited for.
+func TestDuoPushIsAnswered(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	user := srv.AddUser(person.Login).AddPhone("push")
+	for _, test := range []struct {
+		do   func()
+		want error
+	}{{user.Approve, nil}, {user.Reject, mfa.ErrRejected}} {
+		attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+		require.NoError(t, err)
+		said := talk{rings: func() { time.AfterFunc(20*time.Millisecond, test.do) }}
+		assert.ErrorIs(t, attempt.Verify(t.Context(), said.exchange(time.Minute)), test.want)
+	}
+	assert.Equal(t, 2, user.Pushes())
+}
+
+// TestDuoPushEnds: with the time, and with the client.
+func TestDuoPushEnds(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	user := srv.AddUser(person.Login).AddPhone("push")
+	attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	require.NoError(t, err)
+
+	err = attempt.Verify(t.Context(), new(talk).exchange(200*time.Millisecond))
+	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
+	assert.False(t, mfa.NotSent(err))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	said := talk{rings: func() { time.AfterFunc(20*time.Millisecond, cancel) }}
+	begin := time.Now()
+	err = attempt.Verify(ctx, said.exchange(time.Minute))
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.False(t, mfa.NotSent(err))
+	assert.Less(t, time.Since(begin), 5*time.Second)
+	assert.Equal(t, 2, user.Pushes())
+
+	err = attempt.Verify(t.Context(), new(talk).exchange(-time.Second))
+	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
+	assert.True(t, mfa.NotSent(err))
+	assert.Equal(t, 2, user.Pushes())
+}
+
+// TestDuoWaitingForever: a service that answers at once that it waits is not asked
+// without end.
+func TestDuoWaitingForever(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	srv.AddUser(person.Login).AddPhone("push")
+	srv.Fail(mfatest.Fault{On: "/auth_status", Body: `{"stat":"OK","response":{"result":"waiting","status":"pushed"}}`})
+	attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	require.NoError(t, err)
+	clock := newClock()
+	exchange := new(talk).exchange(0)
+	exchange.Clock, exchange.Until = clock, clock.Now().Add(10*time.Second)
+	assert.ErrorIs(t, attempt.Verify(t.Context(), exchange), mfa.ErrPushTimeout)
+	assert.Equal(t, 20, srv.Count("/auth_status"))
+}

@@ -1,0 +1,144 @@
+package mfa
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxPingIDSettings bounds a settings file, in bytes. Those of PingID's admin
+	// console have less than 1 KiB.
+	maxPingIDSettings = 64 << 10
+
+	// minPingIDKey is the shortest key for HS256, in bytes.
+	// https://www.rfc-editor.org/rfc/rfc7518#section-3.2
+	minPingIDKey = 32
+)
+
+// PingIDSettings are what the settings file of an organization says, the
+// pingid.properties of PingID's admin console.
+type PingIDSettings struct {
+	UseSignature     bool   // of no effect: every request is signed
+	IDPURL           string // requests go there: "https://idpxnyl3m.pingidentity.com/pingid"
+	OrgAlias         string
+	AdminURL         string // of no effect, as is the next
+	AuthenticatorURL string
+
+	// secrets are within a function: fmt prints the fields of a struct within another
+	// whatever their String says, and follows pointers, but calls nothing.
+	secrets func() pingIDSecrets
+}
+
+type pingIDSecrets struct {
+	key   []byte // of the HMAC
+	token string
+}
+
+// String returns what is no secret.
+func (s PingIDSettings) String() string {
+	return fmt.Sprintf("[pingid settings of %q at %q]", s.OrgAlias, s.IDPURL)
+}
+
+// GoString returns what is no secret.
+func (s PingIDSettings) GoString() string { return s.String() }
+
+// ParsePingIDSettings reads a settings file in base64. An error names the key of a
+// line, or the number of one, and never quotes a value.
+//
+// The keys use_base64_key, token, idp_url and org_alias are required, and
+// use_signature, admin_url and authenticator_url may be there.
+func ParsePingIDSettings(base64File string) (PingIDSettings, error) {
+	if len(base64File) > base64.StdEncoding.EncodedLen(maxPingIDSettings) {
+		return PingIDSettings{}, fmt.Errorf("the settings file is longer than %d KiB", maxPingIDSettings>>10)
+	}
+	file, err := base64.StdEncoding.DecodeString(strings.TrimSpace(base64File))
+	if err != nil {
+		return PingIDSettings{}, errors.New("the settings file is not in base64")
+	}
+	values, err := parseProperties(string(file))
+	if err != nil {
+		return PingIDSettings{}, err
+	}
+	for _, key := range []string{"use_base64_key", "token", "idp_url", "org_alias"} {
+		if values[key] == "" {
+			return PingIDSettings{}, fmt.Errorf("the settings file has no %s", key)
+		}
+	}
+	s := PingIDSettings{
+		UseSignature: values["use_signature"] == "true", IDPURL: values["idp_url"], OrgAlias: values["org_alias"],
+		AdminURL: values["admin_url"], AuthenticatorURL: values["authenticator_url"],
+	}
+	key, err := base64.StdEncoding.DecodeString(values["use_base64_key"])
+	switch use := values["use_signature"]; {
+	case err != nil:
+		return PingIDSettings{}, errors.New("use_base64_key is not in base64")
+	case len(key) < minPingIDKey:
+		return PingIDSettings{}, fmt.Errorf("use_base64_key is shorter than %d bytes", minPingIDKey)
+	case use != "" && use != "true" && use != "false":
+		return PingIDSettings{}, errors.New("use_signature is neither true nor false")
+	case !isServiceURL(s.IDPURL):
+		return PingIDSettings{}, errors.New("idp_url is not an https URL of a host and a path")
+	}
+	s.secrets = func() pingIDSecrets { return pingIDSecrets{key, values["token"]} }
+	return s, nil
+}
+
+// parseProperties reads lines of the form key=value, and comments that begin with #.
+func parseProperties(file string) (map[string]string, error) {
+	if !utf8.ValidString(file) {
+		return nil, errors.New("the settings file is not text")
+	}
+	values := map[string]string{}
+	number := 0
+	for line := range strings.SplitSeq(file, "\n") {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, found := strings.Cut(line, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		_, again := values[key]
+		switch {
+		case !found:
+			return nil, fmt.Errorf("line %d of the settings file is not key=value", number)
+		case !isPingIDKey(key):
+			return nil, fmt.Errorf("line %d of the settings file has %s", number, unknownKey(key))
+		case again:
+			return nil, fmt.Errorf("the settings file has %s twice", key)
+		case strings.ContainsFunc(value, unicode.IsControl):
+			return nil, fmt.Errorf("%s has a control character", key)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+func isPingIDKey(key string) bool {
+	switch key {
+	case "use_base64_key", "use_signature", "token", "idp_url", "org_alias", "admin_url", "authenticator_url":
+		return true
+	}
+	return false
+}
+
+// unknownKey names a key that looks like one. What stands before a "=" may be the
+// rest of a secret, too, that was broken over two lines.
+func unknownKey(key string) string {
+	if key == "" || len(key) > 32 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "a key that is not known"
+	}
+	return fmt.Sprintf("the key %q, which is not known", key)
+}
+
+// isServiceURL reports whether s is https, a host and a path, and nothing else.
+func isServiceURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Opaque == "" && isHost(u.Host) &&
+		u.User == nil && u.RawQuery == "" && !u.ForceQuery && !strings.Contains(s, "#")
+}

@@ -1,0 +1,223 @@
+package mfa
+
+import (
+	"bytes"
+	"context"
+	"encoding/base32"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"image/png"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+	"github.com/pquerna/otp/totp"
+)
+
+// TOTPKeys are the keys that a mount holds for the people of one TOTPMethod, by
+// their login at Okta, in any case. ErrNoKey says that there is none.
+type TOTPKeys interface {
+	// Look returns a person's key.
+	Look(ctx context.Context, login string) (TOTPKey, error)
+	// Use lets f look at a person's key and change it, while nobody else does. What
+	// f has changed is kept for good before Use returns, also where f fails.
+	Use(ctx context.Context, login string, f func(*TOTPKey) error) error
+}
+
+// TOTPConfig is what the keys of a TOTPMethod are made with.
+type TOTPConfig struct {
+	Issuer    string // named by authenticator apps
+	Period    time.Duration
+	Digits    int    // 6 or 8
+	Algorithm string // "SHA1", "SHA256" or "SHA512"
+	KeySize   int    // bytes
+	QRSize    int    // pixels; zero: no barcode
+}
+
+// TOTPKey is one person's key, and what must not be forgotten of its use.
+type TOTPKey struct {
+	Secret    string        `json:"secret"` // base32
+	Period    time.Duration `json:"period"`
+	Digits    int           `json:"digits"`
+	Algorithm string        `json:"algorithm"`
+
+	// LastStep is the newest time step of which a passcode was accepted: none of it
+	// or of an earlier one is accepted again.
+	LastStep int64 `json:"last_step"`
+	// Wrong counts the wrong passcodes since the last right one.
+	Wrong int `json:"wrong"`
+	// BarredUntil is when the next passcode is looked at.
+	BarredUntil time.Time `json:"barred_until"`
+}
+
+// String returns a placeholder, never the key.
+func (k TOTPKey) String() string { return "[totp key]" }
+
+// GoString returns a placeholder, never the key.
+func (k TOTPKey) GoString() string { return k.String() }
+
+// TOTPMethod asks for a passcode of RFC 6238, by a key that the mount holds.
+type TOTPMethod struct {
+	Keys TOTPKeys
+	// Skew is how many time steps a passcode may be early or late: 0 or 1.
+	Skew int
+	// MaxWrong is how many wrong passcodes in a row bar a person for a while: for a
+	// minute, and for twice as long each time, up to an hour.
+	MaxWrong int
+	// Now tells the time.
+	Now func() time.Time
+}
+
+// The algorithms of RFC 6238, section 1.2.
+var algorithms = map[string]otp.Algorithm{
+	"SHA1": otp.AlgorithmSHA1, "SHA256": otp.AlgorithmSHA256, "SHA512": otp.AlgorithmSHA512,
+}
+
+const (
+	shortestBar = time.Minute
+	longestBar  = time.Hour
+)
+
+// NewTOTPKey makes a key for a person: the key to hold, the otpauth:// URL that
+// authenticator apps take, and the URL as a QR code, a PNG in base64, which is
+// empty where the config wants none.
+func NewTOTPKey(config TOTPConfig, login string) (key TOTPKey, url, barcode string, err error) {
+	algorithm, ok := algorithms[config.Algorithm]
+	if !ok {
+		return TOTPKey{}, "", "", fmt.Errorf("unknown algorithm %q", config.Algorithm)
+	}
+	made, err := totp.Generate(totp.GenerateOpts{
+		Issuer: config.Issuer, AccountName: login, Period: uint(config.Period / time.Second),
+		SecretSize: uint(config.KeySize), Digits: otp.Digits(config.Digits), Algorithm: algorithm,
+	})
+	if err != nil {
+		return TOTPKey{}, "", "", err
+	}
+	if made, err = otp.NewKeyFromURL(keyURL(made.Secret(), config, login)); err != nil {
+		return TOTPKey{}, "", "", err
+	}
+	if config.QRSize > 0 {
+		picture, err := made.Image(config.QRSize, config.QRSize)
+		if err != nil {
+			return TOTPKey{}, "", "", err
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, picture); err != nil {
+			return TOTPKey{}, "", "", err
+		}
+		barcode = base64.StdEncoding.EncodeToString(b.Bytes())
+	}
+	key = TOTPKey{Secret: made.Secret(), Period: config.Period, Digits: config.Digits, Algorithm: config.Algorithm}
+	return key, made.URL(), barcode, nil
+}
+
+// keyURL is the otpauth:// URL of a key. That of the library does not escape what
+// separates parameters, such as the ampersand of "Acme & Sons".
+// https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+func keyURL(secret string, config TOTPConfig, login string) string {
+	query := url.Values{
+		"secret": {secret}, "issuer": {config.Issuer}, "algorithm": {config.Algorithm},
+		"digits": {strconv.Itoa(config.Digits)}, "period": {strconv.Itoa(int(config.Period / time.Second))},
+	}
+	u := url.URL{
+		Scheme: "otpauth", Host: "totp", Path: "/" + config.Issuer + ":" + login,
+		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"), // apps show a plus as one
+	}
+	return u.String()
+}
+
+// Prepare checks that there is a key and that its passcodes are looked at.
+func (m *TOTPMethod) Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error) {
+	if err := c.only(KindTOTP); err != nil {
+		return Attempt{}, err
+	}
+	login := Format{}.Name(who)
+	key, err := m.Keys.Look(ctx, login)
+	switch {
+	case err != nil:
+		return Attempt{}, err
+	case c.Device != "":
+		return Attempt{}, &CredentialError{"rings no phone: give it the passcode of your authenticator app"}
+	case c.PassCode == "":
+		return Attempt{}, ErrNeedsPassCode
+	case len(c.PassCode) != key.Digits || !digits(c.PassCode):
+		return Attempt{}, &CredentialError{fmt.Sprintf("takes a passcode of %d digits", key.Digits)}
+	}
+	if err := key.barred(m.Now()); err != nil {
+		return Attempt{}, err
+	}
+	return Attempt{Verify: func(ctx context.Context, _ Exchange) error {
+		return m.Keys.Use(ctx, login, func(key *TOTPKey) error { return m.verify(key, c.PassCode) })
+	}}, nil
+}
+
+// verify looks at a passcode, once and for all.
+func (m *TOTPMethod) verify(key *TOTPKey, passCode string) error {
+	now := m.Now()
+	if err := key.barred(now); err != nil {
+		return err
+	}
+	step, right, err := key.stepOf(passCode, now, m.Skew)
+	switch {
+	case err != nil:
+		return err
+	case !right:
+		key.wrong(now, m.MaxWrong)
+		return ErrWrongPassCode
+	case step <= key.LastStep:
+		return ErrPassCodeReplayed
+	}
+	key.LastStep, key.Wrong, key.BarredUntil = step, 0, time.Time{}
+	return nil
+}
+
+// stepOf returns the newest time step that the passcode is one of.
+func (k *TOTPKey) stepOf(passCode string, now time.Time, skew int) (step int64, right bool, err error) {
+	algorithm, known := algorithms[k.Algorithm]
+	if !known || k.Period < time.Second || k.Digits == 0 || !isBase32(k.Secret) {
+		return 0, false, errors.New("the stored key makes no sense")
+	}
+	options := hotp.ValidateOpts{Digits: otp.Digits(k.Digits), Algorithm: algorithm}
+	current := now.Unix() / int64(k.Period/time.Second)
+	for at := current - int64(skew); at <= current+int64(skew); at++ {
+		// Constant in time, but for the error of another length.
+		ok, err := hotp.ValidateCustom(passCode, uint64(at), k.Secret, options)
+		if err != nil {
+			return 0, false, err
+		}
+		if ok {
+			step, right = at, true
+		}
+	}
+	return step, right, nil
+}
+
+func isBase32(s string) bool {
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
+	return err == nil && len(raw) > 0
+}
+
+// barred says for how long no passcode is looked at, if so.
+func (k *TOTPKey) barred(now time.Time) error {
+	if wait := k.BarredUntil.Sub(now); wait > 0 {
+		return &PassCodesBarredError{Wait: wait}
+	}
+	return nil
+}
+
+// wrong counts a wrong passcode.
+func (k *TOTPKey) wrong(now time.Time, most int) {
+	k.Wrong++
+	if k.Wrong%most != 0 {
+		return
+	}
+	bar := longestBar
+	if times := k.Wrong/most - 1; times < 6 {
+		bar = shortestBar << times
+	}
+	k.BarredUntil = now.Add(bar)
+}
