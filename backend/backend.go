@@ -12,10 +12,12 @@ package backend
 import (
 	"context"
 	"crypto/x509"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
@@ -36,12 +38,15 @@ type settings struct {
 type backend struct {
 	*framework.Backend
 	settings
-	clients     clientCache
-	numbers     numberBoard
-	guard       mfa.Guard
-	codes       mfa.Codes
-	held        heldLogins
-	configWrite sync.Mutex
+	clients  clientCache
+	numbers  numberBoard
+	guard    mfa.Guard
+	codes    mfa.Codes
+	sent     mfa.SentCodes
+	held     heldLogins
+	built    methodCache
+	totpKeys []*locksutil.LockEntry // by storage key
+	writes   sync.Mutex             // of entries that depend on one another
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -62,16 +67,16 @@ func factory(s settings) logical.Factory {
 }
 
 func newBackend(s settings) *backend {
-	b := &backend{settings: s}
+	b := &backend{settings: s, totpKeys: locksutil.CreateLocks()}
 	b.Backend = &framework.Backend{
 		Help:           backendHelp,
 		BackendType:    logical.TypeCredential,
 		RunningVersion: s.version,
 		PathsSpecial: &logical.Paths{
 			Unauthenticated: []string{"login/*", "verify/*"},
-			SealWrapStorage: []string{configKey},
+			SealWrapStorage: []string{configKey, methodPrefix, totpKeyPrefix},
 		},
-		Paths: []*framework.Path{
+		Paths: append([]*framework.Path{
 			b.pathConfig(),
 			b.pathUsersList(),
 			b.pathUsers(),
@@ -79,11 +84,11 @@ func newBackend(s settings) *backend {
 			b.pathGroups(),
 			b.pathLogin(),
 			b.pathVerify(),
-		},
+		}, b.pathsMethods()...),
 		AuthRenew:    b.pathLoginRenew,
 		Invalidate:   b.invalidate,
 		PeriodicFunc: b.tidy,
-		Clean:        func(context.Context) { b.clients.drop() },
+		Clean:        b.clean,
 	}
 	return b
 }
@@ -105,6 +110,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 			return logical.ErrorResponse("%s must be a string", field), nil
 		}
 	}
+	if !areCredentials(req.Data["mfa"]) {
+		return logical.ErrorResponse("mfa must be a list of strings"), nil
+	}
 	return b.Backend.HandleRequest(ctx, req)
 }
 
@@ -117,13 +125,18 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 }
 
 // secretFields are the fields of all paths that hold a secret.
-var secretFields = []string{"api_token", "token", "password", "totp", "passcode", "transaction_id"}
+var secretFields = []string{
+	"api_token", "token", "password", "totp", "passcode", "transaction_id", "secret_key", "settings_file_base64",
+}
 
 // invalidate is called when another node has changed an entry. Entries are read
-// from storage each time; what is kept is the client made of the configuration.
+// from storage each time; what is kept is what has connections.
 func (b *backend) invalidate(_ context.Context, key string) {
 	if key == configKey {
-		b.clients.drop()
+		b.clients.forget("")
+	}
+	if id, isMethod := strings.CutPrefix(key, methodPrefix); isMethod {
+		b.forgetMethod(id)
 	}
 }
 

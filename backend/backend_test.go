@@ -34,6 +34,7 @@ type mount struct {
 	okta    *oktatest.Server
 	clock   *stepClock // of the mount and of the org
 	logs    *syncBuffer
+	trusted [][]byte // further certificates, in PEM
 }
 
 // bothWays runs test on a backend in this process, and on one behind the plugin
@@ -68,10 +69,14 @@ func (m *mount) impatient() { m.inner.timeout = 500 * time.Millisecond }
 // restart does, or a node that takes over.
 func (m *mount) start() {
 	m.t.Helper()
+	roots := m.okta.CertPool()
+	for _, pem := range m.trusted {
+		roots.AppendCertsFromPEM(pem)
+	}
 	f := func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b, err := factory(settings{
 			version: testVersion,
-			rootCAs: m.okta.CertPool(),
+			rootCAs: roots,
 			timeout: testTimeout,
 			clock:   m.clock,
 		})(ctx, conf)

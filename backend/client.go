@@ -6,18 +6,26 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// clientCache keeps the one client of the mount's configuration, so that
-// connections to Okta live from login to login.
+// clientCache keeps a client for each connection of the mount, so that
+// connections to Okta live from login to login: that of the configuration under
+// the empty name, and those of MFA methods under their ids. The zero value is
+// ready.
 type clientCache struct {
-	mu     sync.Mutex
-	client *okta.Client
-	orgURL string
-	token  string
+	mu   sync.Mutex
+	kept map[string]keptClient
+}
+
+type keptClient struct {
+	*okta.Client
+	orgURL, token string
 }
 
 // client returns the client for cfg, the kept one if cfg still leads to the
 // same org with the same token.
-func (b *backend) client(cfg *configEntry) (*okta.Client, error) {
+func (b *backend) client(cfg *configEntry) (*okta.Client, error) { return b.clientOf("", cfg) }
+
+// clientOf is client for the connection of that name.
+func (b *backend) clientOf(name string, cfg *configEntry) (*okta.Client, error) {
 	orgURL, err := cfg.orgURL()
 	if err != nil {
 		return nil, err
@@ -28,13 +36,13 @@ func (b *backend) client(cfg *configEntry) (*okta.Client, error) {
 	c := &b.clients
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.client != nil && c.orgURL == orgURL && c.token == cfg.Token {
-		return c.client, nil
+	if kept, ok := c.kept[name]; ok && kept.orgURL == orgURL && kept.token == cfg.Token {
+		return kept.Client, nil
 	}
 	client, err := okta.New(okta.Config{
 		OrgURL:    orgURL,
 		APIToken:  cfg.Token,
-		UserAgent: "vault-plugin-auth-okta/" + b.version,
+		UserAgent: b.userAgent(),
 		Timeout:   b.timeout,
 		Now:       b.now,
 		RootCAs:   b.rootCAs,
@@ -42,21 +50,36 @@ func (b *backend) client(cfg *configEntry) (*okta.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.close()
-	c.client, c.orgURL, c.token = client, orgURL, cfg.Token
+	c.close(name)
+	if c.kept == nil {
+		c.kept = map[string]keptClient{}
+	}
+	c.kept[name] = keptClient{client, orgURL, cfg.Token}
 	return client, nil
 }
 
-// drop forgets the client; logins that run on it go on to their end.
+// userAgent names this program to those it calls.
+func (b *backend) userAgent() string { return "vault-plugin-auth-okta/" + b.version }
+
+// forget drops the client of that name; logins that run on it go on to their end.
+func (c *clientCache) forget(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.close(name)
+}
+
+// drop forgets all clients.
 func (c *clientCache) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.close()
-	c.client, c.orgURL, c.token = nil, "", ""
+	for name := range c.kept {
+		c.close(name)
+	}
 }
 
-func (c *clientCache) close() {
-	if c.client != nil {
-		c.client.CloseIdleConnections()
+func (c *clientCache) close(name string) {
+	if kept, ok := c.kept[name]; ok {
+		kept.CloseIdleConnections()
+		delete(c.kept, name)
 	}
 }

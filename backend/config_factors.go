@@ -100,7 +100,7 @@ func (cfg *configEntry) populateFactorData(data map[string]any) {
 func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
 	// A null counts as not given: it must not accept what was shut out.
 	if names, ok := newest[[]string](d, "mfa_factors"); ok && d.Raw["mfa_factors"] != nil {
-		kinds, err := parseKinds(names)
+		kinds, err := parseKinds("mfa_factors", names)
 		if err != nil {
 			return err
 		}
@@ -143,14 +143,20 @@ func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 	return nil
 }
 
+// emptyMeans is what an empty list of kinds stands for.
+var emptyMeans = map[string]string{
+	"mfa_factors": "all of them",
+	"factors":     strings.Join(texts(mfa.DefaultKinds), " and "),
+}
+
 // parseKinds reads the names of kinds of factors, and keeps each once. An empty
 // name among them is refused: a list of nothing else would accept all.
-func parseKinds(names []string) ([]mfa.Kind, error) {
+func parseKinds(field string, names []string) ([]mfa.Kind, error) {
 	var kinds []mfa.Kind
 	for _, name := range names {
 		kind, err := mfa.ParseKind(name)
 		if err != nil {
-			return nil, invalid("mfa_factors", "must be a list of "+kindNames()+"; empty means all of them")
+			return nil, invalid(field, "must be a list of "+kindNames()+"; empty means "+emptyMeans[field])
 		}
 		if !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)

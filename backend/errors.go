@@ -24,6 +24,7 @@ var (
 	errNotRenewable    = errors.New("the token carries no password to renew with")
 	errNoPush          = errors.New("a renewal takes a push, and there is none")
 	errPoliciesChanged = errors.New("the policies have changed")
+	errMethodsChanged  = errors.New("a method is required that the login has not satisfied")
 	errAPIToken        = errors.New("okta refused the API token")
 	errNoTransaction   = errors.New("no login has this transaction_id")
 	errTooManyLogins   = &busyError{what: "too many logins are waiting on this mount", wait: busyWait}
@@ -38,6 +39,14 @@ type inputError struct{ field, problem string }
 func (e *inputError) Error() string { return e.field + " " + e.problem }
 
 func invalid(field, problem string) error { return &inputError{field, problem} }
+
+// inputAnswer tells what is wrong with a field; any other error is passed on.
+func inputAnswer(err error) (*logical.Response, error) {
+	if input := (*inputError)(nil); errors.As(err, &input) {
+		return logical.ErrorResponse(input.Error()), nil
+	}
+	return nil, err
+}
 
 // busyError is a limit of the mount's own.
 type busyError struct {
@@ -115,6 +124,8 @@ func describe(err error) reply {
 	var (
 		input   *inputError
 		busy    *busyError
+		need    *needError
+		method  *mfa.MethodError
 		factor  *mfa.NoFactorError
 		sent    *mfa.CodeSentError
 		refused *mfa.PushRefusedError
@@ -129,6 +140,10 @@ func describe(err error) reply {
 	case errors.Is(err, logical.ErrPermissionDenied):
 		return reply{status: http.StatusForbidden}
 
+	case errors.As(err, &need):
+		return reply{http.StatusBadRequest, describeNeed(need)}
+	case errors.As(err, &method):
+		return describeMethodError(method)
 	case errors.As(err, &factor):
 		return reply{http.StatusBadRequest, describeNoFactor(factor)}
 	case errors.As(err, &sent):
@@ -169,6 +184,8 @@ var denials = []struct {
 	{errNotRenewable, "this token cannot be renewed: log in again"},
 	{errNoPush, "Okta asks for a factor, and a renewal can be answered by push only: log in again"},
 	{errPoliciesChanged, "your policies have changed since this token was issued, so it is not renewed: log in again"},
+	{errMethodsChanged, "this mount requires an MFA method by now that your login has not satisfied, so the token is not renewed: log in again"},
+	{errMethodGone, "this login requires an MFA method that does not exist, so nobody can satisfy it: an operator has to correct mfa_methods"},
 	{errNoTransaction, "there is no login of this user with this transaction_id, or it has ended: log in again"},
 
 	{mfa.ErrLockedOut, "your Okta account is locked: unlock it in Okta, or ask your Okta administrator"},
@@ -305,7 +322,8 @@ func (b *backend) logFailure(err error, r reply) {
 // person's doing nor their leaving.
 func operational(err error) bool {
 	return !errors.Is(err, context.Canceled) &&
-		(describe(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken))
+		(describe(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken) || errors.Is(err, errMethodGone) ||
+			refusesMount(err))
 }
 
 // logRefusal tells the operator of a push that was not sent to spare somebody's

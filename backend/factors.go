@@ -133,15 +133,19 @@ func howTo(f okta.Factor) string {
 
 // describeCodeSent says where a code went, and how to go on.
 func describeCodeSent(e *mfa.CodeSentError) string {
-	way := map[mfa.Kind]string{mfa.KindSMS: "by SMS", mfa.KindCall: "by a telephone call", mfa.KindEmail: "by e-mail"}[mfa.KindOf(e.Factor)]
-	to := ""
-	if e.Factor.SentTo != "" {
-		to = " to " + e.Factor.SentTo
-	}
 	if e.Again {
-		return fmt.Sprintf("a code was sent %s%s before and is still good: log in again with totp=<code>, or have another one sent with resend=true (by the API; vault login cannot send that)", way, to)
+		return fmt.Sprintf("a code was sent %s before and is still good: log in again with totp=<code>, or have another one sent with resend=true (by the API; vault login cannot send that)", sentBy(e.Factor))
 	}
-	return fmt.Sprintf("Okta has sent a code %s%s: log in again in the same way, with totp=<code> added", way, to)
+	return fmt.Sprintf("Okta has sent a code %s: log in again in the same way, with totp=<code> added", sentBy(e.Factor))
+}
+
+// sentBy tells how a code was sent, and where to.
+func sentBy(f okta.Factor) string {
+	way := map[mfa.Kind]string{mfa.KindSMS: "by SMS", mfa.KindCall: "by a telephone call", mfa.KindEmail: "by e-mail"}[mfa.KindOf(f)]
+	if f.SentTo == "" {
+		return way
+	}
+	return way + " to " + f.SentTo
 }
 
 // describeFactor names a factor by the parameters that choose it, and tells what

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -29,17 +30,67 @@ const (
 	maxHeldLife = 30 * time.Minute
 )
 
-// heldLogin is one of them.
+// heldLogin is one of them: first at Okta, then, once Okta has let the person in,
+// at the MFA methods of the mount.
 type heldLogin struct {
 	run      *mfa.Login
-	org      string // where it was begun
-	userID   string // Okta's
+	check    atomic.Pointer[mfa.Validation] // nil while it is at Okta
+	org      string                         // where it was begun
+	userID   string                         // Okta's
 	origin   string
 	username string // of the path: the id is good there only
 	password string
 	id       string // the transaction_id
 	began    time.Time
-	expires  time.Time // under the lock of heldLogins
+	expires  time.Time   // under the lock of heldLogins
+	ended    atomic.Bool // by a cancel, by others, or by its time
+
+	turn     chan struct{} // one request goes on with it at a time; guards the rest
+	given    credentials   // for the methods, not used yet
+	groups   []string      // the person's, in Okta
+	warnings []string
+}
+
+// take waits for the login's turn; the caller gives it back.
+func (h *heldLogin) take(ctx context.Context) error {
+	select {
+	case h.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (h *heldLogin) give() { <-h.turn }
+
+// over reports whether nothing can go on with the login.
+func (h *heldLogin) over() bool {
+	if h.ended.Load() {
+		return true
+	}
+	if check := h.check.Load(); check != nil {
+		return check.Over()
+	}
+	return h.run.Over()
+}
+
+// challenged reports whether a phone may have rung, or a code been sent, for it.
+func (h *heldLogin) challenged() bool {
+	check := h.check.Load()
+	return h.run.Challenged() || check != nil && check.Challenged()
+}
+
+// end ends the login, wherever it is: first by run, where it is at Okta, and Close
+// where that is nil.
+func (h *heldLogin) end(ctx context.Context, run func(*mfa.Login)) {
+	h.ended.Store(true)
+	if run == nil {
+		run = func(l *mfa.Login) { l.Close(ctx) }
+	}
+	run(h.run)
+	if check := h.check.Load(); check != nil {
+		check.Close(ctx)
+	}
 }
 
 // heldLogins are those of one mount, by transaction_id. The zero value is ready.
@@ -55,19 +106,20 @@ func (h *heldLogins) full() bool {
 	return len(h.byID) >= maxHeld
 }
 
-// keep holds login until it expires, and returns the one that gives way, if any.
-func (h *heldLogins) keep(login *heldLogin, expires time.Time) (gone *heldLogin) {
+// keep holds login until it expires, and returns the one that gives way, if any. It
+// reports false where the login has ended meanwhile.
+func (h *heldLogins) keep(login *heldLogin, expires time.Time) (gone *heldLogin, kept bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byID == nil {
 		h.byID = map[string]*heldLogin{}
 	}
-	if login.run.Over() { // by another request, meanwhile
-		return nil
+	if login.over() { // by another request
+		return nil, false
 	}
 	login.expires = expires
 	if h.byID[login.id] != nil {
-		return nil
+		return nil, true
 	}
 	h.byID[login.id] = login
 	var same []*heldLogin
@@ -77,11 +129,18 @@ func (h *heldLogins) keep(login *heldLogin, expires time.Time) (gone *heldLogin)
 		}
 	}
 	if len(same) <= maxHeldEach {
-		return nil
+		return nil, true
 	}
 	gone = slices.MinFunc(same, func(a, b *heldLogin) int { return a.began.Compare(b.began) })
 	delete(h.byID, gone.id)
-	return gone
+	return gone, true
+}
+
+// has reports whether the login is held.
+func (h *heldLogins) has(login *heldLogin) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.byID[login.id] == login
 }
 
 // find returns the login with id, if it is username's and has not expired.
@@ -101,17 +160,33 @@ func (h *heldLogins) forget(login *heldLogin) {
 	delete(h.byID, login.id)
 }
 
-// expired takes out the logins that have expired at now, or ended by themselves.
+// expired takes out the logins that have ended, and returns those that have expired
+// at now. (One that is over at Okta may be on its way to the methods: it comes back
+// by itself.)
 func (h *heldLogins) expired(now time.Time) (gone []*heldLogin) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, login := range h.byID {
-		if now.After(login.expires) || login.run.Over() {
+		expired := now.After(login.expires)
+		if expired {
 			gone = append(gone, login)
+		}
+		if expired || login.over() {
 			delete(h.byID, id)
 		}
 	}
 	return gone
+}
+
+// drain takes out all logins.
+func (h *heldLogins) drain() (all []*heldLogin) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, login := range h.byID {
+		all = append(all, login)
+	}
+	clear(h.byID)
+	return all
 }
 
 // newTransactionID makes 128 random bits.
@@ -148,11 +223,14 @@ func (b *backend) holdLogin(ctx context.Context, req *logical.Request, cfg *conf
 	}
 	login := &heldLogin{
 		run: run, org: client.OrgURL(), userID: tx.User.ID, origin: origin(req), id: newTransactionID(),
-		username: in.username, password: in.password, began: b.now(),
+		username: in.username, password: in.password, began: b.now(), given: in.mfa,
+		turn: make(chan struct{}, 1),
 	}
+	login.turn <- struct{}{}
+	defer login.give()
 	state, err := run.State(ctx)
 	if err != nil {
-		return b.setback(req, login, err)
+		return b.setback(ctx, req, login, err)
 	}
 	return b.progress(ctx, req, cfg, client, login, state)
 }
@@ -171,53 +249,90 @@ func (b *backend) continueLogin(ctx context.Context, req *logical.Request, cfg *
 	}
 	if login.org != client.OrgURL() { // the mount has moved since
 		b.held.forget(login)
-		login.run.Cancel(ctx, mfa.Flow{}) // at the org where it was begun
-		return b.answer(errNoTransaction, login.run.Challenged())
+		login.end(ctx, func(l *mfa.Login) { l.Cancel(ctx, mfa.Flow{}) }) // at the org where it was begun
+		return b.answer(errNoTransaction, login.challenged())
 	}
 	now := b.flow(cfg, client.For(caller(req)), req, in)
 	if in.cancel {
 		b.held.forget(login)
-		login.run.Cancel(ctx, now)
+		login.end(ctx, func(l *mfa.Login) { l.Cancel(ctx, now) })
 		return &logical.Response{Data: map[string]any{"transaction_id": login.id, "state": "cancelled"}}, nil
+	}
+	if err := login.take(ctx); err != nil {
+		return b.answer(err, login.challenged())
+	}
+	defer login.give()
+	if len(in.mfa) > 0 {
+		login.given = in.mfa
+	}
+	if login.check.Load() != nil {
+		return b.validateHeld(ctx, req, cfg, login)
 	}
 	state, err := login.run.Continue(ctx, now, in.want)
 	if err != nil {
-		return b.setback(req, login, err)
+		return b.setback(ctx, req, login, err)
 	}
 	return b.progress(ctx, req, cfg, client, login, state)
 }
 
 // setback tells why a held login did not get on. What the person can mend leaves
-// it open.
-func (b *backend) setback(req *logical.Request, login *heldLogin, err error) (*logical.Response, error) {
+// it open, unless it was begun by this very request: then nobody knows its id.
+func (b *backend) setback(ctx context.Context, req *logical.Request, login *heldLogin, err error) (*logical.Response, error) {
 	b.logRefusal(req, okta.User{ID: login.userID}, err)
-	if !login.run.Over() {
-		return b.answerOpen(err, login.run.Challenged())
+	if !login.over() && b.held.has(login) {
+		return b.answerOpen(err, login.challenged())
 	}
 	b.held.forget(login)
+	login.end(ctx, nil)
 	if errors.Is(err, mfa.ErrOver) {
 		err = errNoTransaction
 	}
-	return b.answer(err, login.run.Challenged())
+	return b.answer(err, login.challenged())
 }
 
 // progress answers with the token, or with what the login waits for.
 func (b *backend) progress(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, login *heldLogin, state mfa.State) (*logical.Response, error) {
 	if state.Phase == mfa.PhaseDone {
+		return b.admit(ctx, req, cfg, client, login)
+	}
+	return b.stays(ctx, req, login, describeState(login.id, state))
+}
+
+// admit goes on with a login whose person Okta has let in: with the token, unless
+// they have to satisfy MFA methods of the mount.
+func (b *backend) admit(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, login *heldLogin) (*logical.Response, error) {
+	var err error
+	if login.groups, login.warnings, err = b.oktaGroups(ctx, cfg, client, login.run); err != nil {
 		b.held.forget(login)
-		who, err := b.resolve(ctx, req.Storage, cfg, client, login.username, login.run)
-		if err != nil {
-			return b.answer(err, login.run.Challenged())
-		}
-		return authResponse(cfg, login.username, login.password, who), nil
+		return b.answer(err, login.challenged())
 	}
-	if end := login.began.Add(maxHeldLife); end.Before(state.ExpiresAt) {
-		state.ExpiresAt = end
+	login.check.Store(b.validation(req, cfg, login.org, login.username, login.run))
+	if login.ended.Load() { // while the groups were read
+		return b.setback(ctx, req, login, mfa.ErrOver)
 	}
-	if gone := b.held.keep(login, state.ExpiresAt); gone != nil {
-		gone.run.Close(ctx)
+	return b.validateHeld(ctx, req, cfg, login)
+}
+
+// stays holds the login, and answers with what it waits for.
+func (b *backend) stays(ctx context.Context, req *logical.Request, login *heldLogin, waits waitsFor) (*logical.Response, error) {
+	if end := login.began.Add(maxHeldLife); end.Before(waits.until) {
+		waits.until = end
 	}
-	return &logical.Response{Data: describeState(login.id, state)}, nil
+	gone, kept := b.held.keep(login, waits.until)
+	if !kept {
+		return b.setback(ctx, req, login, mfa.ErrOver)
+	}
+	if gone != nil {
+		gone.end(ctx, nil)
+	}
+	waits.data["expires_at"] = waits.until.UTC().Format(time.RFC3339)
+	return &logical.Response{Data: waits.data}, nil
+}
+
+// waitsFor is what a held login waits for, and until when.
+type waitsFor struct {
+	data  map[string]any
+	until time.Time
 }
 
 // phases are the words for what a held login waits for.
@@ -227,11 +342,10 @@ var phases = map[mfa.Phase]string{
 	mfa.PhaseWaiting:  "waiting",
 }
 
-func describeState(id string, state mfa.State) map[string]any {
+func describeState(id string, state mfa.State) waitsFor {
 	data := describeFactor(state.Factor)
 	data["transaction_id"] = id
 	data["state"] = phases[state.Phase]
-	data["expires_at"] = state.ExpiresAt.UTC().Format(time.RFC3339)
 	if state.Number != nil {
 		data["correct_answer"] = state.Number.Answer
 	}
@@ -242,18 +356,63 @@ func describeState(id string, state mfa.State) map[string]any {
 		others = append(others, other)
 	}
 	data["factors"] = others
-	return data
+	return waitsFor{data, state.ExpiresAt}
+}
+
+// describeWaiting tells of a push of a method.
+func describeWaiting(id string, w *mfa.Waiting) waitsFor {
+	data := describeMethod(w.Method)
+	data["transaction_id"] = id
+	data["state"] = phases[mfa.PhaseWaiting]
+	if w.Device != "" {
+		data["device"] = w.Device
+	}
+	if w.Number != nil {
+		data["correct_answer"] = w.Number.Answer
+	}
+	return waitsFor{data, w.ExpiresAt}
+}
+
+// needsLife is how long a held login waits for credentials.
+const needsLife = 5 * time.Minute
+
+// describeNeeds tells which methods want a passcode.
+func (b *backend) describeNeeds(login *heldLogin, methods []mfa.Required) waitsFor {
+	list := make([]map[string]any, len(methods))
+	for i, m := range methods {
+		list[i] = describeMethod(m)
+	}
+	return waitsFor{
+		map[string]any{"transaction_id": login.id, "state": "mfa_required", "mfa_methods": list},
+		b.now().Add(needsLife),
+	}
+}
+
+func describeMethod(m mfa.Required) map[string]any {
+	return map[string]any{"mfa_method": m.Name, "mfa_type": m.Type}
+}
+
+// endAll ends logins at the same time.
+func endAll(ctx context.Context, logins []*heldLogin, run func(*mfa.Login)) {
+	var all sync.WaitGroup
+	for _, login := range logins {
+		all.Go(func() { login.end(ctx, run) })
+	}
+	all.Wait()
+}
+
+// clean is called when the mount goes: nobody can go on with what is held.
+func (b *backend) clean(ctx context.Context) {
+	endAll(ctx, b.held.drain(), nil)
+	b.clients.drop()
 }
 
 // tidy is called once a minute: it forgets what has expired.
 func (b *backend) tidy(ctx context.Context, _ *logical.Request) error {
 	now := b.now()
-	var all sync.WaitGroup
-	for _, login := range b.held.expired(now) {
-		all.Go(func() { login.run.Expire(ctx) })
-	}
-	all.Wait()
+	endAll(ctx, b.held.expired(now), func(l *mfa.Login) { l.Expire(ctx) })
 	b.codes.Tidy(now)
+	b.sent.Tidy(now)
 	b.guard.Tidy(now)
 	return nil
 }

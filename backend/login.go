@@ -30,13 +30,19 @@ func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEn
 	}
 	authn := client.For(caller(req))
 	flow := b.flow(cfg, authn, req, in)
+	var show func(mfa.Number)
+	shown := false
 	if in.nonce != "" {
-		show, end, err := b.numbers.open(in.nonce)
+		put, end, err := b.numbers.open(in.nonce)
 		if err != nil {
 			return person{}, false, err
 		}
 		defer end()
-		flow.Show = show
+		show = put
+		flow.Show = func(number mfa.Number) {
+			put(number)
+			shown = true
+		}
 	}
 	tx, err := authn.Authenticate(ctx, in.username, in.password)
 	if err != nil {
@@ -50,8 +56,16 @@ func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEn
 		b.logRefusal(req, tx.User, err)
 		return person{}, run.Challenged(), err
 	}
-	who, err = b.resolve(ctx, req.Storage, cfg, client, in.username, run)
-	return who, run.Challenged(), err
+	check := b.validation(req, cfg, client.OrgURL(), in.username, run)
+	check.Show, check.Shown = show, shown
+	who, err = b.resolve(ctx, req, cfg, client, run, check.Who)
+	if err == nil && !in.unattended {
+		err = explained(req, check.Run(ctx, who.required, in.mfa.of(who.required)))
+	}
+	if err != nil {
+		b.logRefusal(req, run.User(), err)
+	}
+	return who, run.Challenged() || check.Challenged(), err
 }
 
 // flow is how logins of this mount go.
@@ -72,44 +86,69 @@ func (b *backend) flow(cfg *configEntry, authn *okta.Client, req *logical.Reques
 	}
 }
 
-// person is somebody whom Okta let in, and what the mount gives them.
+// person is somebody whom Okta let in, and what the mount gives them and asks of
+// them.
 type person struct {
 	groups   []string // Okta's, then the mount's own, each once
 	policies []string // of the groups, then the person's own, each once
+	required []mfa.Required
 	warnings []string
 }
 
-// resolve finds the groups and policies of whom Okta let in.
-func (b *backend) resolve(ctx context.Context, s logical.Storage, cfg *configEntry, client *okta.Client, username string, run *mfa.Login) (who person, err error) {
+// resolve finds the groups, policies and MFA methods of whom Okta let in.
+func (b *backend) resolve(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, run *mfa.Login, who mfa.Subject) (person, error) {
+	groups, warnings, err := b.oktaGroups(ctx, cfg, client, run)
+	if err != nil {
+		return person{}, err
+	}
+	found, err := b.mapped(ctx, req, cfg, groups, who.Name, who.Login)
+	found.warnings = append(warnings, found.warnings...)
+	return found, err
+}
+
+// oktaGroups reads the groups that the person has in Okta.
+func (b *backend) oktaGroups(ctx context.Context, cfg *configEntry, client *okta.Client, run *mfa.Login) (called, warnings []string, err error) {
 	if run.User().ID == "" {
-		return person{}, errors.New("a login that has not succeeded")
+		return nil, nil, errors.New("a login that has not succeeded")
 	}
 	if run.PasswordWarning() {
-		who.warnings = append(who.warnings, passwordWarning)
+		warnings = append(warnings, passwordWarning)
 	}
-	if cfg.Token != "" {
-		groups, err := client.Groups(ctx, run.User().ID)
-		if err != nil {
-			return person{}, apiTokenRefused(cfg, err)
-		}
-		for _, g := range groups {
-			who.groups = append(who.groups, g.Name)
-		}
-		if len(groups) == 0 {
-			who.warnings = append(who.warnings, noGroupsWarning)
-		}
+	if cfg.Token == "" {
+		return nil, warnings, nil
 	}
-	user, err := b.user(ctx, s, username)
+	groups, err := client.Groups(ctx, run.User().ID)
+	if err != nil {
+		return nil, nil, apiTokenRefused(cfg, err)
+	}
+	for _, g := range groups {
+		called = append(called, g.Name)
+	}
+	if len(groups) == 0 {
+		warnings = append(warnings, noGroupsWarning)
+	}
+	return called, warnings, nil
+}
+
+// mapped finds what the mount has for somebody who is in those groups in Okta, has
+// typed that name and is called login there.
+func (b *backend) mapped(ctx context.Context, req *logical.Request, cfg *configEntry, oktaGroups []string, typed, login string) (found person, err error) {
+	user, err := b.user(ctx, req.Storage, typed)
 	if err != nil {
 		return person{}, err
 	}
-	who.groups = unique(append(who.groups, user.Groups...))
-	policies, err := b.policiesOf(ctx, s, who.groups)
+	found.groups = unique(slices.Concat(oktaGroups, user.Groups))
+	groups, err := b.groups(ctx, req.Storage, found.groups)
 	if err != nil {
 		return person{}, err
 	}
-	who.policies = unique(append(policies, user.Policies...))
-	return who, nil
+	var policies []string
+	for _, group := range groups {
+		policies = append(policies, group.Policies...)
+	}
+	found.policies = unique(append(policies, user.Policies...))
+	found.required, err = b.requiredOf(ctx, req, cfg, found.groups, namesOf(typed, login))
+	return found, err
 }
 
 // authResponse is the token that Vault is to issue.
@@ -123,6 +162,9 @@ func authResponse(cfg *configEntry, username, password string, who person) *logi
 		DisplayName:  username,
 		Alias:        &logical.Alias{Name: username},
 		GroupAliases: groupAliases(who.groups),
+	}
+	if len(who.required) > 0 {
+		auth.InternalData[methodsKey] = idsOf(who.required)
 	}
 	cfg.PopulateTokenAuth(auth) // replaces the policies: first
 	auth.Policies = tokenPolicies(cfg, who)

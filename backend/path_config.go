@@ -36,6 +36,7 @@ type configEntry struct {
 	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
+	MFAMethods        []string      `json:"mfa_methods,omitempty"`
 }
 
 // Hosts that an org name is completed with where base_url is empty.
@@ -135,6 +136,7 @@ func (b *backend) pathConfig() *framework.Path {
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, Action: "Configure"},
 	}
 	maps.Copy(p.Fields, factorFields())
+	p.Fields["mfa_methods"] = mfaMethodsField("everybody")
 	tokenutil.AddTokenFields(p.Fields)
 	p.Fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
 		"a list or a comma-separated string."
@@ -158,6 +160,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	}
 	cfg.PopulateTokenData(data)
 	cfg.populateFactorData(data)
+	data["mfa_methods"] = listed(cfg.MFAMethods)
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -176,8 +179,8 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 // pathConfigWrite changes the fields that the request names and stores the
 // result only if all of it is sound.
 func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	b.configWrite.Lock() // two updates of different fields keep both
-	defer b.configWrite.Unlock()
+	b.writes.Lock() // two updates of different fields keep both
+	defer b.writes.Unlock()
 	cfg, err := b.config(ctx, req.Storage)
 	if err != nil {
 		return nil, err
@@ -190,6 +193,10 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
+	if err != nil {
+		return inputAnswer(err)
+	}
 	if err := store(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
@@ -197,6 +204,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	_, named := newest[string](d, "api_token", "token")
 	if after, _ := cfg.orgURL(); hadToken && !named && after != before {
 		resp.AddWarning(movedWarning)
+	}
+	if requires {
+		resp.AddWarning(requiredWarning)
 	}
 	if len(resp.Warnings) == 0 && !namesUnknown(d) {
 		return nil, nil // 204, as the builtin method answers

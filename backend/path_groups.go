@@ -10,7 +10,8 @@ import (
 
 // groupEntry maps a group to policies, in the builtin method's form.
 type groupEntry struct {
-	Policies []string
+	Policies   []string
+	MFAMethods []string `json:"mfa_methods,omitempty"`
 }
 
 func (b *backend) pathGroupsList() *framework.Path {
@@ -33,6 +34,7 @@ func (b *backend) pathGroups() *framework.Path {
 				Description:  "Policies of the group's members: a list or a comma-separated string.",
 				DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
 			},
+			"mfa_methods": mfaMethodsField("each member"),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
@@ -58,7 +60,10 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 	if err != nil || group == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{"policies": listed(group.Policies)}}, nil
+	return &logical.Response{Data: map[string]any{
+		"policies":    listed(group.Policies),
+		"mfa_methods": listed(group.MFAMethods),
+	}}, nil
 }
 
 func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -66,16 +71,24 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	b.writes.Lock()
+	defer b.writes.Unlock()
 	stored, group, err := b.group(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
 	if group == nil {
-		stored = lower(name)
+		stored, group = lower(name), &groupEntry{}
 	}
-	return nil, store(ctx, req.Storage, groupPrefix+stored, groupEntry{
-		Policies: listed(policyutil.ParsePolicies(d.Get("policies"))),
-	})
+	requires, err := b.updateMethods(ctx, req.Storage, d, &group.MFAMethods)
+	if err != nil {
+		return inputAnswer(err)
+	}
+	if replaces(d, "policies") {
+		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
+	}
+	group.Policies = listed(group.Policies)
+	return requiring(requires), store(ctx, req.Storage, groupPrefix+stored, group)
 }
 
 func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -83,11 +96,13 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	b.writes.Lock()
+	defer b.writes.Unlock()
 	stored, group, err := b.group(ctx, req.Storage, name)
 	if err != nil || group == nil {
 		return nil, err
 	}
-	return nil, req.Storage.Delete(ctx, groupPrefix+stored)
+	return released(group.MFAMethods), req.Storage.Delete(ctx, groupPrefix+stored)
 }
 
 // group finds the mapping of the group called name, in that case or any other,
@@ -110,10 +125,10 @@ func (b *backend) group(ctx context.Context, s logical.Storage, name string) (st
 	return "", nil, nil
 }
 
-// policiesOf returns the policies of all groups named, in the order of the
-// names. The stored names are listed once, whatever the number of groups.
-func (b *backend) policiesOf(ctx context.Context, s logical.Storage, groups []string) ([]string, error) {
-	if len(groups) == 0 {
+// groups loads the mappings of all groups named, in the order of the names. The
+// stored names are listed once, whatever the number of groups.
+func (b *backend) groups(ctx context.Context, s logical.Storage, called []string) ([]groupEntry, error) {
+	if len(called) == 0 {
 		return nil, nil
 	}
 	all, err := names(ctx, s, groupPrefix)
@@ -128,8 +143,8 @@ func (b *backend) policiesOf(ctx context.Context, s logical.Storage, groups []st
 			folded[fold(stored)] = stored
 		}
 	}
-	var policies []string
-	for _, name := range groups {
+	var groups []groupEntry
+	for _, name := range called {
 		stored := name
 		if !exact[name] {
 			stored = folded[fold(name)]
@@ -142,10 +157,10 @@ func (b *backend) policiesOf(ctx context.Context, s logical.Storage, groups []st
 			return nil, err
 		}
 		if group != nil {
-			policies = append(policies, group.Policies...)
+			groups = append(groups, *group)
 		}
 	}
-	return policies, nil
+	return groups, nil
 }
 
 const groupsHelp = `

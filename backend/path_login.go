@@ -91,6 +91,12 @@ func loginFields() map[string]*framework.FieldSchema {
 			Type:        framework.TypeBool,
 			Description: "Have a code sent again although the last one is still good.",
 		},
+		"mfa": {
+			Type: framework.TypeStringSlice,
+			Description: "Credentials for the MFA methods of the mount, each as name, name:<passcode>, name:<type of factor>, " +
+				"name:<type of factor>=<passcode>, name:passcode=<passcode> or name:device=<phone>; the header X-Vault-MFA does the same. A method that sends a push needs none.",
+			DisplayAttrs: secret,
+		},
 		"wait": {
 			Type:    framework.TypeBool,
 			Default: true,
@@ -118,7 +124,7 @@ func (b *backend) pathLoginAlias(_ context.Context, _ *logical.Request, d *frame
 }
 
 func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	in, err := parseLogin(d)
+	in, err := parseLogin(req, d)
 	if err != nil {
 		return b.answer(err, false)
 	}
@@ -148,7 +154,9 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 
 // pathLoginRenew repeats the login of a token, the builtin method's included,
 // with the password kept for that and without a passcode: where Okta asks for a
-// factor, a push comes again. No code is sent: nobody could give it.
+// factor, a push comes again. No code is sent: nobody could give it. The MFA methods
+// of the mount are not asked for again; those that are required by now have to be
+// among those that the login has satisfied.
 func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
 	if req.Auth == nil {
 		return nil, errors.New("renewal of no token")
@@ -165,6 +173,14 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return b.answer(err, false)
 	}
+	// What is known without Okta, so that no phone rings for a renewal that is refused.
+	known, err := b.requiredOf(ctx, req, cfg, nil, namesOf(in.username, ""))
+	if err == nil && !satisfied(req.Auth, known) {
+		err = errMethodsChanged
+	}
+	if err != nil {
+		return b.answer(err, false)
+	}
 	who, challenged, err := b.login(ctx, req, cfg, in)
 	if noPush := new(mfa.NoFactorError); errors.As(err, &noPush) {
 		err = errNoPush
@@ -174,6 +190,9 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	}
 	if !policyutil.EquivalentPolicies(tokenPolicies(cfg, who), req.Auth.TokenPolicies) {
 		return b.answer(errPoliciesChanged, challenged)
+	}
+	if !satisfied(req.Auth, who.required) {
+		return b.answer(errMethodsChanged, challenged)
 	}
 	auth := *req.Auth
 	auth.Period = cfg.TokenPeriod
@@ -189,6 +208,7 @@ type loginInput struct {
 	password      string
 	nonce         string
 	want          mfa.Want
+	mfa           credentials
 	wait          bool
 	transactionID string
 	cancel        bool
@@ -196,7 +216,7 @@ type loginInput struct {
 }
 
 // parseLogin reads the fields and refuses what Okta need not be asked about.
-func parseLogin(d *framework.FieldData) (loginInput, error) {
+func parseLogin(req *logical.Request, d *framework.FieldData) (loginInput, error) {
 	in := loginInput{
 		username:      d.Get("username").(string),
 		password:      d.Get("password").(string),
@@ -218,6 +238,9 @@ func parseLogin(d *framework.FieldData) (loginInput, error) {
 		return loginInput{}, err
 	}
 	var err error
+	if in.mfa, err = parseCredentials(req, d); err != nil {
+		return loginInput{}, err
+	}
 	in.want, err = parseWant(d)
 	return in, err
 }
@@ -336,6 +359,9 @@ phone.
 Where the push shows numbers to choose from, the login needs a "nonce": a random
 string, new for each login. While the login waits, the right number can be read at
 verify/<nonce>, without a token.
+
+Where the mount requires MFA methods of its own, "mfa" answers them, one credential
+for each: "my_totp:123456". A method that sends a push needs none.
 
 With "wait" false the login does not wait: it answers with a "transaction_id", and
 posting that again tells how the login stands, goes on with a "totp" or another

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -9,8 +10,9 @@ import (
 
 // userEntry is what the mount gives one person, in the builtin method's form.
 type userEntry struct {
-	Groups   []string
-	Policies []string
+	Groups     []string
+	Policies   []string
+	MFAMethods []string `json:"mfa_methods,omitempty"`
 }
 
 func (b *backend) pathUsersList() *framework.Path {
@@ -38,6 +40,7 @@ func (b *backend) pathUsers() *framework.Path {
 				Description:  "Policies of the user: a list or a comma-separated string.",
 				DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the user."},
 			},
+			"mfa_methods": mfaMethodsField("the user"),
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
@@ -64,8 +67,9 @@ func (b *backend) pathUserRead(ctx context.Context, req *logical.Request, d *fra
 		return nil, err
 	}
 	return &logical.Response{Data: map[string]any{
-		"groups":   listed(user.Groups),
-		"policies": listed(user.Policies),
+		"groups":      listed(user.Groups),
+		"policies":    listed(user.Policies),
+		"mfa_methods": listed(user.MFAMethods),
 	}}, nil
 }
 
@@ -74,10 +78,53 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	return nil, store(ctx, req.Storage, userPrefix+name, userEntry{
-		Groups:   listed(d.Get("groups").([]string)),
-		Policies: listed(d.Get("policies").([]string)),
-	})
+	b.writes.Lock()
+	defer b.writes.Unlock()
+	user, err := b.user(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	requires, err := b.updateMethods(ctx, req.Storage, d, &user.MFAMethods)
+	if err != nil {
+		return inputAnswer(err)
+	}
+	if replaces(d, "groups") {
+		user.Groups = d.Get("groups").([]string)
+	}
+	if replaces(d, "policies") {
+		user.Policies = d.Get("policies").([]string)
+	}
+	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
+	return requiring(requires), store(ctx, req.Storage, userPrefix+name, user)
+}
+
+// replaces reports whether a write has a say about the field. The builtin method's
+// writes replace the whole entry; one that names mfa_methods is not of its clients,
+// and changes what it names.
+func replaces(d *framework.FieldData, field string) bool {
+	_, named := d.Raw[field]
+	return named || d.Raw["mfa_methods"] == nil
+}
+
+// released is the answer to a delete: a warning where it has taken a requirement
+// away.
+func released(methods []string) *logical.Response {
+	if len(methods) == 0 {
+		return nil
+	}
+	resp := &logical.Response{}
+	resp.AddWarning("with the entry, its mfa_methods are gone: " + strings.Join(methods, ", ") + " is not required by it any more")
+	return resp
+}
+
+// requiring is the answer to a write: a warning where it has required a method.
+func requiring(set bool) *logical.Response {
+	if !set {
+		return nil // 204, as the builtin method answers
+	}
+	resp := &logical.Response{}
+	resp.AddWarning(requiredWarning)
+	return resp
 }
 
 func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -85,7 +132,13 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	return nil, req.Storage.Delete(ctx, userPrefix+name)
+	b.writes.Lock()
+	defer b.writes.Unlock()
+	user, err := b.user(ctx, req.Storage, name)
+	if err != nil {
+		return nil, err
+	}
+	return released(user.MFAMethods), req.Storage.Delete(ctx, userPrefix+name)
 }
 
 // user reads what the mount gives the person of that name; an empty entry if

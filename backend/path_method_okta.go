@@ -1,0 +1,194 @@
+package backend
+
+import (
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// oktaMethodEntry is a stored method of type okta. Without an org of its own it
+// uses the connection of the configuration.
+type oktaMethodEntry struct {
+	OrgName      string     `json:"org_name,omitempty"`
+	APIToken     string     `json:"api_token,omitempty"`
+	BaseURL      string     `json:"base_url,omitempty"`
+	PrimaryEmail bool       `json:"primary_email,omitempty"`
+	Factors      []mfa.Kind `json:"factors,omitempty"`
+	NumberOnly   bool       `json:"require_number_challenge,omitempty"`
+}
+
+// connection is the method's own, nil if it has none.
+func (o *oktaMethodEntry) connection() *configEntry {
+	if o.OrgName == "" {
+		return nil
+	}
+	return &configEntry{Organization: o.OrgName, Token: o.APIToken, BaseURL: o.BaseURL}
+}
+
+// kinds are the accepted kinds of factor.
+func (o *oktaMethodEntry) kinds() []mfa.Kind {
+	if len(o.Factors) == 0 {
+		return mfa.DefaultKinds
+	}
+	return o.Factors
+}
+
+var oktaMethodType = &methodType{
+	name:     "okta",
+	title:    "okta",
+	fields:   oktaMethodFields,
+	update:   updateOktaMethod,
+	describe: describeOktaMethod,
+	make:     makeOktaMethod,
+	help:     oktaMethodHelp,
+}
+
+func oktaMethodFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"username_format": usernameFormatField(),
+		"org_name": {
+			Type: framework.TypeString,
+			Description: `Name of the method's own Okta org, the first label of its host: "acme" of acme.okta.com. Without it ` +
+				"and api_token the mount's connection is used.",
+		},
+		"api_token": {
+			Type: framework.TypeString,
+			Description: "Okta API token for that org, of an administrator who may verify people's factors. It is to be given " +
+				"again where org_name or base_url change.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
+		},
+		"base_url": {
+			Type:        framework.TypeString,
+			Description: `The rest of that org's host, "okta.com" when empty; or a full URL, as in config.`,
+		},
+		"primary_email": {
+			Type: framework.TypeBool,
+			Description: "Find the account by its primary e-mail address, which must be that of one account only, and not by " +
+				"its login.",
+		},
+		"factors": {
+			Type: framework.TypeCommaStringSlice,
+			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
+				". " + strings.Join(texts(mfa.DefaultKinds), " and ") + ", when empty.",
+		},
+		"require_number_challenge": {
+			Type: framework.TypeBool,
+			Description: "Accept a push only with a number challenge. Otherwise a client that has no way to show the number gets " +
+				"a push without one.",
+		},
+	}
+}
+
+func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+	o := oktaMethodEntry{}
+	if entry.Okta != nil {
+		o = *entry.Okta
+	}
+	before := o
+	if v, ok := newest[string](d, "org_name"); ok {
+		o.OrgName = v
+	}
+	if v, ok := newest[string](d, "base_url"); ok {
+		o.BaseURL = v
+	}
+	token, named := newest[string](d, "api_token")
+	if named {
+		o.APIToken = strings.TrimSpace(token)
+	}
+	if v, ok := newest[bool](d, "primary_email"); ok {
+		o.PrimaryEmail = v
+	}
+	if v, ok := newest[bool](d, "require_number_challenge"); ok {
+		o.NumberOnly = v
+	}
+	if list, ok := newest[[]string](d, "factors"); ok && d.Raw["factors"] != nil {
+		kinds, err := parseKinds("factors", list)
+		if err != nil {
+			return err
+		}
+		o.Factors = kinds
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if before.APIToken != "" && o.APIToken != "" && !named && o.host() != before.host() {
+		return invalid("api_token", "must be given again where org_name or base_url change: it is sent to that host")
+	}
+	entry.Okta = &o
+	return nil
+}
+
+// check says what is wrong with the connection.
+func (o *oktaMethodEntry) check() error {
+	switch {
+	case o.OrgName == "" && o.APIToken != "":
+		return invalid("org_name", "must be given with api_token; without both the mount's connection is used")
+	case o.OrgName == "" && o.BaseURL != "":
+		return invalid("org_name", "must be given with base_url; without both the mount's connection is used")
+	case o.OrgName != "" && o.APIToken == "":
+		return invalid("api_token", "must be given with org_name; without both the mount's connection is used")
+	}
+	if err := checkToken(o.APIToken); err != nil {
+		return err
+	}
+	if own := o.connection(); own != nil {
+		_, err := own.orgURL()
+		return err
+	}
+	return nil
+}
+
+// host is where the method's API token is sent.
+func (o *oktaMethodEntry) host() string {
+	own := o.connection()
+	if own == nil {
+		return ""
+	}
+	url, _ := own.orgURL()
+	return url
+}
+
+func describeOktaMethod(entry *methodEntry, data map[string]any) {
+	data["org_name"] = entry.Okta.OrgName
+	data["base_url"] = entry.Okta.BaseURL
+	data["primary_email"] = entry.Okta.PrimaryEmail
+	data["factors"] = texts(entry.Okta.kinds())
+	data["require_number_challenge"] = entry.Okta.NumberOnly
+}
+
+func makeOktaMethod(b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
+	format, err := entry.format(req.MountAccessor)
+	if err != nil {
+		return nil, err
+	}
+	client, err := b.client(cfg)
+	if own := entry.Okta.connection(); own != nil {
+		client, err = b.clientOf(entry.ID, own)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &mfa.OktaMethod{
+		For:          func(caller okta.Caller) mfa.FactorsAPI { return client.For(caller) },
+		Org:          client.OrgURL(),
+		Format:       format,
+		PrimaryEmail: entry.Okta.PrimaryEmail,
+		Kinds:        entry.Okta.kinds(),
+		NumberOnly:   entry.Okta.NumberOnly,
+		Sent:         &b.sent,
+	}, nil
+}
+
+const oktaMethodHelp = `
+A method of type okta asks for a factor that the person has in Okta, by Okta's
+Factors API: whatever the org's sign-on policy says. A push needs nothing but a
+phone; any other factor is answered by a passcode.
+
+The API token has to be that of an administrator who may verify people's factors.
+A factor that was verified in Okta's own challenge of the same login is not asked
+for again.
+`

@@ -1,0 +1,83 @@
+package backend
+
+import (
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// pingIDMethodEntry is a stored method of type pingid.
+type pingIDMethodEntry struct {
+	SettingsFile string `json:"settings_file_base64"`
+}
+
+var pingIDMethodType = &methodType{
+	name:     "pingid",
+	title:    "pingid",
+	fields:   pingIDMethodFields,
+	update:   updatePingIDMethod,
+	describe: describePingIDMethod,
+	make:     makePingIDMethod,
+	help:     pingIDMethodHelp,
+}
+
+func pingIDMethodFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"username_format": usernameFormatField(),
+		"settings_file_base64": {
+			Type:         framework.TypeString,
+			Description:  "The file pingid.properties of PingID's admin console, in base64. Required.",
+			DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
+		},
+	}
+}
+
+func updatePingIDMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+	ping := pingIDMethodEntry{}
+	if entry.PingID != nil {
+		ping = *entry.PingID
+	}
+	if v, ok := newest[string](d, "settings_file_base64"); ok {
+		ping.SettingsFile = strings.TrimSpace(v)
+	}
+	if ping.SettingsFile == "" {
+		return invalid("settings_file_base64", "is required: the file pingid.properties of PingID's admin console, in base64")
+	}
+	if _, err := mfa.ParsePingIDSettings(ping.SettingsFile); err != nil {
+		return invalid("settings_file_base64", "must be the file pingid.properties of PingID's admin console, in base64: "+err.Error())
+	}
+	entry.PingID = &ping
+	return nil
+}
+
+func describePingIDMethod(entry *methodEntry, data map[string]any) {
+	settings, err := mfa.ParsePingIDSettings(entry.PingID.SettingsFile)
+	if err != nil {
+		return // it was stored by something else
+	}
+	data["use_signature"] = settings.UseSignature
+	data["idp_url"] = settings.IDPURL
+	data["org_alias"] = settings.OrgAlias
+	data["admin_url"] = settings.AdminURL
+	data["authenticator_url"] = settings.AuthenticatorURL
+}
+
+func makePingIDMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
+	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
+		settings, err := mfa.ParsePingIDSettings(entry.PingID.SettingsFile)
+		if err != nil {
+			return nil, err
+		}
+		return mfa.NewPingID(mfa.PingIDConfig{
+			Settings: settings, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Now: b.now,
+		})
+	})
+}
+
+const pingIDMethodHelp = `
+A method of type pingid asks for a push of PingID. The service is described by the
+file pingid.properties of PingID's admin console.
+`

@@ -1,0 +1,330 @@
+package backend
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/locksutil"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// totpMethodEntry is a stored method of type totp.
+type totpMethodEntry struct {
+	Issuer    string        `json:"issuer"`
+	Period    time.Duration `json:"period"`
+	Digits    int           `json:"digits"`
+	Algorithm string        `json:"algorithm"`
+	Skew      int           `json:"skew"`
+	KeySize   int           `json:"key_size"`
+	QRSize    int           `json:"qr_size"`
+	MaxWrong  int           `json:"max_validation_attempts"`
+}
+
+// What a method of type totp does not say, and the bounds of what it can say.
+const (
+	minTOTPPeriod = 10 * time.Second
+	maxTOTPPeriod = 5 * time.Minute
+	minTOTPKey    = 16 // bytes: RFC 4226, section 4, R6
+	maxTOTPKey    = 128
+	minQRSize     = 100 // pixels
+	maxQRSize     = 1000
+	maxAttempts   = 20
+	maxIssuer     = 64 // bytes
+)
+
+var defaultTOTPMethod = totpMethodEntry{
+	Period: 30 * time.Second, Digits: 6, Algorithm: "SHA1", Skew: 1, KeySize: 20, QRSize: 200, MaxWrong: 5,
+}
+
+var totpMethodType = &methodType{
+	name:     "totp",
+	title:    "totp",
+	fields:   totpMethodFields,
+	update:   updateTOTPMethod,
+	describe: describeTOTPMethod,
+	make:     makeTOTPMethod,
+	help:     totpMethodHelp,
+}
+
+func totpMethodFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"issuer": {Type: framework.TypeString, Description: "Who issues the keys, as authenticator apps show it. Required."},
+		"period": {
+			Type: framework.TypeDurationSecond, Default: 30,
+			Description: "For how long a passcode is shown: 10s to 5m. Of keys that are generated from then on.",
+		},
+		"digits": {
+			Type: framework.TypeInt, Default: 6, AllowedValues: []any{6, 8},
+			Description: "Digits of a passcode: 6 or 8. Of keys that are generated from then on.",
+		},
+		"algorithm": {
+			Type: framework.TypeString, Default: "SHA1", AllowedValues: []any{"SHA1", "SHA256", "SHA512"},
+			Description: "SHA1, SHA256 or SHA512; many apps know SHA1 only. Of keys that are generated from then on.",
+		},
+		"skew": {
+			Type: framework.TypeInt, Default: 1, AllowedValues: []any{0, 1},
+			Description: "How many periods a passcode may be early or late: 0 or 1.",
+		},
+		"key_size": {Type: framework.TypeInt, Default: 20, Description: "Bytes of a key: 16 to 128."},
+		"qr_size":  {Type: framework.TypeInt, Default: 200, Description: "Pixels of the QR code: 100 to 1000, or 0 for none."},
+		"max_validation_attempts": {
+			Type: framework.TypeInt, Default: 5,
+			Description: "How many wrong passcodes in a row bar a person for a minute, and then for twice as long each time: 1 to 20.",
+		},
+	}
+}
+
+func updateTOTPMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+	t := defaultTOTPMethod
+	if entry.TOTP != nil {
+		t = *entry.TOTP
+	}
+	if v, ok := newest[string](d, "issuer"); ok {
+		t.Issuer = strings.TrimSpace(v)
+	}
+	if v, ok := newest[string](d, "algorithm"); ok {
+		t.Algorithm = strings.ToUpper(v)
+	}
+	if v, ok := newest[int](d, "period"); ok && d.Raw["period"] != nil {
+		t.Period = time.Duration(v) * time.Second
+	}
+	for field, into := range map[string]*int{
+		"digits": &t.Digits, "skew": &t.Skew, "key_size": &t.KeySize, "qr_size": &t.QRSize, "max_validation_attempts": &t.MaxWrong,
+	} {
+		if v, ok := newest[int](d, field); ok && d.Raw[field] != nil {
+			*into = v
+		}
+	}
+	if err := t.check(); err != nil {
+		return err
+	}
+	entry.TOTP = &t
+	return nil
+}
+
+func (t *totpMethodEntry) check() error {
+	switch {
+	case t.Issuer == "":
+		return invalid("issuer", "is required: the name that authenticator apps show")
+	case len(t.Issuer) > maxIssuer || strings.ContainsFunc(t.Issuer, func(r rune) bool { return r == ':' || !unicode.IsPrint(r) }):
+		return invalid("issuer", fmt.Sprintf("must be at most %d bytes of printable text without a colon", maxIssuer))
+	case t.Period < minTOTPPeriod || t.Period > maxTOTPPeriod:
+		return invalid("period", "must be 10s to 5m")
+	case t.Digits != 6 && t.Digits != 8:
+		return invalid("digits", "must be 6 or 8")
+	case t.Algorithm != "SHA1" && t.Algorithm != "SHA256" && t.Algorithm != "SHA512":
+		return invalid("algorithm", "must be SHA1, SHA256 or SHA512")
+	case t.Skew != 0 && t.Skew != 1:
+		return invalid("skew", "must be 0 or 1")
+	case t.KeySize < minTOTPKey || t.KeySize > maxTOTPKey:
+		return invalid("key_size", fmt.Sprintf("must be %d to %d bytes", minTOTPKey, maxTOTPKey))
+	case t.QRSize != 0 && (t.QRSize < minQRSize || t.QRSize > maxQRSize):
+		return invalid("qr_size", fmt.Sprintf("must be %d to %d pixels, or 0 for no QR code", minQRSize, maxQRSize))
+	case t.MaxWrong < 1 || t.MaxWrong > maxAttempts:
+		return invalid("max_validation_attempts", fmt.Sprintf("must be 1 to %d", maxAttempts))
+	}
+	return nil
+}
+
+func describeTOTPMethod(entry *methodEntry, data map[string]any) {
+	data["issuer"] = entry.TOTP.Issuer
+	data["period"] = int64(entry.TOTP.Period / time.Second)
+	data["digits"] = entry.TOTP.Digits
+	data["algorithm"] = entry.TOTP.Algorithm
+	data["skew"] = entry.TOTP.Skew
+	data["key_size"] = entry.TOTP.KeySize
+	data["qr_size"] = entry.TOTP.QRSize
+	data["max_validation_attempts"] = entry.TOTP.MaxWrong
+}
+
+func makeTOTPMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
+	return &mfa.TOTPMethod{
+		Keys: &storedKeys{storage: req.Storage, method: entry.ID, locks: b.totpKeys},
+		Skew: entry.TOTP.Skew, MaxWrong: entry.TOTP.MaxWrong, Now: b.now,
+	}, nil
+}
+
+// pathTOTPGenerate makes a person's key.
+func (b *backend) pathTOTPGenerate() *framework.Path {
+	return totpKeyPath("generate", "Make the TOTP key of a person, and tell it, once.", okResponse(), b.pathTOTPGenerateWrite)
+}
+
+// pathTOTPDestroy deletes a person's key.
+func (b *backend) pathTOTPDestroy() *framework.Path {
+	return totpKeyPath("destroy", "Delete the TOTP key of a person.", noContent(), b.pathTOTPDestroyWrite)
+}
+
+func totpKeyPath(verb, summary string, responses map[int][]framework.Response, write framework.OperationFunc) *framework.Path {
+	return &framework.Path{
+		Pattern: "mfa/method/totp/(?P<method_id>[^/]+)/admin-" + verb,
+		Fields:  totpKeyFields(),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{Callback: write, Summary: summary, Responses: responses},
+		},
+		HelpSynopsis:    summary,
+		HelpDescription: totpKeyHelp,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: verb, OperationSuffix: "mfa-totp-key"},
+	}
+}
+
+func totpKeyFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID."},
+		"username":  {Type: framework.TypeString, Description: "Full login of the person as Okta spells it; its case does not matter."},
+	}
+}
+
+// totpKeyOf finds the method and the place of the key that a request is about.
+func (b *backend) totpKeyOf(ctx context.Context, req *logical.Request, d *framework.FieldData) (*methodEntry, *storedKeys, string, error) {
+	login := strings.TrimSpace(d.Get("username").(string))
+	if err := checkName("username", login); err != nil {
+		return nil, nil, "", err
+	}
+	m, err := b.method(ctx, req.Storage, "totp", d.Get("method_id").(string))
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if m == nil {
+		return nil, nil, "", logical.CodedError(http.StatusNotFound, "there is no MFA method of type totp with this method_id")
+	}
+	return m, &storedKeys{storage: req.Storage, method: m.ID, locks: b.totpKeys}, login, nil
+}
+
+func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	b.writes.Lock() // so that the method is not deleted meanwhile
+	defer b.writes.Unlock()
+	m, keys, login, err := b.totpKeyOf(ctx, req, d)
+	if err != nil {
+		return inputAnswer(err)
+	}
+	key, url, barcode, err := mfa.NewTOTPKey(mfa.TOTPConfig{
+		Issuer: m.TOTP.Issuer, Period: m.TOTP.Period, Digits: m.TOTP.Digits, Algorithm: m.TOTP.Algorithm,
+		KeySize: m.TOTP.KeySize, QRSize: m.TOTP.QRSize,
+	}, login)
+	if err != nil {
+		return nil, err
+	}
+	switch err := keys.add(ctx, login, key); {
+	case errors.Is(err, errHasKey):
+		return logical.ErrorResponse("username has a key of this method already: destroy that first with admin-destroy"), nil
+	case err != nil:
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
+}
+
+func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	_, keys, login, err := b.totpKeyOf(ctx, req, d)
+	if err != nil {
+		return inputAnswer(err)
+	}
+	return nil, keys.destroy(ctx, login)
+}
+
+// totpKeyPrefix is where keys are stored, by method and login.
+const totpKeyPrefix = "mfa/totp/"
+
+var errHasKey = errors.New("there is a key already")
+
+// storedKey is a person's key in storage.
+type storedKey struct {
+	Login string `json:"login"` // as it was given when the key was made
+	mfa.TOTPKey
+}
+
+// storedKeys are the keys of one method; it is mfa.TOTPKeys.
+type storedKeys struct {
+	storage logical.Storage
+	method  string
+	locks   []*locksutil.LockEntry
+}
+
+// path is the key's. Storage backends limit the length of a name, and a login may
+// hold anything.
+func (k *storedKeys) path(login string) string {
+	sum := sha256.Sum256([]byte(fold(login)))
+	return totpKeyPrefix + k.method + "/" + hex.EncodeToString(sum[:])
+}
+
+func (k *storedKeys) load(ctx context.Context, login string) (*storedKey, error) {
+	stored, err := load[storedKey](ctx, k.storage, k.path(login))
+	if err == nil && stored == nil {
+		err = mfa.ErrNoKey
+	}
+	return stored, err
+}
+
+// lock waits until nobody else has the person's key.
+func (k *storedKeys) lock(login string) (unlock func()) {
+	lock := locksutil.LockForKey(k.locks, k.path(login))
+	lock.Lock()
+	return lock.Unlock
+}
+
+// Look returns a person's key.
+func (k *storedKeys) Look(ctx context.Context, login string) (mfa.TOTPKey, error) {
+	stored, err := k.load(ctx, login)
+	if err != nil {
+		return mfa.TOTPKey{}, err
+	}
+	return stored.TOTPKey, nil
+}
+
+// Use lets f look at a person's key and change it, alone. What f has changed is in
+// storage before Use returns: a passcode that was accepted is not accepted again,
+// whichever node takes over.
+func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey) error) error {
+	defer k.lock(login)()
+	stored, err := k.load(ctx, login)
+	if err != nil {
+		return err
+	}
+	before := stored.TOTPKey
+	err = f(&stored.TOTPKey)
+	if stored.TOTPKey == before {
+		return err
+	}
+	if failed := store(ctx, k.storage, k.path(login), stored); failed != nil {
+		return fmt.Errorf("keeping the use of a passcode: %w", failed)
+	}
+	return err
+}
+
+// add keeps a new key; there must not be one.
+func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) error {
+	defer k.lock(login)()
+	switch _, err := k.load(ctx, login); {
+	case err == nil:
+		return errHasKey
+	case !errors.Is(err, mfa.ErrNoKey):
+		return err
+	}
+	return store(ctx, k.storage, k.path(login), storedKey{Login: login, TOTPKey: key})
+}
+
+func (k *storedKeys) destroy(ctx context.Context, login string) error {
+	defer k.lock(login)()
+	return k.storage.Delete(ctx, k.path(login))
+}
+
+const totpMethodHelp = `
+A method of type totp asks for the passcode of an authenticator app, by a key that
+the mount holds: for people whose Okta has no second factor. Each person's key is
+made with admin-generate and deleted with admin-destroy. A passcode is accepted
+once.
+`
+
+const totpKeyHelp = `
+The key is told once, as an otpauth:// URL and as a QR code (a PNG in base64).
+Destroy a key and generate another where a person has lost it.
+`

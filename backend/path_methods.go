@@ -1,0 +1,264 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-uuid"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// pathsMethods are the paths below mfa/method: the same for each type, but for
+// the fields.
+func (b *backend) pathsMethods() []*framework.Path {
+	paths := []*framework.Path{b.pathMethodsList()}
+	for _, t := range methodTypes {
+		if t == totpMethodType {
+			paths = append(paths, b.pathTOTPGenerate(), b.pathTOTPDestroy())
+		}
+		paths = append(paths, b.pathMethodsOf(t), b.pathMethod(t))
+	}
+	return paths
+}
+
+// pathMethodsList lists the methods of all types.
+func (b *backend) pathMethodsList() *framework.Path {
+	const summary = "List the MFA methods of the mount, of all types."
+	return &framework.Path{
+		Pattern: "mfa/method/?",
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{Callback: b.listMethods(""), Summary: summary, Responses: okResponse()},
+		},
+		HelpSynopsis:    summary,
+		HelpDescription: methodsHelp,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "mfa-methods"},
+	}
+}
+
+// pathMethodsOf lists and creates methods of a type.
+func (b *backend) pathMethodsOf(t *methodType) *framework.Path {
+	return &framework.Path{
+		Pattern: "mfa/method/" + t.name + "/?",
+		Fields:  methodFields(t),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{
+				Callback: b.listMethods(t.name), Summary: "List the MFA methods of type " + t.title + ".", Responses: okResponse(),
+				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "mfa-methods-" + t.name},
+			},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.writeMethod(t), Summary: "Create an MFA method of type " + t.title + ", or change the one with method_id.",
+				Responses:    okResponse(),
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "create", OperationSuffix: "mfa-method-" + t.name},
+			},
+		},
+		HelpSynopsis:    "Create and list MFA methods of type " + t.title + ".",
+		HelpDescription: t.help,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix},
+	}
+}
+
+// pathMethod is one method of a type.
+func (b *backend) pathMethod(t *methodType) *framework.Path {
+	return &framework.Path{
+		Pattern: "mfa/method/" + t.name + "/(?P<method_id>[^/]+)",
+		Fields:  methodFields(t),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ReadOperation: &framework.PathOperation{
+				Callback: b.readMethod(t), Summary: "Read an MFA method, without its secrets.", Responses: okResponse()},
+			logical.UpdateOperation: &framework.PathOperation{
+				Callback: b.writeMethod(t), Summary: "Change the fields of an MFA method that are given.", Responses: okResponse()},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: noContent()},
+		},
+		HelpSynopsis:    "Read, change and delete an MFA method of type " + t.title + ".",
+		HelpDescription: t.help,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "mfa-method-" + t.name},
+	}
+}
+
+// methodFields are the fields of a type, and those that all types have.
+func methodFields(t *methodType) map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{
+		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID, to change it."},
+		"method_name": {
+			Type: framework.TypeString,
+			Description: "Name of the method, by which mfa_methods requires it and people give credentials for it; no other " +
+				"method has it. Without one, the id does.",
+		},
+	}
+	maps.Copy(fields, t.fields())
+	return fields
+}
+
+// usernameFormatField is the field of the types whose service knows people by a
+// name of its own.
+func usernameFormatField() *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type: framework.TypeString,
+		Description: "How the service names people: with {{username}} or {{identity.entity.name}}, the login as Okta spells it, " +
+			"or {{identity.entity.aliases.<accessor of this mount>.name}}, the name as typed. The login as Okta spells it, when empty.",
+	}
+}
+
+func (b *backend) listMethods(typ string) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+		all, err := b.methods(ctx, req.Storage)
+		if err != nil {
+			return nil, err
+		}
+		var ids []string
+		info := map[string]any{}
+		for _, m := range all {
+			if typ == "" || typ == m.Type {
+				ids = append(ids, m.ID)
+				info[m.ID] = map[string]any{"name": m.Name, "type": m.Type}
+			}
+		}
+		return logical.ListResponseWithInfo(ids, info), nil
+	}
+}
+
+func (b *backend) readMethod(t *methodType) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+		m, err := b.method(ctx, req.Storage, t.name, d.Get("method_id").(string))
+		if err != nil || m == nil {
+			return nil, err
+		}
+		data := map[string]any{"id": m.ID, "name": m.Name, "type": m.Type}
+		if t.fields()["username_format"] != nil {
+			data["username_format"] = m.UsernameFormat
+		}
+		t.describe(m, data)
+		return &logical.Response{Data: data}, nil
+	}
+}
+
+// writeMethod creates a method, or changes the fields of one that the request
+// names. It stores the result only if all of it is sound.
+func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+		b.writes.Lock()
+		defer b.writes.Unlock()
+		id := d.Get("method_id").(string)
+		entry := &methodEntry{Type: t.name}
+		if id != "" {
+			var err error
+			if entry, err = b.method(ctx, req.Storage, t.name, id); err != nil {
+				return nil, err
+			}
+			if entry == nil {
+				return nil, logical.CodedError(http.StatusNotFound,
+					fmt.Sprintf("there is no MFA method of type %s with this method_id: leave it out to create one", t.title))
+			}
+		}
+		if err := b.nameMethod(ctx, req.Storage, d, entry); err != nil {
+			return inputAnswer(err)
+		}
+		if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
+			entry.UsernameFormat = strings.TrimSpace(v)
+		}
+		if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
+			return inputAnswer(invalid("username_format", err.Error()))
+		}
+		if err := t.update(b, req, d, entry); err != nil {
+			return inputAnswer(err)
+		}
+		created := entry.ID == ""
+		if created {
+			var err error
+			if entry.ID, err = uuid.GenerateUUID(); err != nil {
+				return nil, err
+			}
+		}
+		if err := store(ctx, req.Storage, methodPrefix+entry.ID, entry); err != nil {
+			return nil, err
+		}
+		b.forgetMethod(entry.ID)
+		if !created && !namesUnknown(d) {
+			return nil, nil
+		}
+		return &logical.Response{Data: map[string]any{"method_id": entry.ID}}, nil
+	}
+}
+
+// nameMethod takes over the method's name. One that is in use cannot change: those
+// who require it would require nothing.
+func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framework.FieldData, entry *methodEntry) error {
+	name, ok := newest[string](d, "method_name")
+	if name = strings.TrimSpace(name); !ok || name == entry.Name {
+		return nil
+	}
+	if name != "" {
+		if err := checkMethodName(name); err != nil {
+			return err
+		}
+		if _, err := uuid.ParseUUID(name); err == nil {
+			return invalid("method_name", "must not look like a method_id")
+		}
+	}
+	all, err := b.methods(ctx, s)
+	if err != nil {
+		return err
+	}
+	if taken := slices.IndexFunc(all, func(m *methodEntry) bool { return name != "" && strings.EqualFold(m.Name, name) && m.ID != entry.ID }); taken >= 0 {
+		return invalid("method_name", fmt.Sprintf("is that of another MFA method, of type %s", all[taken].Type))
+	}
+	if entry.Name != "" {
+		uses, err := b.usesOf(ctx, s, entry.Name)
+		if err != nil {
+			return err
+		}
+		if len(uses) > 0 {
+			return invalid("method_name", "cannot be changed: "+inUse(uses).Error())
+		}
+	}
+	entry.Name = name
+	return nil
+}
+
+func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
+	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+		b.writes.Lock()
+		defer b.writes.Unlock()
+		m, err := b.method(ctx, req.Storage, t.name, d.Get("method_id").(string))
+		if err != nil || m == nil {
+			return nil, err
+		}
+		refs := []string{m.ID}
+		if m.Name != "" {
+			refs = append(refs, m.Name)
+		}
+		uses, err := b.usesOf(ctx, req.Storage, refs...)
+		if err != nil {
+			return nil, err
+		}
+		if len(uses) > 0 {
+			return logical.ErrorResponse(inUse(uses).Error()), nil
+		}
+		if err := req.Storage.Delete(ctx, methodPrefix+m.ID); err != nil {
+			return nil, err
+		}
+		b.forgetMethod(m.ID)
+		return nil, logical.ClearView(ctx, logical.NewStorageView(req.Storage, totpKeyPrefix+m.ID+"/"))
+	}
+}
+
+// forgetMethod drops what is kept in memory of a method.
+func (b *backend) forgetMethod(id string) {
+	b.built.forget(id)
+	b.clients.forget(id)
+}
+
+const methodsHelp = `
+MFA methods are factors that the mount asks for by itself, after Okta has let a
+person in: for orgs whose sign-on policy does not ask the Authentication API for
+one. A method does nothing until mfa_methods of config, of a group or of a user
+names it. A person has to satisfy all that are required of them.
+`
