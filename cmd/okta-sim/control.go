@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,16 +14,20 @@ import (
 )
 
 // control is the API that plays the user's part.
-type control struct{ org *oktatest.Org }
+type control struct {
+	org *oktatest.Org
+	*services
+}
 
-func newControl(org *oktatest.Org) http.Handler {
-	c := control{org}
+func newControl(org *oktatest.Org, s *services) http.Handler {
+	c := control{org, s}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.state)
-	mux.HandleFunc("POST /push/approve", c.decide("approved", (*oktatest.Factor).Approve))
-	mux.HandleFunc("POST /push/reject", c.decide("rejected", (*oktatest.Factor).Reject))
+	mux.HandleFunc("POST /push/approve", c.decide("approved", true))
+	mux.HandleFunc("POST /push/reject", c.decide("rejected", false))
 	mux.HandleFunc("GET /code", c.code)
 	mux.HandleFunc("GET /totp", c.totp)
+	mux.HandleFunc("GET /duo/passcode", c.duoPassCode)
 	mux.HandleFunc("POST /token/next", c.nextToken)
 	mux.HandleFunc("POST /users/status", c.setStatus)
 	mux.HandleFunc("GET /requests", c.requests)
@@ -59,6 +64,8 @@ type userState struct {
 	Status  string        `json:"status"`
 	Groups  int           `json:"groups"`
 	Factors []factorState `json:"factors"`
+	Duo     serviceState  `json:"duo"`
+	PingID  serviceState  `json:"pingid"`
 }
 
 // state answers who exists and how many pushes wait.
@@ -70,7 +77,9 @@ func (c control) state(w http.ResponseWriter, _ *http.Request) {
 	for _, u := range c.org.Users() {
 		user := userState{
 			ID: u.ID, Login: u.Login(), Status: u.Status(), Groups: len(u.Groups()), Factors: []factorState{},
+			Duo: stateAt(c.duo.User(u.Login())), PingID: stateAt(c.pingID.User(u.Login())),
 		}
+		out.Waiting += user.Duo.Waiting + user.PingID.Waiting
 		for _, f := range u.Factors() {
 			state := stateOf(f)
 			out.Waiting += state.Waiting
@@ -81,39 +90,57 @@ func (c control) state(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, out)
 }
 
-// decide approves or rejects the waiting pushes of one user, or of all; of
-// one device, or of all.
-func (c control) decide(word string, decide func(*oktatest.Factor) int) http.HandlerFunc {
+// decide approves or rejects the waiting pushes of one user, or of all: of one
+// device in Okta, or of all there and at the services.
+func (c control) decide(word string, approve bool) http.HandlerFunc {
+	decide := (*oktatest.Factor).Reject
+	if approve {
+		decide = (*oktatest.Factor).Approve
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		params, err := parameters(r)
 		if err != nil {
 			fail(w, http.StatusBadRequest, "%v", err)
 			return
 		}
-		devices, err := c.devices(params.Get("user"), params.Get("device"))
+		users, err := c.users(params.Get("user"))
 		if err != nil {
 			fail(w, http.StatusNotFound, "%v", err)
+			return
+		}
+		device := params.Get("device")
+		devices := devicesOf(users, device)
+		if device != "" && len(devices) == 0 {
+			fail(w, http.StatusNotFound, "there is no device %q in Okta that gets pushes", device)
 			return
 		}
 		n := 0
 		for _, f := range devices {
 			n += decide(f)
 		}
+		if device == "" {
+			for _, u := range users {
+				n += c.answer(u.Login(), approve)
+			}
+		}
 		reply(w, http.StatusOK, map[string]int{word: n})
 	}
 }
 
-// devices finds those that get pushes, by the user's login and the device's
-// name or id. An empty one means all.
-func (c control) devices(login, device string) (list []*oktatest.Factor, err error) {
-	users := c.org.Users()
-	if login != "" {
-		u := c.org.User(login)
-		if u == nil {
-			return nil, fmt.Errorf("there is no user %q", login)
-		}
-		users = []*oktatest.User{u}
+// users finds one by login, or all where that is empty.
+func (c control) users(login string) ([]*oktatest.User, error) {
+	if login == "" {
+		return c.org.Users(), nil
 	}
+	u := c.org.User(login)
+	if u == nil {
+		return nil, fmt.Errorf("there is no user %q", login)
+	}
+	return []*oktatest.User{u}, nil
+}
+
+// devicesOf finds those that get pushes, by name or id; an empty one means all.
+func devicesOf(users []*oktatest.User, device string) (list []*oktatest.Factor) {
 	for _, u := range users {
 		for _, f := range u.Factors() {
 			if f.Type == "push" && (device == "" || device == f.Name() || device == f.ID) {
@@ -121,10 +148,7 @@ func (c control) devices(login, device string) (list []*oktatest.Factor, err err
 			}
 		}
 	}
-	if device != "" && len(list) == 0 {
-		return nil, fmt.Errorf("there is no device %q that gets pushes", device)
-	}
-	return list, nil
+	return list
 }
 
 // code answers what completes a factor now: as text, or that of several
@@ -171,6 +195,18 @@ func (c control) totp(w http.ResponseWriter, r *http.Request) {
 	replyCodes(w, codes, "user %q has no such code generator", u.Login())
 }
 
+// duoPassCode makes a passcode, good for one login, as Duo's app does.
+func (c control) duoPassCode(w http.ResponseWriter, r *http.Request) {
+	u := c.org.User(r.URL.Query().Get("user"))
+	if u == nil {
+		fail(w, http.StatusNotFound, "there is no user %q; ask for /duo/passcode?user=LOGIN", r.URL.Query().Get("user"))
+		return
+	}
+	code := fmt.Sprintf("%06d", rand.N(1_000_000))
+	c.duo.User(u.Login()).AddPassCode(code)
+	replyCode(w, code)
+}
+
 // replyCodes sends one code as text, and several as JSON. The rest says what
 // is wrong when there is none.
 func replyCodes(w http.ResponseWriter, codes map[string]string, format string, args ...any) {
@@ -178,13 +214,17 @@ func replyCodes(w http.ResponseWriter, codes map[string]string, format string, a
 	case 0:
 		fail(w, http.StatusNotFound, format, args...)
 	case 1:
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		for _, code := range codes {
-			_, _ = fmt.Fprintln(w, code)
+			replyCode(w, code)
 		}
 	default:
 		reply(w, http.StatusOK, codes)
 	}
+}
+
+func replyCode(w http.ResponseWriter, code string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintln(w, code)
 }
 
 // nextToken makes a user's tokens prove themselves with a second code.

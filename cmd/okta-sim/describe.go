@@ -17,7 +17,22 @@ type description struct {
 	ControlURL string            `json:"control_url"`
 	Cert       string            `json:"cert"` // path of the PEM file
 	APIToken   string            `json:"api_token"`
+	Duo        duoDescription    `json:"duo"`
+	PingID     pingIDDescription `json:"pingid"`
 	Users      []userDescription `json:"users"`
+}
+
+// duoDescription and pingIDDescription are what a method of the mount needs.
+type duoDescription struct {
+	URL            string `json:"url"`
+	APIHostname    string `json:"api_hostname"`
+	IntegrationKey string `json:"integration_key"`
+	SecretKey      string `json:"secret_key"`
+}
+
+type pingIDDescription struct {
+	URL          string `json:"url"`
+	SettingsFile string `json:"settings_file_base64"`
 }
 
 type userDescription struct {
@@ -42,8 +57,12 @@ type totpDescription struct {
 	OTPAuthURL string `json:"otpauth_url"`
 }
 
-func describe(srv *oktatest.Server, controlURL, cert string) description {
-	d := description{URL: srv.URL, ControlURL: controlURL, Cert: cert, APIToken: srv.Token}
+func describe(srv *oktatest.Server, s *services, controlURL, cert string) description {
+	d := description{
+		URL: srv.URL, ControlURL: controlURL, Cert: cert, APIToken: srv.Token,
+		Duo:    duoDescription{s.duo.URL, s.duo.Host(), s.duo.IntegrationKey, s.duo.SecretKey},
+		PingID: pingIDDescription{s.pingID.URL, s.pingID.Settings()},
+	}
 	for _, u := range srv.Users() {
 		user := userDescription{
 			Login: u.Login(), Password: u.Password(), Status: u.Status(), Groups: u.Groups(),
@@ -76,8 +95,10 @@ func (d description) writeReady(name string) error {
 // print tells a newcomer what there is and what to do next.
 func (d description) print(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "okta-sim: a fake Okta organization. Do not give it real passwords.\n\n")
+	fmt.Fprintf(&b, "okta-sim: a fake Okta organization, Duo and PingID. Do not give it real passwords.\n\n")
 	fmt.Fprintf(&b, "  URL          %s\n", d.URL)
+	fmt.Fprintf(&b, "  Duo          %s\n", d.Duo.URL)
+	fmt.Fprintf(&b, "  PingID       %s\n", d.PingID.URL)
 	fmt.Fprintf(&b, "  API token    %s\n", d.APIToken)
 	fmt.Fprintf(&b, "  certificate  %s\n", d.Cert)
 	fmt.Fprintf(&b, "  control API  %s\n\n", d.ControlURL)
@@ -91,11 +112,10 @@ func (d description) print(w io.Writer) error {
 	}
 
 	fmt.Fprintf(&b, "\nLog in:\n  %s\n", d.loginCommand())
-	if i := d.first(func(u userDescription) bool { return u.Push }); i >= 0 {
-		fmt.Fprintf(&b, "Approve or reject a waiting push (all, or one user's):\n")
-		fmt.Fprintf(&b, "  curl -X POST %s/push/approve\n", d.ControlURL)
-		fmt.Fprintf(&b, "  curl -X POST -d user=%s %s/push/reject\n", shellQuote(d.Users[i].Login), d.ControlURL)
-	}
+	rings := max(0, d.first(func(u userDescription) bool { return u.Push })) // at Duo and PingID, everybody's does
+	fmt.Fprintf(&b, "Approve or reject a waiting push (all, or one user's), of Okta, Duo or PingID:\n")
+	fmt.Fprintf(&b, "  curl -X POST %s/push/approve\n", d.ControlURL)
+	fmt.Fprintf(&b, "  curl -X POST -d user=%s %s/push/reject\n", shellQuote(d.Users[rings].Login), d.ControlURL)
 	if i := d.first(func(u userDescription) bool { return len(u.TOTP) > 0 }); i >= 0 {
 		fmt.Fprintf(&b, "Get the code that the authenticator app shows now:\n")
 		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/totp\n", shellQuote(d.Users[i].Login), d.ControlURL)
@@ -104,7 +124,14 @@ func (d description) print(w io.Writer) error {
 		fmt.Fprintf(&b, "Get the code last sent, the next one of a token, or the answer to a question:\n")
 		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/code\n", shellQuote(d.Users[i].Login), d.ControlURL)
 	}
-	fmt.Fprintf(&b, "See what was asked:\n  curl %s/requests\n\n", d.ControlURL)
+	fmt.Fprintf(&b, "Let a mount ask for Duo or PingID; all users have a phone there:\n")
+	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/duo method_name=my_duo api_hostname=%s integration_key=%s secret_key=%s\n",
+		d.Duo.APIHostname, d.Duo.IntegrationKey, d.Duo.SecretKey)
+	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64=%s\n", d.PingID.SettingsFile)
+	fmt.Fprintf(&b, "  vault write auth/okta/config mfa_methods=my_duo\n")
+	fmt.Fprintf(&b, "Get a new passcode of Duo:\n")
+	fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/duo/passcode\n", shellQuote(d.Users[rings].Login), d.ControlURL)
+	fmt.Fprintf(&b, "See what Okta was asked:\n  curl %s/requests\n\n", d.ControlURL)
 	fmt.Fprintf(&b, "Stop with Ctrl-C.\n")
 	_, err := w.Write(b.Bytes())
 	return err

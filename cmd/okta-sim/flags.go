@@ -13,6 +13,8 @@ import (
 type config struct {
 	listen    string
 	control   string
+	duo       string
+	pingID    string
 	orgFile   string
 	certOut   string
 	readyFile string
@@ -20,8 +22,9 @@ type config struct {
 	version   bool
 }
 
-const usageHead = `okta-sim runs a fake Okta organization, to try the Vault plugin without an
-Okta account. Start it without flags and follow what it prints.
+const usageHead = `okta-sim runs a fake Okta organization, with a fake Duo and a fake PingID beside
+it, to try the Vault plugin without an account. Start it without flags and
+follow what it prints.
 
 Usage: okta-sim [flags]
 
@@ -34,6 +37,7 @@ The control API plays the user's part, for example:
   curl -X POST -d user=pia@acme.test http://ADDRESS/push/reject
   curl 'http://ADDRESS/totp?user=tom@acme.test'               the current code
   curl 'http://ADDRESS/code?user=sam@acme.test'               the code last sent
+  curl 'http://ADDRESS/duo/passcode?user=mia@acme.test'       a new one of Duo
   curl http://ADDRESS/                                        users, waiting pushes
   curl http://ADDRESS/requests                                what Okta was asked
 
@@ -48,10 +52,12 @@ func parseFlags(args []string, stdout, stderr io.Writer) (config, error) {
 	fs.SetOutput(io.Discard) // errors are printed by the caller, once
 	fs.StringVar(&cfg.listen, "listen", "127.0.0.1:0", "`address` for Okta's API over TLS; port 0 picks a free one")
 	fs.StringVar(&cfg.control, "control", "127.0.0.1:0", "loopback `address` for the control API over plain HTTP")
+	fs.StringVar(&cfg.duo, "duo", "127.0.0.1:0", "`address` for Duo's API over TLS")
+	fs.StringVar(&cfg.pingID, "pingid", "127.0.0.1:0", "`address` for PingID's API over TLS")
 	fs.StringVar(&cfg.orgFile, "org", "", "JSON `file` with the users, in place of the built-in ones")
-	fs.StringVar(&cfg.certOut, "cert-out", "", "`file` to write the certificate authority to (default: a temporary one)")
-	fs.StringVar(&cfg.readyFile, "ready-file", "", "`file` to write addresses and users to as JSON, while all is listening")
-	fs.DurationVar(&cfg.latency, "latency", 0, "`time` that every answer takes, such as 200ms")
+	fs.StringVar(&cfg.certOut, "cert-out", "", "`file` to write the certificate authorities of all three to (default: a temporary one)")
+	fs.StringVar(&cfg.readyFile, "ready-file", "", "`file` to write addresses, keys and users to as JSON, while all is listening")
+	fs.DurationVar(&cfg.latency, "latency", 0, "`time` that every answer of Okta takes, such as 200ms")
 	fs.BoolVar(&cfg.version, "version", false, "print the version and exit")
 	help := func(w io.Writer) {
 		_, _ = io.WriteString(w, usageHead)

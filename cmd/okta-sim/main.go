@@ -1,11 +1,13 @@
-// Command okta-sim runs a fake Okta organization, to try the plugin without
-// an Okta account, a phone or a network.
+// Command okta-sim runs a fake Okta organization, and a fake Duo and a fake
+// PingID beside it, to try the plugin without an account, a phone or a network.
 //
 //	okta-sim
 //
-// It prints where it listens, the API token, the certificate to trust, the
+// It prints where it listens, the API token, the certificates to trust, the
 // users with their passwords, and the commands that play the user's part:
-// to approve a push, or to get the current code of an authenticator app.
+// to approve a push, or to get the current code of an authenticator app; and
+// those that let a mount ask for Duo or PingID, where every user of the
+// organization has a phone, under their login.
 //
 // Another organization comes from a file (-org). The format is that of
 // default-org.json beside this file:
@@ -40,15 +42,17 @@
 //
 // The control API is plain HTTP, on a loopback address only:
 //
-//	GET  /               who exists, and which pushes wait
-//	POST /push/approve   approve all waiting pushes, or those of user= or device=
-//	POST /push/reject    reject them
-//	GET  /code?user=     what completes a factor now; factor= if there are several
-//	GET  /totp?user=     the current code; provider= if there are several
-//	POST /token/next     the RSA or Symantec token of user= has to show two codes
-//	POST /users/status   give user= a status=
-//	GET  /requests       the requests so far, without bodies and credentials
+//	GET  /                      who exists, and which pushes wait
+//	POST /push/approve          approve all waiting pushes, or those of user= or device=
+//	POST /push/reject           reject them
+//	GET  /code?user=            what completes a factor now; factor= if there are several
+//	GET  /totp?user=            the current code; provider= if there are several
+//	GET  /duo/passcode?user=    a new passcode of Duo, good for one login
+//	POST /token/next            the RSA or Symantec token of user= has to show two codes
+//	POST /users/status          give user= a status=
+//	GET  /requests              what Okta was asked so far, without bodies and credentials
 //
+// A push may be of Okta, Duo or PingID; one of a device= is of Okta.
 // A push counts the same whether a login sent it or the Factors API.
 //
 // Everything in the organization is made up. Do not give it real passwords.

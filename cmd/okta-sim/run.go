@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// serve starts both servers, tells where they are, and waits.
+// serve starts all servers, tells where they are, and waits.
 func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	file, err := loadOrg(cfg.orgFile)
 	if err != nil {
@@ -60,14 +61,19 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 		return fmt.Errorf("-listen: %w", err)
 	}
 	defer srv.Close()
+	services, err := startServices(cfg, org.Users())
+	if err != nil {
+		return err
+	}
+	defer services.close()
 	control, err := net.Listen("tcp", cfg.control)
 	if err != nil {
 		return fmt.Errorf("-control: %w", err)
 	}
-	controlServer := &http.Server{Handler: newControl(org), ReadHeaderTimeout: 10 * time.Second}
+	controlServer := &http.Server{Handler: newControl(org, services), ReadHeaderTimeout: 10 * time.Second}
 	defer func() { _ = controlServer.Close() }()
 
-	cert, cleanUp, err := writeCert(cfg.certOut, srv.CertPEM)
+	cert, cleanUp, err := writeCert(cfg.certOut, slices.Concat(srv.CertPEM, services.duo.CertPEM, services.pingID.CertPEM))
 	if err != nil {
 		return fmt.Errorf("writing the certificate: %w", err)
 	}
@@ -76,7 +82,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	ended := make(chan error, 1)
 	go func() { ended <- controlServer.Serve(control) }()
 
-	state := describe(srv, "http://"+control.Addr().String(), cert)
+	state := describe(srv, services, "http://"+control.Addr().String(), cert)
 	if cfg.readyFile != "" {
 		defer func() { _ = os.Remove(cfg.readyFile) }()
 		if err := state.writeReady(cfg.readyFile); err != nil {
@@ -94,7 +100,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	}
 }
 
-// writeCert writes the certificate where the user wants it, or to a
+// writeCert writes the certificates where the user wants it, or to a
 // temporary place that cleanUp removes.
 func writeCert(name string, pem []byte) (path string, cleanUp func(), err error) {
 	cleanUp = func() {}

@@ -11,7 +11,7 @@ import (
 )
 
 var guide = template.Must(template.New("").Funcs(template.FuncMap{"quote": shellQuote}).Parse(`
-Vault with the plugin is up, with a simulated Okta. In another terminal:
+Vault with the plugin is up, with a simulated Okta, Duo and PingID. In another terminal:
 
   export VAULT_ADDR={{.Addr}}
 
@@ -47,6 +47,26 @@ Vault with the plugin is up, with a simulated Okta. In another terminal:
   VAULT_TOKEN={{.Root}} {{.Vault}} read auth/okta/config
   VAULT_TOKEN={{.Root}} {{.Vault}} list auth/okta/users
 
+  # A second factor of the mount's own: passcodes of an authenticator app, for the group {{.Group}}:
+  as_root() { VAULT_TOKEN={{.Root}} {{.Vault}} "$@"; }
+  id=$(as_root write -field=method_id auth/okta/mfa/method/totp method_name=my_totp issuer=Acme)
+  url=$(as_root write -field=url auth/okta/mfa/method/totp/$id/admin-generate username={{.Who.Plain.Login}})
+  as_root write auth/okta/groups/{{.Group}} policies=group-policy mfa_methods=my_totp
+  as_root auth tune -passthrough-request-headers=X-Vault-MFA okta/
+
+  # Vault can be the app that has the key; each passcode works once. (The warning about the header is Vault's own.)
+  as_root secrets enable totp
+  as_root write totp/keys/my_app url="$url"
+  {{.Vault}} login -method=okta -mfa=my_totp:$(as_root read -field=code totp/code/my_app) \
+    username={{.Who.Plain.Login}} password={{.Who.Plain.Password}}
+
+  # Duo and PingID, to be required in place of my_totp. Their pushes are answered like Okta's:
+  as_root write auth/okta/mfa/method/duo method_name=my_duo api_hostname={{.Duo.APIHostname}} integration_key={{.Duo.IntegrationKey}} secret_key={{.Duo.SecretKey}}
+  as_root write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64={{.PingID.SettingsFile}}
+
+  # Require nothing more than Okta does again:
+  as_root write auth/okta/groups/{{.Group}} policies=group-policy mfa_methods=
+
 Users of the simulated org:
 {{range .Users}}
   {{.Login}}, password {{.Password}}, {{len .Groups}} groups{{if ne .Status "ACTIVE"}}, {{.Status}}{{end}}{{range .Factors}}, {{.}}{{end}}{{end}}
@@ -63,7 +83,7 @@ Ctrl-C stops everything.
 func printGuide(w io.Writer, bin string, v *harness.Vault, sim *simulator, who cast) error {
 	return guide.Execute(w, map[string]any{
 		"Addr": v.Addr, "Root": v.RootToken, "Log": v.LogPath, "Vault": commandName(bin),
-		"Who": who, "Users": sim.Users, "Control": sim.ControlURL,
+		"Who": who, "Group": who.Plain.group(), "Users": sim.Users, "Control": sim.ControlURL, "Duo": sim.Duo, "PingID": sim.PingID,
 	})
 }
 

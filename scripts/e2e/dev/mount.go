@@ -17,17 +17,13 @@ func setUp(ctx context.Context, v *harness.Vault, plugin harness.Plugin, sim *si
 	if err := v.RegisterPlugin(ctx, plugin); err != nil {
 		return err
 	}
-	group := "Everyone"
-	if len(u.Groups) > 0 {
-		group = u.Groups[len(u.Groups)-1]
-	}
 	for _, step := range []struct {
 		path string
 		body map[string]any
 	}{
 		{"sys/auth/okta", map[string]any{"type": "okta", "config": map[string]any{"plugin_version": plugin.Version}}},
 		{"auth/okta/config", map[string]any{"org_name": "acme", "base_url": sim.URL, "api_token": sim.APIToken}},
-		{"auth/okta/groups/" + group, map[string]any{"policies": "group-policy"}},
+		{"auth/okta/groups/" + u.group(), map[string]any{"policies": "group-policy"}},
 		{"auth/okta/users/" + u.Login, map[string]any{"policies": "user-policy"}},
 	} {
 		a, err := v.Do(ctx, harness.Request{

@@ -27,6 +27,14 @@ type simulator struct {
 	CertPath   string `json:"cert"`
 	APIToken   string `json:"api_token"`
 	Users      []user `json:"users"`
+	Duo        struct {
+		APIHostname    string `json:"api_hostname"`
+		IntegrationKey string `json:"integration_key"`
+		SecretKey      string `json:"secret_key"`
+	} `json:"duo"`
+	PingID struct {
+		SettingsFile string `json:"settings_file_base64"`
+	} `json:"pingid"`
 }
 
 // user is a user of the simulated org.
@@ -65,6 +73,14 @@ func (u user) has(factorType string) (n int) {
 		}
 	}
 	return n
+}
+
+// group is the one of the user's that is mapped to a policy.
+func (u user) group() string {
+	if len(u.Groups) == 0 {
+		return "Everyone"
+	}
+	return u.Groups[len(u.Groups)-1]
 }
 
 // startSimulator builds okta-sim, starts it and waits until it is ready.
