@@ -4,10 +4,14 @@ go 1.26
 
 require (
 	github.com/creack/pty v1.1.24
+	github.com/pquerna/otp v1.5.0
 	github.com/stretchr/testify v1.12.1
 	github.com/vault-okta/vault-plugin-auth-okta v0.0.0-00010101000000-000000000000
 )
 
-require go.yaml.in/yaml/v3 v3.0.5 // indirect
+require (
+	github.com/boombuler/barcode v1.0.1-0.20190219062509-6c824513bacc // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
 
 replace github.com/vault-okta/vault-plugin-auth-okta => ../..

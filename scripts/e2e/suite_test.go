@@ -27,6 +27,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
@@ -36,6 +37,8 @@ const (
 	pluginVersion = "v9.9.9-e2e"
 	// orgCount is the number of orgs there are for tests, one for each.
 	orgCount = 480
+	// serviceCount is that of Duos, and of PingIDs.
+	serviceCount = 4
 	// parallelTests is more than there are cores: tests mostly wait.
 	parallelTests = "24"
 	// suiteDeadline ends a suite that hangs, while Vault can still be stopped.
@@ -54,6 +57,8 @@ var suite struct {
 	builtinVersion string // of Vault's own Okta method
 	mountVersion   string // of the method that the tests are about
 	orgs           chan *org
+	duos           chan *mfatest.DuoServer
+	pingIDs        chan *mfatest.PingIDServer
 
 	mu      sync.Mutex
 	used    []*org
@@ -179,6 +184,9 @@ func startOrgs(dir string) (string, error) {
 		suite.proxy.Route(o.Host(), address.Host)
 		certs.Write(srv.CertPEM)
 		suite.orgs <- o
+	}
+	if err := startServices(&certs); err != nil {
+		return "", err
 	}
 	path := filepath.Join(dir, "orgs.pem")
 	return path, os.WriteFile(path, certs.Bytes(), 0o600)

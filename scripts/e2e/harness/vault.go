@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,13 +32,14 @@ type Config struct {
 	PluginDir  string   // its plugin_directory
 	StorageDir string   // keep data here, to survive a restart; else in memory
 	Env        []string // added to the environment, e.g. SSL_CERT_FILE=...
+	LogLevel   string   // of Vault and its plugins; "trace" when empty
 }
 
 // Vault is a running, initialised and unsealed Vault server.
 type Vault struct {
 	Addr      string // http://127.0.0.1:port
 	RootToken string
-	LogPath   string // its log, at level trace; a restart appends
+	LogPath   string // its log, all of it by default; a restart appends
 
 	config    Config
 	unsealKey string
@@ -151,7 +153,7 @@ listener "tcp" {
 
 api_addr             = "http://{{.Address}}"
 plugin_directory     = {{printf "%q" .PluginDir}}
-log_level            = "trace"
+log_level            = {{printf "%q" .LogLevel}}
 disable_mlock        = true
 raw_storage_endpoint = true
 ui                   = true
@@ -167,6 +169,7 @@ func (v *Vault) writeConfig(path, addr string) error {
 	var b bytes.Buffer
 	err = configTemplate.Execute(&b, map[string]string{
 		"Address": addr, "PluginDir": plugins, "StorageDir": v.config.StorageDir,
+		"LogLevel": cmp.Or(v.config.LogLevel, "trace"),
 	})
 	if err != nil {
 		return err
