@@ -11,9 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	sdk "github.com/okta/okta-sdk-golang/v2/okta"
-	"github.com/okta/okta-sdk-golang/v2/okta/cache"
 )
 
 // DefaultTimeout bounds one request, from dialling to the last byte of the
@@ -47,13 +44,13 @@ type Config struct {
 // Client calls one Okta org. It is safe for concurrent use and meant to be kept:
 // its connections are reused from one login to the next.
 type Client struct {
-	orgURL     string
-	apiToken   string
-	userAgent  string
-	now        func() time.Time
-	http       *http.Client
-	management *sdk.RequestExecutor // nil without an API token; copied for each request
-	caller     Caller
+	orgURL    string
+	apiToken  string
+	userAgent string
+	now       func() time.Time
+	http      *http.Client
+	limits    *rateLimits
+	caller    Caller
 }
 
 // ErrNoAPIToken says that a management call was made on a client that was
@@ -72,40 +69,14 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	tr := newTransport(org, cfg)
 	hc := &http.Client{
-		Transport: newTransport(org, cfg),
+		Transport: tr,
 		// The transport already turns every redirect into an error; this says the
 		// same to net/http, should a response ever get past it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	c := &Client{orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now, http: hc}
-	if cfg.APIToken != "" {
-		c.management = newManagement(c.orgURL, cfg.APIToken, hc)
-	}
-	return c, nil
-}
-
-// newManagement builds what the official SDK sends its requests with. Its
-// NewClient would fill every option from ~/.okta/okta.yaml and the OKTA_*
-// variables of the process first, and print to standard output about those that
-// it cannot parse. So its configuration is made here: what is not named is zero,
-// which caches nothing and repeats nothing.
-func newManagement(orgURL, token string, hc *http.Client) *sdk.RequestExecutor {
-	return sdk.NewRequestExecutor(hc, cache.NewNoOpCache(), configure(
-		sdk.WithOrgUrl(orgURL),
-		sdk.WithAuthorizationMode("SSWS"),
-		sdk.WithToken(token),
-	))
-}
-
-// configure returns a new C after the setters; the SDK does not export the name
-// of its configuration's type.
-func configure[C any](setters ...func(*C)) *C {
-	c := new(C)
-	for _, set := range setters {
-		set(c)
-	}
-	return c
+	return &Client{orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now, http: hc, limits: &tr.limits}, nil
 }
 
 // For returns a client whose authentication calls are made on behalf of caller.
@@ -163,11 +134,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 		}
 		out = new(json.RawMessage) // whatever it says, it has to be whole
 	}
-	raw, err := io.ReadAll(resp.Body) // it is in memory
-	if err == nil {
-		err = json.Unmarshal(raw, out)
-	}
-	if err != nil {
+	if err := json.Unmarshal(resp.Body.(*wholeBody).raw, out); err != nil {
 		return nil, malformed("not the JSON that was asked for", resp)
 	}
 	return resp.Header, nil

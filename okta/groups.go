@@ -2,7 +2,6 @@ package okta
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -39,15 +38,16 @@ type wireGroup struct {
 // without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserResources/#tag/UserResources/operation/listUserGroups
 func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
-	if c.management == nil {
+	if c.apiToken == "" {
 		return nil, ErrNoAPIToken
 	}
+	c = c.For(Caller{}) // the program asks, and not the person
 	var groups []Group
 	user, err := pathSegment(userID)
 	if err != nil {
 		return nil, err
 	}
-	path := "/api/v1/users/" + user + "/groups"
+	path := usersPath + "/" + user + "/groups"
 	query := url.Values{"limit": {strconv.Itoa(groupPageSize)}}
 	seen := map[string]bool{}
 	for page := 1; ; page++ {
@@ -70,48 +70,24 @@ func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
 }
 
 // groupPage fetches one page and returns the cursor of the next one, or "".
-//
-// The SDK's ListUserGroups takes neither limit nor cursor, and its own Next
-// repeats the first page for ever where a proxy joins the two Link headers into
-// one; so the request is built here and the SDK authorizes and sends it.
 func (c *Client) groupPage(ctx context.Context, path string, query url.Values) ([]Group, string, error) {
-	executor := *c.management // it changes with each request
-	req, err := executor.NewRequest(http.MethodGet, path+"?"+query.Encode(), nil)
+	var page []*wireGroup
+	header, err := c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page)
 	if err != nil {
 		return nil, "", err
 	}
-	if c.userAgent != "" {
-		req.Header.Set("User-Agent", c.userAgent) // in place of the SDK's
-	}
-	var page []*wireGroup // not the SDK's: a login of somebody in many groups is little else
-	resp, err := executor.Do(ctx, req, &page)
-	if err != nil {
-		return nil, "", sdkError(err)
-	}
 	if page == nil {
-		return nil, "", fmt.Errorf("%w: no list of groups", ErrMalformed)
+		return nil, "", malformedHeader("no list of groups", header)
 	}
 	groups := make([]Group, 0, len(page))
 	for _, g := range page {
 		if g == nil || g.Profile.Name == "" {
-			return nil, "", fmt.Errorf("%w: a group without a name", ErrMalformed)
+			return nil, "", malformedHeader("a group without a name", header)
 		}
 		groups = append(groups, Group{ID: g.ID, Name: g.Profile.Name, Type: g.Type})
 	}
-	//lint:ignore SA1008 the name is not in canonical form on purpose: see hiddenLink
-	next, err := nextCursor(resp.Header[hiddenLink])
+	next, err := nextCursor(header["Link"])
 	return groups, next, err
-}
-
-// sdkError marks what the SDK could not decode as malformed. Everything that the
-// transport found is passed on as it is.
-func sdkError(err error) error {
-	// The transport's errors come wrapped in those of net/http; the SDK's do not.
-	var sent *url.Error
-	if errors.As(err, &sent) {
-		return err
-	}
-	return fmt.Errorf("%w: not the JSON of a list of groups", ErrMalformed)
 }
 
 // nextCursor returns the "after" parameter of the link whose relation is next,

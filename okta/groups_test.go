@@ -156,7 +156,7 @@ func TestGroupPagesAreCapped(t *testing.T) {
 }
 
 // TestStrangeLinks: a link that cannot be followed fails all, and none makes
-// the SDK panic.
+// a parser panic.
 func TestStrangeLinks(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -1,8 +1,8 @@
 package okta
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -181,16 +181,15 @@ func canned(status int, contentType, link, body string) *Client {
 		resp := &http.Response{
 			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
 			Header: http.Header{"Content-Type": {contentType}, "Link": {link}},
-			Body:   io.NopCloser(strings.NewReader(body)),
+			Body:   &wholeBody{bytes.NewReader([]byte(body)), []byte(body)},
 		}
 		if err := parseError(resp, []byte(body)); err != nil {
 			return nil, err
 		}
-		hideLinks(resp.Header)
 		return resp, nil
 	})}
 	const org = "https://acme.okta.com"
-	return &Client{orgURL: org, apiToken: "00token", http: hc, management: newManagement(org, "00token", hc)}
+	return &Client{orgURL: org, apiToken: "00token", http: hc}
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

@@ -33,15 +33,14 @@ var (
 	ErrMalformed = errors.New("okta's answer makes no sense")
 )
 
-// transport is the one way out of this package, shared by this package's own
-// calls and the SDK's. It reads each answer whole before it hands it on, so that
-// time, size and meaning are checked in one place, and so that no caller ever
-// sees io.EOF from the network: the SDK repeats a request on that, a password
-// included, without pause or end.
+// transport is the one way out of this package. It reads each answer whole before
+// it hands it on, so that time, size and meaning are checked in one place.
 type transport struct {
 	base    *http.Transport
 	org     *url.URL
 	timeout time.Duration
+	now     func() time.Time
+	limits  rateLimits
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
@@ -49,10 +48,14 @@ func newTransport(org *url.URL, cfg Config) *transport {
 	return &transport{
 		org:     org,
 		timeout: cfg.Timeout,
+		now:     cfg.Now,
 		base: &http.Transport{
-			Proxy:               quietly(http.ProxyFromEnvironment),
-			DialContext:         dialer.DialContext,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+			Proxy:       quietly(http.ProxyFromEnvironment),
+			DialContext: dialer.DialContext,
+			TLSClientConfig: &tls.Config{
+				MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs,
+				ClientSessionCache: tls.NewLRUClientSessionCache(8), // one host; a new connection costs less
+			},
 			TLSHandshakeTimeout: cfg.Timeout,
 			ForceAttemptHTTP2:   true,
 			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
@@ -62,7 +65,7 @@ func newTransport(org *url.URL, cfg Config) *transport {
 			// begin with a TLS handshake for each login.
 			// https://developer.okta.com/docs/reference/rl-additional-limits/
 			MaxConnsPerHost:        64,
-			IdleConnTimeout:        90 * time.Second,
+			IdleConnTimeout:        5 * time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
@@ -95,11 +98,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, t.failure(req, err)
 	}
 	defer resp.Body.Close()
+	t.limits.note(req.URL.Path, resp.Header, t.now())
 	if resp.StatusCode < 200 {
 		// What follows a 101 is not an answer, and its reading heeds no context.
 		return nil, malformed("a switch to another protocol", resp)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := readAll(resp)
 	switch {
 	case err != nil:
 		return nil, t.failure(req, err)
@@ -114,8 +118,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if len(body) > 0 && mediaType(resp) != jsonType {
 		return nil, malformed("not JSON", resp)
 	}
-	hideLinks(resp.Header)
-	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.Body = &wholeBody{bytes.NewReader(body), body}
 	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
@@ -147,14 +150,22 @@ func deliverOnce(ctx context.Context) context.Context {
 	})
 }
 
-// hiddenLink is where the Link headers of an answer are kept: under a name that
-// is not in canonical form, which the SDK does not look for. It panics on a link
-// that is not a URL.
-const hiddenLink = "link"
+// wholeBody is the body of an answer that has been read.
+type wholeBody struct {
+	*bytes.Reader
+	raw []byte
+}
 
-func hideLinks(h http.Header) {
-	h[hiddenLink] = h["Link"]
-	delete(h, "Link")
+func (*wholeBody) Close() error { return nil }
+
+// readAll reads an answer's body, and no more than maxBody and one byte of it.
+func readAll(resp *http.Response) ([]byte, error) {
+	var b bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= maxBody {
+		b.Grow(int(n) + bytes.MinRead) // which saves copying it from one to the next
+	}
+	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+	return b.Bytes(), err
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.

@@ -99,6 +99,20 @@ func (o *Org) Reset() {
 	o.requests = nil
 }
 
+// OpenTransactions returns how many transactions of the Authentication API are
+// neither completed nor cancelled nor expired.
+func (o *Org) OpenTransactions() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, tx := range o.transactions {
+		if !o.opts.Now().After(tx.expires) {
+			n++
+		}
+	}
+	return n
+}
+
 // StateTokens returns every state token ever issued, oldest first.
 func (o *Org) StateTokens() []string {
 	o.mu.Lock()

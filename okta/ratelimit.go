@@ -1,0 +1,64 @@
+package okta
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// RateLimit is what Okta says of a rate limit: how many requests it allows in a
+// window, how many are left of them, and when the next window begins, by this
+// machine's clock. The zero value says nothing.
+// https://developer.okta.com/docs/reference/rl-best-practices/
+type RateLimit struct {
+	Limit, Remaining int
+	Reset            time.Time
+}
+
+// rateLimits are the newest that answers have told.
+type rateLimits struct{ authn, pushes atomic.Pointer[RateLimit] }
+
+// AuthnLimit is the rate limit of the Authentication API, which all logins of the
+// org share, as the newest answer told it.
+func (c *Client) AuthnLimit() RateLimit { return value(c.limits.authn.Load()) }
+
+// PushLimit is the rate limit of questions about pushes of the Factors API.
+func (c *Client) PushLimit() RateLimit { return value(c.limits.pushes.Load()) }
+
+func value(l *RateLimit) RateLimit {
+	if l == nil {
+		return RateLimit{}
+	}
+	return *l
+}
+
+// note takes over what an answer tells. The reset is counted from the answer's own
+// Date, so that the clock of this machine does not matter. Zeros come with limits of
+// another kind, of requests at the same time.
+func (r *rateLimits) note(path string, h http.Header, now time.Time) {
+	into := &r.authn
+	if strings.Contains(path, "/transactions/") {
+		into = &r.pushes
+	} else if !strings.HasPrefix(path, authnPath) {
+		return
+	}
+	limit, err := strconv.Atoi(h.Get("X-Rate-Limit-Limit"))
+	if err != nil || limit <= 0 {
+		return
+	}
+	remaining, err := strconv.Atoi(h.Get("X-Rate-Limit-Remaining"))
+	if err != nil || remaining < 0 {
+		return
+	}
+	reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
+	if err != nil {
+		return
+	}
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	into.Store(&RateLimit{limit, remaining, now.Add(boundWait(reset - date.Unix()))})
+}
