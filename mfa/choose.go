@@ -59,13 +59,20 @@ func (l *Login) choose(ctx context.Context, want Want) error {
 	if err := l.goBack(ctx); err != nil {
 		return err
 	}
-	switch choice.Action {
-	case ActionSend:
+	if choice.Action == ActionSend {
 		return l.send(ctx, first)
-	case ActionAnswer:
+	}
+	l.meanwhile()
+	if choice.Action == ActionAnswer {
 		return l.answer(ctx, choice.Factors, want.PassCode)
 	}
 	return l.push(ctx, choice.Factors, want.Device != "")
+}
+
+func (l *Login) meanwhile() {
+	if l.flow.Meanwhile != nil {
+		l.flow.Meanwhile()
+	}
 }
 
 // useCode acts on a choice of the code that is pending. What was going on before
@@ -79,6 +86,7 @@ func (l *Login) useCode(ctx context.Context, choice Choice, want Want) error {
 	if choice.Action == ActionSend {
 		return l.sendAgain(ctx, want.Resend)
 	}
+	l.meanwhile()
 	return l.answerCode(ctx, choice.Factors, want.PassCode)
 }
 

@@ -36,9 +36,13 @@ type Flow struct {
 	Org    string
 	Policy Policy
 
-	// Guard and Codes are those of the mount.
+	// Guard and Codes are those of the mount, and so is Pace, which may be nil.
 	Guard *Guard
 	Codes *Codes
+	Pace  *Pace
+
+	// Limit tells what is left of Okta's rate limit; nil: nobody knows.
+	Limit func() okta.RateLimit
 
 	// Again verifies the password once more, for a transaction of its own for
 	// each further phone. Where it is nil only the first phone rings.
@@ -55,6 +59,10 @@ type Flow struct {
 	// Hold is a login that is continued by further calls, which ask for its
 	// State; otherwise Wait brings it to its end.
 	Hold bool
+
+	// Meanwhile, unless it is nil, is called before Okta is asked about a passcode or
+	// has a phone ring: once the person has passed, what it begins will be needed.
+	Meanwhile func()
 
 	// Show is called with the right number of a number challenge, each time Okta
 	// tells it. Where it is nil, and the login is not held, a number challenge is
@@ -114,6 +122,7 @@ type Login struct {
 	asked   []okta.Factor   // those of them that a passcode by itself is for; none: all
 	rung    map[string]bool // by factor id: no phone rings twice
 	ring    *ring           // while a push waits
+	leave   func()          // Pace, then
 	until   time.Time       // when the wait for a push ends
 	due     time.Time       // when to ask Okta again
 

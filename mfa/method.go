@@ -74,6 +74,7 @@ type Attempt struct {
 type Exchange struct {
 	Clock Clock
 	Until time.Time // when the wait for a push ends
+	Pace  *Pace     // of the mount; may be nil
 
 	// Waiting is to be called once a push is on its way, with the name of the phone
 	// and the time at which the push ends; either may be zero.

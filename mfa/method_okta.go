@@ -52,6 +52,8 @@ type OktaMethod struct {
 	// NumberOnly accepts a push only with a number challenge. Otherwise a client that
 	// has no way to show the number gets a push without.
 	NumberOnly bool
+	// Limit tells what is left of Okta's rate limit; nil: nobody knows.
+	Limit func() okta.RateLimit
 	// Sent remembers the codes that are on their way.
 	Sent *SentCodes
 }
@@ -263,6 +265,7 @@ func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, ph
 	if err != nil {
 		return unlessRefused(err)
 	}
+	defer x.Pace.enter()()
 	waits, err := m.await(ctx, api, &t, phone, x)
 	if waits {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
@@ -297,7 +300,7 @@ func (m *OktaMethod) await(ctx context.Context, api FactorsAPI, t *okta.FactorTr
 		if first {
 			x.Waiting(phone.DeviceName, until)
 		}
-		if err := m.ask(ctx, api, t, until, x.Clock, first); err != nil {
+		if err := m.ask(ctx, api, t, until, x, first); err != nil {
 			return true, err
 		}
 	}
@@ -305,16 +308,17 @@ func (m *OktaMethod) await(ctx context.Context, api FactorsAPI, t *okta.FactorTr
 
 // ask waits for its time and asks Okta. Where Okta wants to be left alone for a
 // while, that is waited for, too.
-func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, until time.Time, clock Clock, first bool) error {
+func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, until time.Time, x Exchange, first bool) error {
 	wait := PollInterval + rand.N(pollJitter)
 	if first {
 		wait = firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
 	}
 	for {
-		if err := clock.Sleep(ctx, wait); err != nil {
+		now := x.Clock.Now()
+		if err := x.Clock.Sleep(ctx, x.Pace.question(now, wait, until, m.Limit).Sub(now)); err != nil {
 			return err
 		}
-		if clock.Now().After(until) {
+		if x.Clock.Now().After(until) {
 			return ErrPushTimeout
 		}
 		next, err := api.PollFactor(ctx, *t)
@@ -326,9 +330,11 @@ func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTran
 			return nil
 		}
 		wait = retryAfter(err)
-		if !tooManyRequests(err) || clock.Now().Add(wait).After(until) {
+		again := x.Clock.Now().Add(wait)
+		if !tooManyRequests(err) || again.After(until) {
 			return err
 		}
+		x.Pace.rest(again)
 	}
 }
 

@@ -27,7 +27,7 @@ func (l *Login) push(ctx context.Context, phones []okta.Factor, named bool) erro
 	if err := l.flow.Guard.begin(ctx, r); err != nil {
 		return err
 	}
-	l.ring, l.until = r, l.flow.Clock.Now().Add(l.patience(ctx))
+	l.ring, l.until, l.leave = r, l.flow.Clock.Now().Add(l.patience(ctx)), l.flow.Pace.enter()
 	l.main.factor, l.main.failed = phones[0], nil
 	if err := l.rings(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
 		if refused(err) {
@@ -98,6 +98,7 @@ func (l *Login) rings(phone okta.Factor, err error) error {
 func (l *Login) hangUp(how result) {
 	if l.ring != nil {
 		l.ring.end(how)
+		l.leave()
 		l.ring = nil
 	}
 }
@@ -138,6 +139,9 @@ func (l *Login) poll(ctx context.Context) error {
 		if err = l.heed(ctx, g, err); err != nil || l.phase == PhaseDone {
 			return err
 		}
+	}
+	if pause > 0 {
+		l.flow.Pace.rest(l.flow.Clock.Now().Add(pause))
 	}
 	l.schedule(l.interval() + pause)
 	return nil
@@ -230,10 +234,13 @@ func (l *Login) ends(g *leg) time.Time {
 	return l.until
 }
 
-// schedule says when to ask next.
+// schedule says when to ask next: after the interval, or later, as other logins and
+// Okta's rate limit leave room for, but once more before the wait ends.
 func (l *Login) schedule(interval time.Duration) {
-	if l.phase == PhaseWaiting {
-		l.due = l.flow.Clock.Now().Add(interval)
-		l.ring.extend(l.ends(l.main))
+	if l.phase != PhaseWaiting {
+		return
 	}
+	now := l.flow.Clock.Now()
+	l.due = l.flow.Pace.question(now, interval, l.until, l.flow.Limit)
+	l.ring.extend(l.ends(l.main))
 }

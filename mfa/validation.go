@@ -62,6 +62,7 @@ type Validation struct {
 	Limit  PushLimit
 	Origin string
 	Clock  Clock
+	Pace   *Pace // of the mount, for methods of Okta's; may be nil
 
 	// Show tells the person the number of a number challenge, once: a client that
 	// has been shown one does not ask for another. Where it is nil there is no way.
@@ -299,7 +300,7 @@ func (v *Validation) verify(ctx context.Context, w way, show func(Number), rings
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = min(patience, time.Until(deadline)-farewell)
 	}
-	x := Exchange{Clock: v.Clock, Until: v.Clock.Now().Add(patience), Waiting: func(device string, expires time.Time) {
+	x := Exchange{Clock: v.Clock, Pace: v.Pace, Until: v.Clock.Now().Add(patience), Waiting: func(device string, expires time.Time) {
 		v.challenged.Store(true)
 		v.waits(w.method, device, earlier(expires, v.Clock.Now().Add(patience)))
 		rings()
