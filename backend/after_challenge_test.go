@@ -162,6 +162,7 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 					m.okta.Fail(endpoint, fault)
 				}
 				m.okta.ClearFaults()
+				m.clock.advance(2 * time.Minute) // past the rate limit of the row before
 				data := situation.run(m, p, begin, fail)
 				resp, status, text := send(data)
 				m.okta.ClearFaults()

@@ -38,15 +38,21 @@ type settings struct {
 type backend struct {
 	*framework.Backend
 	settings
-	clients  clientCache
-	numbers  numberBoard
-	guard    mfa.Guard
-	codes    mfa.Codes
-	sent     mfa.SentCodes
-	held     heldLogins
-	built    methodCache
-	totpKeys []*locksutil.LockEntry // by storage key
-	writes   sync.Mutex             // of entries that depend on one another
+	configs          memory[configEntry]
+	users            memory[userEntry]
+	mappings         memory[groupEntry] // of groups to policies
+	methods          memory[methodEntry]
+	clients          clientCache
+	numbers          numberBoard
+	guard            mfa.Guard
+	codes            mfa.Codes
+	sent             mfa.SentCodes
+	pace, factorPace mfa.Pace // of questions to either of Okta's APIs
+	held             heldLogins
+	known            knownPeople
+	built            methodCache
+	totpKeys         []*locksutil.LockEntry // by storage key
+	writes           sync.Mutex             // of entries that depend on one another
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -67,7 +73,14 @@ func factory(s settings) logical.Factory {
 }
 
 func newBackend(s settings) *backend {
-	b := &backend{settings: s, totpKeys: locksutil.CreateLocks()}
+	b := &backend{
+		settings: s,
+		configs:  memory[configEntry]{ready: (*configEntry).ready},
+		users:    memory[userEntry]{prefix: userPrefix},
+		mappings: memory[groupEntry]{prefix: groupPrefix},
+		methods:  memory[methodEntry]{prefix: methodPrefix},
+		totpKeys: locksutil.CreateLocks(),
+	}
 	b.Backend = &framework.Backend{
 		Help:           backendHelp,
 		BackendType:    logical.TypeCredential,
@@ -129,13 +142,20 @@ var secretFields = []string{
 	"api_token", "token", "password", "totp", "passcode", "transaction_id", "secret_key", "settings_file_base64",
 }
 
-// invalidate is called when another node has changed an entry. Entries are read
-// from storage each time; what is kept is what has connections.
+// invalidate is called when another node has changed an entry.
 func (b *backend) invalidate(_ context.Context, key string) {
 	if key == configKey {
+		b.configs.drop(key)
 		b.clients.forget("")
 	}
+	if name, isUser := strings.CutPrefix(key, userPrefix); isUser {
+		b.users.drop(name)
+	}
+	if name, isGroup := strings.CutPrefix(key, groupPrefix); isGroup {
+		b.mappings.drop(name)
+	}
 	if id, isMethod := strings.CutPrefix(key, methodPrefix); isMethod {
+		b.methods.drop(id)
 		b.forgetMethod(id)
 	}
 }

@@ -26,7 +26,7 @@ const (
 
 // mount is one mount of the method, with an Okta org behind it.
 type mount struct {
-	t       *testing.T
+	t       testing.TB
 	grpc    bool
 	backend logical.Backend
 	inner   *backend // what is behind it
@@ -302,6 +302,17 @@ func issued(auth *logical.Auth) *logical.Auth {
 
 // authnCalls counts the password deliveries.
 func (m *mount) authnCalls() int { return m.okta.Count(http.MethodPost, "/api/v1/authn") }
+
+// plant has another node write raw bytes to storage; none: delete the entry.
+func (m *mount) plant(key, raw string) {
+	m.t.Helper()
+	if raw == "" {
+		require.NoError(m.t, m.storage.Delete(m.t.Context(), key))
+	} else {
+		require.NoError(m.t, m.storage.Put(m.t.Context(), &logical.StorageEntry{Key: key, Value: []byte(raw)}))
+	}
+	m.backend.InvalidateKey(m.t.Context(), key)
+}
 
 // stored returns the raw bytes of a storage entry, "" if there is none.
 func (m *mount) stored(key string) string {

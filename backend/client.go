@@ -17,15 +17,20 @@ type clientCache struct {
 
 type keptClient struct {
 	*okta.Client
+	from          any // the entry it was made of
 	orgURL, token string
 }
 
 // client returns the client for cfg, the kept one if cfg still leads to the
 // same org with the same token.
-func (b *backend) client(cfg *configEntry) (*okta.Client, error) { return b.clientOf("", cfg) }
+func (b *backend) client(cfg *configEntry) (*okta.Client, error) { return b.clientOf("", cfg, cfg) }
 
-// clientOf is client for the connection of that name.
-func (b *backend) clientOf(name string, cfg *configEntry) (*okta.Client, error) {
+// clientOf is client for the connection of that name. from is the entry that cfg is
+// part of: entries do not change, so where it is the same there is nothing to check.
+func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Client, error) {
+	if client := b.clients.of(name, from); client != nil {
+		return client, nil
+	}
 	orgURL, err := cfg.orgURL()
 	if err != nil {
 		return nil, err
@@ -37,6 +42,8 @@ func (b *backend) clientOf(name string, cfg *configEntry) (*okta.Client, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if kept, ok := c.kept[name]; ok && kept.orgURL == orgURL && kept.token == cfg.Token {
+		kept.from = from
+		c.kept[name] = kept
 		return kept.Client, nil
 	}
 	client, err := okta.New(okta.Config{
@@ -54,8 +61,18 @@ func (b *backend) clientOf(name string, cfg *configEntry) (*okta.Client, error) 
 	if c.kept == nil {
 		c.kept = map[string]keptClient{}
 	}
-	c.kept[name] = keptClient{client, orgURL, cfg.Token}
+	c.kept[name] = keptClient{client, from, orgURL, cfg.Token}
 	return client, nil
+}
+
+// of returns the client of that name if it was made of the same entry.
+func (c *clientCache) of(name string, from any) *okta.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept, ok := c.kept[name]; ok && kept.from == from {
+		return kept.Client
+	}
+	return nil
 }
 
 // userAgent names this program to those it calls.

@@ -203,9 +203,14 @@ func TestLoginStorageFails(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.addUser("Everyone")
+		m.start() // a node that has read nothing yet
 		m.storage.fail(true, false)
 		_, status, _ := m.login(nil)
 		assert.Equal(t, http.StatusInternalServerError, status)
 		assert.Empty(t, m.okta.Requests())
+		m.storage.fail(false, false)
+		m.mustLogin(nil)
+		m.storage.fail(true, true)
+		m.mustLogin(nil) // which needs no storage any more
 	})
 }

@@ -302,7 +302,7 @@ func (b *backend) progress(ctx context.Context, req *logical.Request, cfg *confi
 // they have to satisfy MFA methods of the mount.
 func (b *backend) admit(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, login *heldLogin) (*logical.Response, error) {
 	var err error
-	if login.groups, login.warnings, err = b.oktaGroups(ctx, cfg, client, login.run); err != nil {
+	if login.groups, login.warnings, err = b.oktaGroups(ctx, cfg, client, login.run, nil); err != nil {
 		b.held.forget(login)
 		return b.answer(err, login.challenged())
 	}

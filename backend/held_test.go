@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -384,7 +383,7 @@ func TestHeldGroupsFail(t *testing.T) {
 		push.Approve()
 		m.later()
 		m.write("config", fields{"api_token": ""})
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: userPrefix + testLogin, Value: []byte("{")}))
+		m.plant(userPrefix+testLogin, "{")
 		assert.Contains(t, m.setback(held, nil), "the okta auth method failed")
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 	})

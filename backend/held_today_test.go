@@ -27,6 +27,7 @@ func TestHeldAndTheConfiguration(t *testing.T) {
 		_, status, _ := m.proceed(held, fields{"totp": m.nextCode(totp)})
 		assert.Equal(t, http.StatusForbidden, status)
 		m.write("config", fields{"token_bound_cidrs": ""})
+		m.backend.InvalidateKey(t.Context(), "config") // it is to be read again
 		m.storage.fail(true, false)
 		_, status, _ = m.proceed(held, fields{"totp": totp.Code()})
 		assert.Equal(t, http.StatusInternalServerError, status, "and the login stays")

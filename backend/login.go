@@ -44,10 +44,12 @@ func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEn
 			shown = true
 		}
 	}
+	groups := b.prefetch(ctx, cfg, client, in.username)
 	tx, err := authn.Authenticate(ctx, in.username, in.password)
 	if err != nil {
 		return person{}, false, apiTokenRefused(cfg, err)
 	}
+	flow.Meanwhile = func() { groups = meanwhile(ctx, cfg, client, tx, groups) }
 	run, err := flow.Start(ctx, tx, in.want)
 	if err == nil {
 		err = run.Wait(ctx)
@@ -58,7 +60,10 @@ func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEn
 	}
 	check := b.validation(req, cfg, client.OrgURL(), in.username, run)
 	check.Show, check.Shown = show, shown
-	who, err = b.resolve(ctx, req, cfg, client, run, check.Who)
+	who, err = b.resolve(ctx, req, cfg, client, run, groups, check.Who)
+	if err == nil && cfg.PrefetchGroups {
+		b.known.note(client.OrgURL(), in.username, run.User().ID)
+	}
 	if err == nil && !in.unattended {
 		err = explained(req, check.Run(ctx, who.required, in.mfa.of(who.required)))
 	}
@@ -76,6 +81,8 @@ func (b *backend) flow(cfg *configEntry, authn *okta.Client, req *logical.Reques
 		Policy: cfg.policy(),
 		Guard:  &b.guard,
 		Codes:  &b.codes,
+		Pace:   &b.pace,
+		Limit:  authn.AuthnLimit,
 		Again: func(ctx context.Context) (okta.Transaction, error) {
 			return authn.Authenticate(ctx, in.username, in.password)
 		},
@@ -96,8 +103,8 @@ type person struct {
 }
 
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
-func (b *backend) resolve(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, run *mfa.Login, who mfa.Subject) (person, error) {
-	groups, warnings, err := b.oktaGroups(ctx, cfg, client, run)
+func (b *backend) resolve(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, run *mfa.Login, begun *groupFetch, who mfa.Subject) (person, error) {
+	groups, warnings, err := b.oktaGroups(ctx, cfg, client, run, begun)
 	if err != nil {
 		return person{}, err
 	}
@@ -106,8 +113,9 @@ func (b *backend) resolve(ctx context.Context, req *logical.Request, cfg *config
 	return found, err
 }
 
-// oktaGroups reads the groups that the person has in Okta.
-func (b *backend) oktaGroups(ctx context.Context, cfg *configEntry, client *okta.Client, run *mfa.Login) (called, warnings []string, err error) {
+// oktaGroups reads the groups that the person has in Okta, or takes those that begun
+// has read, which may be nil.
+func (b *backend) oktaGroups(ctx context.Context, cfg *configEntry, client *okta.Client, run *mfa.Login, begun *groupFetch) (called, warnings []string, err error) {
 	if run.User().ID == "" {
 		return nil, nil, errors.New("a login that has not succeeded")
 	}
@@ -117,7 +125,7 @@ func (b *backend) oktaGroups(ctx context.Context, cfg *configEntry, client *okta
 	if cfg.Token == "" {
 		return nil, warnings, nil
 	}
-	groups, err := client.Groups(ctx, run.User().ID)
+	groups, err := begun.groupsOf(ctx, client, run.User().ID)
 	if err != nil {
 		return nil, nil, apiTokenRefused(cfg, err)
 	}
@@ -138,7 +146,7 @@ func (b *backend) mapped(ctx context.Context, req *logical.Request, cfg *configE
 		return person{}, err
 	}
 	found.groups = unique(slices.Concat(oktaGroups, user.Groups))
-	groups, err := b.groups(ctx, req.Storage, found.groups)
+	groups, err := b.mappings.findAll(ctx, req.Storage, found.groups)
 	if err != nil {
 		return person{}, err
 	}
@@ -147,7 +155,7 @@ func (b *backend) mapped(ctx context.Context, req *logical.Request, cfg *configE
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = b.requiredOf(ctx, req, cfg, found.groups, namesOf(typed, login))
+	found.required, err = b.requiredOf(ctx, req, cfg, groups, namesOf(typed, login))
 	return found, err
 }
 

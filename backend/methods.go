@@ -71,32 +71,12 @@ func checkMethodName(name string) error {
 	return nil
 }
 
-// methods loads all methods of the mount.
-func (b *backend) methods(ctx context.Context, s logical.Storage) ([]*methodEntry, error) {
-	ids, err := s.List(ctx, methodPrefix)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(ids)
-	all := make([]*methodEntry, 0, len(ids))
-	for _, id := range ids {
-		m, err := load[methodEntry](ctx, s, methodPrefix+id)
-		if err != nil {
-			return nil, err
-		}
-		if m != nil {
-			all = append(all, m)
-		}
-	}
-	return all, nil
-}
-
 // method loads a method of a type; nil if there is none with that id.
 func (b *backend) method(ctx context.Context, s logical.Storage, typ, id string) (*methodEntry, error) {
 	if id == "" || strings.Contains(id, "/") {
 		return nil, nil
 	}
-	m, err := load[methodEntry](ctx, s, methodPrefix+id)
+	m, err := b.methods.get(ctx, s, id)
 	switch {
 	case err != nil || m == nil || m.Type != typ:
 		return nil, err
@@ -138,7 +118,7 @@ func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *frame
 	if !ok || d.Raw["mfa_methods"] == nil {
 		return false, nil
 	}
-	all, err := b.methods(ctx, s)
+	all, err := b.methods.all(ctx, s)
 	if err != nil {
 		return false, err
 	}
@@ -273,15 +253,16 @@ type methodCache struct {
 }
 
 type cachedMethod struct {
-	entry  string // what it was made of
-	method mfa.Method
+	entry    *methodEntry // what it was made of, with the accessor
+	accessor string
+	method   mfa.Method
 }
 
 // get returns the method that was made of the same entry before, or makes it.
-func (c *methodCache) get(id, entry string, make func() (mfa.Method, error)) (mfa.Method, error) {
+func (c *methodCache) get(entry *methodEntry, accessor string, make func() (mfa.Method, error)) (mfa.Method, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if kept, ok := c.byID[id]; ok && kept.entry == entry {
+	if kept, ok := c.byID[entry.ID]; ok && kept.entry == entry && kept.accessor == accessor {
 		return kept.method, nil
 	}
 	method, err := make()
@@ -291,7 +272,7 @@ func (c *methodCache) get(id, entry string, make func() (mfa.Method, error)) (mf
 	if c.byID == nil {
 		c.byID = map[string]cachedMethod{}
 	}
-	c.byID[id] = cachedMethod{entry, method}
+	c.byID[entry.ID] = cachedMethod{entry, accessor, method}
 	return method, nil
 }
 
@@ -303,58 +284,57 @@ func (c *methodCache) forget(id string) {
 }
 
 // requiredOf is what somebody has to satisfy who is known by those names and is in
-// those groups: what config requires, their groups, and each entry of users whose
-// name differs from one of theirs in case only, with the groups that it names. A
-// requirement must not be got round by another spelling.
-func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups, called []string) ([]mfa.Required, error) {
+// groups with those mappings: what config requires, their groups, and each entry of
+// users whose name differs from one of theirs in case only, with the groups that it
+// names. A requirement must not be got round by another spelling.
+func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []*groupEntry, called []string) ([]mfa.Required, error) {
 	refs := slices.Clone(cfg.MFAMethods)
 	users, err := b.usersCalled(ctx, req.Storage, called)
 	if err != nil {
 		return nil, err
 	}
-	groups = slices.Clone(groups)
 	for _, user := range users {
 		refs = append(refs, user.MFAMethods...)
-		groups = append(groups, user.Groups...)
+		more, err := b.mappings.findAll(ctx, req.Storage, user.Groups)
+		if err != nil {
+			return nil, err
+		}
+		groups = slices.Concat(groups, more)
 	}
-	mapped, err := b.groups(ctx, req.Storage, unique(groups))
-	if err != nil {
-		return nil, err
-	}
-	for _, group := range mapped {
+	for _, group := range groups {
 		refs = append(refs, group.MFAMethods...)
 	}
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	all, err := b.methods(ctx, req.Storage)
+	all, err := b.methods.all(ctx, req.Storage)
 	if err != nil {
 		return nil, err
 	}
 	return b.require(req, cfg, all, refs)
 }
 
-// usersCalled loads the entries of users that go by one of the names, in any case.
+// usersCalled returns the entries of users that go by one of the names, in any case.
 func (b *backend) usersCalled(ctx context.Context, s logical.Storage, called []string) ([]*userEntry, error) {
-	stored, err := names(ctx, s, userPrefix)
-	if err != nil {
-		return nil, err
-	}
-	wanted := map[string]bool{}
-	for _, name := range called {
-		wanted[fold(name)] = true
-	}
 	var users []*userEntry
-	for _, name := range stored {
-		if !wanted[fold(name)] {
-			continue
-		}
-		user, err := load[userEntry](ctx, s, userPrefix+name)
+	seen := map[string]bool{}
+	for _, name := range called {
+		stored, err := b.users.called(ctx, s, name)
 		if err != nil {
 			return nil, err
 		}
-		if user != nil {
-			users = append(users, user)
+		for _, name := range stored {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			user, err := b.users.get(ctx, s, name)
+			if err != nil {
+				return nil, err
+			}
+			if user != nil {
+				users = append(users, user)
+			}
 		}
 	}
 	return users, nil

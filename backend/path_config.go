@@ -37,6 +37,7 @@ type configEntry struct {
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
+	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
 }
 
 // Hosts that an org name is completed with where base_url is empty.
@@ -98,6 +99,12 @@ func (b *backend) pathConfig() *framework.Path {
 				Description: "Let people in whom Okta asks for a factor, without one. For mounts whose MFA is " +
 					"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
 				DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
+			},
+			"prefetch_groups": {
+				Type: framework.TypeBool,
+				Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
+					"faster, at the cost of a request to Okta for each wrong password.",
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
 			},
 			"ttl": {
 				Type:        framework.TypeDurationSecond,
@@ -161,6 +168,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	cfg.PopulateTokenData(data)
 	cfg.populateFactorData(data)
 	data["mfa_methods"] = listed(cfg.MFAMethods)
+	data["prefetch_groups"] = cfg.PrefetchGroups
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -181,12 +189,13 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	b.writes.Lock() // two updates of different fields keep both
 	defer b.writes.Unlock()
-	cfg, err := b.config(ctx, req.Storage)
+	stored, err := b.config(ctx, req.Storage)
 	if err != nil {
 		return nil, err
 	}
-	if cfg == nil {
-		cfg = &configEntry{}
+	cfg := &configEntry{}
+	if stored != nil {
+		*cfg = *stored // which logins are using
 	}
 	before, _ := cfg.orgURL() // none, where what is stored is not sound
 	hadToken := cfg.Token != ""
@@ -197,7 +206,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err != nil {
 		return inputAnswer(err)
 	}
-	if err := store(ctx, req.Storage, configKey, cfg); err != nil {
+	if err := b.configs.write(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
 	resp := cfg.warned(&logical.Response{})
@@ -244,6 +253,9 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 	}
 	if v, ok := newest[bool](d, "bypass_okta_mfa"); ok {
 		cfg.BypassOktaMFA = v
+	}
+	if v, ok := newest[bool](d, "prefetch_groups"); ok {
+		cfg.PrefetchGroups = v
 	}
 	if err := checkToken(cfg.Token); err != nil {
 		return err
@@ -349,12 +361,13 @@ func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 	return resp
 }
 
-// config reads the configuration; nil if there is none.
+// config returns the configuration, which nobody changes; nil if there is none.
 func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, error) {
-	cfg, err := load[configEntry](ctx, s, configKey)
-	if err != nil || cfg == nil {
-		return nil, err
-	}
+	return b.configs.get(ctx, s, configKey)
+}
+
+// ready completes an entry that has been read from storage.
+func (cfg *configEntry) ready() {
 	// The builtin method stores a token with the line end of the file it came from.
 	cfg.Token = strings.TrimSpace(cfg.Token)
 	// Entries from before the token_* fields know the old names only.
@@ -364,7 +377,6 @@ func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, 
 	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
 		cfg.TokenMaxTTL = cfg.MaxTTL
 	}
-	return cfg, nil
 }
 
 func okResponse() map[int][]framework.Response {

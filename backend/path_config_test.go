@@ -103,8 +103,8 @@ func TestConfigOldNames(t *testing.T) {
 // wrote it.
 func TestConfigOldEntry(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(
-			`{"organization":"acme","token":"t","base_url":"","is_production":false,"ttl":3600000000000,"max_ttl":7200000000000}`)}))
+		m.plant("config",
+			`{"organization":"acme","token":"t","base_url":"","is_production":false,"ttl":3600000000000,"max_ttl":7200000000000}`)
 		got := m.read("config")
 		assert.EqualValues(t, 3600, num(t, got["token_ttl"]))
 		assert.EqualValues(t, 7200, num(t, got["token_max_ttl"]))
@@ -299,7 +299,7 @@ func TestConfigStoresNoDefaults(t *testing.T) {
 		const builtins = `{"token_bound_cidrs":null,"token_explicit_max_ttl":0,"token_max_ttl":0,"token_no_default_policy":false,` +
 			`"token_num_uses":0,"token_period":0,"token_policies":null,"token_type":0,"token_ttl":0,"alias_metadata":null,` +
 			`"organization":"acme","token":"00secret","base_url":"","ttl":0,"max_ttl":0,"bypass_okta_mfa":false}`
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(builtins)}))
+		m.plant("config", builtins)
 		m.write("config", fields{"org_name": "acme"})
 		assert.Equal(t, builtins, strings.TrimSpace(m.stored("config")))
 		m.write("config", fields{"mfa_factors": "push", "passcode_separator": ",", "push_devices": "first"})
@@ -392,7 +392,7 @@ func TestConfigStoredUnsound(t *testing.T) {
 		put := func(org, token string) {
 			raw, err := json.Marshal(fields{"organization": org, "token": token, "base_url": m.okta.URL})
 			require.NoError(t, err)
-			require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: raw}))
+			m.plant("config", string(raw))
 		}
 		m.addUser("Everyone")
 		put("acme", m.okta.Token+"\n")
@@ -439,7 +439,7 @@ func TestConfigStorageFails(t *testing.T) {
 		assert.Equal(t, http.StatusInternalServerError, status)
 
 		m.storage.fail(false, false)
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "config", Value: []byte(`{"org`)}))
+		m.plant("config", `{"org`)
 		_, status, _ = m.do(logical.ReadOperation, "config", nil)
 		assert.Equal(t, http.StatusInternalServerError, status, "a broken entry is not taken for none")
 	})

@@ -56,7 +56,7 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	_, group, err := b.group(ctx, req.Storage, name)
+	_, group, err := b.mappings.find(ctx, req.Storage, name)
 	if err != nil || group == nil {
 		return nil, err
 	}
@@ -73,12 +73,15 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	}
 	b.writes.Lock()
 	defer b.writes.Unlock()
-	stored, group, err := b.group(ctx, req.Storage, name)
+	stored, before, err := b.mappings.find(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
-	if group == nil {
-		stored, group = lower(name), &groupEntry{}
+	group := &groupEntry{}
+	if before == nil {
+		stored = lower(name)
+	} else {
+		*group = *before // which logins are using
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &group.MFAMethods)
 	if err != nil {
@@ -88,7 +91,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
 	}
 	group.Policies = listed(group.Policies)
-	return requiring(requires), store(ctx, req.Storage, groupPrefix+stored, group)
+	return requiring(requires), b.mappings.write(ctx, req.Storage, stored, group)
 }
 
 func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -98,69 +101,11 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	}
 	b.writes.Lock()
 	defer b.writes.Unlock()
-	stored, group, err := b.group(ctx, req.Storage, name)
+	stored, group, err := b.mappings.find(ctx, req.Storage, name)
 	if err != nil || group == nil {
 		return nil, err
 	}
-	return released(group.MFAMethods), req.Storage.Delete(ctx, groupPrefix+stored)
-}
-
-// group finds the mapping of the group called name, in that case or any other,
-// and the name it is stored under; nil if there is none.
-func (b *backend) group(ctx context.Context, s logical.Storage, name string) (string, *groupEntry, error) {
-	group, err := load[groupEntry](ctx, s, groupPrefix+name)
-	if err != nil || group != nil {
-		return name, group, err
-	}
-	all, err := names(ctx, s, groupPrefix)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, stored := range all {
-		if fold(stored) == fold(name) {
-			group, err = load[groupEntry](ctx, s, groupPrefix+stored)
-			return stored, group, err
-		}
-	}
-	return "", nil, nil
-}
-
-// groups loads the mappings of all groups named, in the order of the names. The
-// stored names are listed once, whatever the number of groups.
-func (b *backend) groups(ctx context.Context, s logical.Storage, called []string) ([]groupEntry, error) {
-	if len(called) == 0 {
-		return nil, nil
-	}
-	all, err := names(ctx, s, groupPrefix)
-	if err != nil {
-		return nil, err
-	}
-	exact := make(map[string]bool, len(all))
-	folded := make(map[string]string, len(all))
-	for _, stored := range all {
-		exact[stored] = true
-		if _, taken := folded[fold(stored)]; !taken {
-			folded[fold(stored)] = stored
-		}
-	}
-	var groups []groupEntry
-	for _, name := range called {
-		stored := name
-		if !exact[name] {
-			stored = folded[fold(name)]
-		}
-		if stored == "" {
-			continue
-		}
-		group, err := load[groupEntry](ctx, s, groupPrefix+stored)
-		if err != nil {
-			return nil, err
-		}
-		if group != nil {
-			groups = append(groups, *group)
-		}
-	}
-	return groups, nil
+	return released(group.MFAMethods), b.mappings.remove(ctx, req.Storage, stored)
 }
 
 const groupsHelp = `

@@ -66,7 +66,7 @@ func TestGroups(t *testing.T) {
 		assert.Equal(t, []string{"r"}, toStrings(m.read("groups/data scientists")["policies"]))
 
 		// An entry that the builtin method stored in mixed case is the same group.
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: "group/Admins", Value: []byte(`{"Policies":null}`)}))
+		m.plant("group/Admins", `{"Policies":null}`)
 		assert.Equal(t, []string{}, toStrings(m.read("groups/ADMINS")["policies"]), "a list, never null")
 		m.write("groups/admins", fields{"policies": "root-ish"})
 		assert.Empty(t, m.stored("group/admins"), "updated under the stored name, not added beside it")

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -97,11 +96,7 @@ func makeDuoMethod(b *backend, req *logical.Request, _ *configEntry, entry *meth
 
 // kept makes a method, or returns the one that was made of the same entry before.
 func (b *backend) kept(entry *methodEntry, accessor string, make func(mfa.Format) (mfa.Method, error)) (mfa.Method, error) {
-	raw, err := json.Marshal(entry)
-	if err != nil {
-		return nil, err
-	}
-	return b.built.get(entry.ID, string(raw)+accessor, func() (mfa.Method, error) {
+	return b.built.get(entry, accessor, func() (mfa.Method, error) {
 		format, err := entry.format(accessor)
 		if err != nil {
 			return nil, err

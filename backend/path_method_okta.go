@@ -167,7 +167,7 @@ func makeOktaMethod(b *backend, req *logical.Request, cfg *configEntry, entry *m
 	}
 	client, err := b.client(cfg)
 	if own := entry.Okta.connection(); own != nil {
-		client, err = b.clientOf(entry.ID, own)
+		client, err = b.clientOf(entry.ID, entry, own)
 	}
 	if err != nil {
 		return nil, err
@@ -180,6 +180,7 @@ func makeOktaMethod(b *backend, req *logical.Request, cfg *configEntry, entry *m
 		Kinds:        entry.Okta.kinds(),
 		NumberOnly:   entry.Okta.NumberOnly,
 		Sent:         &b.sent,
+		Limit:        client.PushLimit,
 	}, nil
 }
 

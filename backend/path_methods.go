@@ -109,7 +109,7 @@ func usernameFormatField() *framework.FieldSchema {
 
 func (b *backend) listMethods(typ string) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-		all, err := b.methods(ctx, req.Storage)
+		all, err := b.methods.all(ctx, req.Storage)
 		if err != nil {
 			return nil, err
 		}
@@ -149,14 +149,15 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 		id := d.Get("method_id").(string)
 		entry := &methodEntry{Type: t.name}
 		if id != "" {
-			var err error
-			if entry, err = b.method(ctx, req.Storage, t.name, id); err != nil {
+			stored, err := b.method(ctx, req.Storage, t.name, id)
+			if err != nil {
 				return nil, err
 			}
-			if entry == nil {
+			if stored == nil {
 				return nil, logical.CodedError(http.StatusNotFound,
 					fmt.Sprintf("there is no MFA method of type %s with this method_id: leave it out to create one", t.title))
 			}
+			*entry = *stored // which logins are using
 		}
 		if err := b.nameMethod(ctx, req.Storage, d, entry); err != nil {
 			return inputAnswer(err)
@@ -177,7 +178,7 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 				return nil, err
 			}
 		}
-		if err := store(ctx, req.Storage, methodPrefix+entry.ID, entry); err != nil {
+		if err := b.methods.write(ctx, req.Storage, entry.ID, entry); err != nil {
 			return nil, err
 		}
 		b.forgetMethod(entry.ID)
@@ -203,7 +204,7 @@ func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framewor
 			return invalid("method_name", "must not look like a method_id")
 		}
 	}
-	all, err := b.methods(ctx, s)
+	all, err := b.methods.all(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 		if len(uses) > 0 {
 			return logical.ErrorResponse(inUse(uses).Error()), nil
 		}
-		if err := req.Storage.Delete(ctx, methodPrefix+m.ID); err != nil {
+		if err := b.methods.remove(ctx, req.Storage, m.ID); err != nil {
 			return nil, err
 		}
 		b.forgetMethod(m.ID)

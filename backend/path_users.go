@@ -62,7 +62,7 @@ func (b *backend) pathUserRead(ctx context.Context, req *logical.Request, d *fra
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	user, err := load[userEntry](ctx, req.Storage, userPrefix+name)
+	user, err := b.users.get(ctx, req.Storage, name)
 	if err != nil || user == nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		user.Policies = d.Get("policies").([]string)
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
-	return requiring(requires), store(ctx, req.Storage, userPrefix+name, user)
+	return requiring(requires), b.users.write(ctx, req.Storage, name, &user)
 }
 
 // replaces reports whether a write has a say about the field. The builtin method's
@@ -138,16 +138,16 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err != nil {
 		return nil, err
 	}
-	return released(user.MFAMethods), req.Storage.Delete(ctx, userPrefix+name)
+	return released(user.MFAMethods), b.users.remove(ctx, req.Storage, name)
 }
 
-// user reads what the mount gives the person of that name; an empty entry if
+// user returns a copy of what the mount gives the person of that name; an empty entry if
 // nothing, or if no entry could have that name.
 func (b *backend) user(ctx context.Context, s logical.Storage, name string) (userEntry, error) {
 	if checkName("name", name) != nil {
 		return userEntry{}, nil
 	}
-	user, err := load[userEntry](ctx, s, userPrefix+name)
+	user, err := b.users.get(ctx, s, name)
 	if err != nil || user == nil {
 		return userEntry{}, err
 	}

@@ -78,6 +78,7 @@ func TestRenewWithout(t *testing.T) {
 		assert.Contains(t, text, "not configured")
 		_, status, _ = m.renew(nil)
 		assert.Equal(t, http.StatusInternalServerError, status)
+		m.start() // a node that has read nothing yet
 		m.storage.fail(true, false)
 		_, status, _ = m.renew(auth)
 		assert.Equal(t, http.StatusInternalServerError, status)

@@ -40,7 +40,7 @@ func TestRequirementOutlivesAllMethods(t *testing.T) {
 		m.write("users/MIA.ITO", fields{"mfa_methods": "my_totp"})
 		ids, err := m.storage.List(t.Context(), methodPrefix)
 		require.NoError(t, err)
-		require.NoError(t, m.storage.Delete(t.Context(), methodPrefix+ids[0]))
+		m.plant(methodPrefix+ids[0], "")
 		assert.Contains(t, m.refused(nil), "does not exist")
 	})
 }
@@ -103,7 +103,7 @@ func TestStoredMethodMakesNoSense(t *testing.T) {
 		for typ := range methodSamples {
 			id := m.createMethod(typ, methodSamples[typ].create)
 			put := func(raw string) {
-				require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: methodPrefix + id, Value: []byte(raw)}))
+				m.plant(methodPrefix+id, raw)
 			}
 			m.write("config", fields{"mfa_methods": id})
 			put(`{"id":"` + id + `","type":"` + typ + `"}`)
@@ -117,8 +117,7 @@ func TestStoredMethodMakesNoSense(t *testing.T) {
 		}
 		id := m.createMethod("okta", nil)
 		m.write("config", fields{"mfa_methods": id})
-		require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: methodPrefix + id,
-			Value: []byte(`{"id":"` + id + `","type":"okta","username_format":"{{identity.entity.aliases.auth_old.name}}","okta":{}}`)}))
+		m.plant(methodPrefix+id, `{"id":"`+id+`","type":"okta","username_format":"{{identity.entity.aliases.auth_old.name}}","okta":{}}`)
 		_, status, text := m.login(nil)
 		assert.Equal(t, http.StatusInternalServerError, status)
 		assert.NotContains(t, text, "auth_old")

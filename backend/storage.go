@@ -87,6 +87,9 @@ func listed(l []string) []string {
 // Kelvin sign is no k, and the long s no s, lest a group that only looks like
 // "kube" gets its policies.
 func fold(s string) string {
+	if isASCII(s) {
+		return strings.ToUpper(s) // what follows, and nothing to do where s is it
+	}
 	return strings.Map(func(r rune) rune {
 		least := r
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
@@ -96,6 +99,15 @@ func fold(s string) string {
 		}
 		return least
 	}, s)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // lower returns name in lower case, in which new groups are stored, or as it is

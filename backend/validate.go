@@ -27,7 +27,7 @@ func (b *backend) validation(req *logical.Request, cfg *configEntry, org, userna
 			Verified: verified, ByNumber: byNumber,
 			Caller: caller(req), Address: clientAddress(req),
 		},
-		Guard: &b.guard, Limit: cfg.policy().Push, Origin: origin(req), Clock: b.clock,
+		Guard: &b.guard, Limit: cfg.policy().Push, Origin: origin(req), Clock: b.clock, Pace: &b.factorPace,
 	}
 }
 

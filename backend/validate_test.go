@@ -257,7 +257,7 @@ func TestMethodThatIsGoneDenies(t *testing.T) {
 		m.write("config", fields{"mfa_methods": "my_totp"})
 		ids, err := m.storage.List(t.Context(), methodPrefix)
 		require.NoError(t, err)
-		require.NoError(t, m.storage.Delete(t.Context(), methodPrefix+ids[0]))
+		m.plant(methodPrefix+ids[0], "")
 		assert.Contains(t, m.refused(fields{"mfa": app.credential()}), "does not exist")
 		m.createMethod("totp", fields{"issuer": "Acme", "method_name": "my_totp"})
 		assert.Contains(t, m.refused(fields{"mfa": app.credential()}), "you have no key", "a key of the former method is none")
@@ -280,7 +280,7 @@ func TestMethodsAndStorage(t *testing.T) {
 		ids, err := m.storage.List(t.Context(), methodPrefix)
 		require.NoError(t, err)
 		for _, raw := range []string{`{"id":"x","type":"carrier-pigeon","name":"my_totp"}`, `{"id":"x","type":"totp","name":"my_totp"}`, `{`} {
-			require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: methodPrefix + ids[0], Value: []byte(raw)}))
+			m.plant(methodPrefix+ids[0], raw)
 			_, status, _ = m.login(fields{"mfa": "my_totp:" + app.next()})
 			assert.Equal(t, http.StatusInternalServerError, status, raw)
 		}
