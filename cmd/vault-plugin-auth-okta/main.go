@@ -9,7 +9,6 @@ import (
 	"log"
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/vault/sdk/plugin"
@@ -23,9 +22,6 @@ var (
 	commit  = "unknown"
 )
 
-// gcPercent takes a fifth off the memory of 500 logins that wait for a push.
-const gcPercent = 20
-
 func main() {
 	if len(os.Args) > 1 && (os.Args[1] == "-version" || os.Args[1] == "--version") {
 		fmt.Printf("%s %s (commit %s, %s)\n", name, version, commit, runtime.Version())
@@ -35,10 +31,9 @@ func main() {
 		fmt.Fprint(os.Stderr, usage())
 		os.Exit(1)
 	}
-	// A login leaves little behind and much garbage: memory is worth more here than
-	// the little work of collecting it earlier. GOGC still counts.
+	// GOGC still counts.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		go paceGC()
 	}
 	// net/http prints what a server sends after its answer through the standard
 	// logger, and that may be a token.
