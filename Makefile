@@ -12,18 +12,21 @@ FUZZTIME := 10s
 
 # The modules with Go code. scripts/vault and scripts/lint have none: they only
 # pin Vault and the static analyser.
-MODULES := . scripts/e2e
+MODULES := . scripts/e2e scripts/bench
 
 # The version is told by -ldflags; whoever owns the checkout may not be who builds.
 export GOFLAGS := $(shell go env GOFLAGS) -buildvcs=false
 
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)'
 
+BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
+	../../bin/bench -version $(VERSION) -commit $$(git describe --always --dirty --exclude '*') -out ../../bin/bench.json
+
 .DEFAULT_GOAL := help
-.PHONY: help build unit test acceptance dev fmt lint fuzz cross clean
+.PHONY: help build unit test acceptance dev bench bench-quick fmt lint fuzz cross clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the plugin, as bin/vault-plugin-auth-okta
 	$(GO_BUILD) -o bin/$(NAME) ./cmd/$(NAME)
@@ -40,6 +43,12 @@ acceptance: ## log in to a real org; tells which OKTA_ variables it needs
 dev: ## a Vault with the plugin and a simulated Okta, to try things out
 	go -C scripts/e2e build -o ../../bin/dev ./dev
 	cd scripts/e2e && ../../bin/dev -version $(VERSION)
+
+bench: ## measure logins beside the builtin method's: half an hour, plots in docs/performance
+	$(BENCH) -markdown -plots ../../docs/performance
+
+bench-quick: ## a few of these measurements, in two minutes
+	$(BENCH) -quick
 
 fmt: ## format the code
 	gofmt -w .

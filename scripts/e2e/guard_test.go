@@ -104,7 +104,10 @@ func TestPushFromTheSameAddress(t *testing.T) {
 	for _, r := range m.org.Requests() {
 		paths = append(paths, r.Path[strings.LastIndex(r.Path, "/")+1:])
 	}
-	require.Regexp(t, `^authn verify (verify )*authn cancel verify (verify )*groups$`, strings.Join(paths, " "))
+	// The groups of each are read beside its push.
+	without := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "groups" })
+	require.Len(t, paths, len(without)+2)
+	require.Regexp(t, `^authn verify (verify )*authn cancel verify( verify)*$`, strings.Join(without, " "))
 
 	h := here.begin(u)
 	other := here.begin(u).require(object{"state": "waiting"})

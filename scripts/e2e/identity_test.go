@@ -211,7 +211,20 @@ func (o *org) asked() (list []string) {
 		}
 		list = append(list, who+" "+r.Method+" "+strings.Join(segments, "/"))
 	}
-	return slices.Compact(list)
+	return groupsLast(slices.Compact(list))
+}
+
+// groupsLast puts the groups, which are read while a phone rings, behind the
+// questions about the phone.
+func groupsLast(list []string) []string {
+	const verify, groups = "plugin POST authn/factors/*/verify", "plugin GET users/*/groups"
+	for i := 0; i+1 < len(list); i++ {
+		if list[i] == groups && list[i+1] == verify {
+			list[i], list[i+1] = verify, groups
+			return groupsLast(slices.Compact(list))
+		}
+	}
+	return list
 }
 
 // What a login asks Okta for.
