@@ -142,7 +142,7 @@ func TestLogLevels(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		m.addUser("Everyone").AddPush("WAITING", "SUCCESS")
-		m.okta.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(1))
+		m.okta.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error"))
 		_, status, _ := m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, m.logs.String(), "[WARN]  login failed: status=400 okta_status=500 okta_code=E0000009")

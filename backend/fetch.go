@@ -29,17 +29,21 @@ func fetchGroups(ctx context.Context, client *okta.Client, userID string) *group
 	return f
 }
 
-// groupsOf returns the groups of the person, from f if that is about them.
+// groupsOf returns the groups of the person, from f if that is about them and has
+// not failed.
 func (f *groupFetch) groupsOf(ctx context.Context, client *okta.Client, userID string) ([]okta.Group, error) {
 	if f == nil || f.userID != userID {
 		return client.Groups(ctx, userID)
 	}
 	select {
 	case <-f.done:
-		return f.groups, f.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if f.err != nil { // long ago, maybe; a factor that was approved is not to be asked for again
+		return client.Groups(ctx, userID)
+	}
+	return f.groups, nil
 }
 
 // meanwhile begins to read the groups of somebody whose password was right, unless

@@ -115,3 +115,16 @@ func TestKnownPeopleAreBounded(t *testing.T) {
 	assert.Empty(t, k.id("other", "mia"))
 	assert.LessOrEqual(t, len(k.ids), maxKnown)
 }
+
+// What could not be read while the phone rang is read again: the person has
+// approved, and is not to be asked once more.
+func TestGroupsAreReadAgain(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Scientists").AddPush("WAITING", "SUCCESS")
+		m.write("groups/scientists", fields{"policies": "science"})
+		m.okta.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(1))
+		assert.Equal(t, []string{"science"}, m.mustLogin(nil).Policies)
+		assert.Equal(t, 2, strings.Count(m.order(), "groups"))
+	})
+}

@@ -101,7 +101,9 @@ func TestGuardWhatCounts(t *testing.T) {
 		}},
 		{"no groups", false, func(s situation) {
 			s.push.SetScript("SUCCESS")
-			failing("groups", serverError)(s)
+			s.okta.Fail("groups", serverError)
+			try(s)
+			s.okta.ClearFaults()
 			s.push.SetScript("WAITING")
 		}},
 		{"a wrong password", false, func(s situation) { failing("authn", serverError)(s) }},

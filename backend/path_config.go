@@ -103,7 +103,7 @@ func (b *backend) pathConfig() *framework.Path {
 			"prefetch_groups": {
 				Type: framework.TypeBool,
 				Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
-					"faster, at the cost of a request to Okta for each wrong password.",
+					"faster, at the cost of reading groups for nothing when the password is wrong.",
 				DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
 			},
 			"ttl": {

@@ -3,6 +3,7 @@ package mfa_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -40,6 +41,12 @@ func (m *mount) flow(authn mfa.Authn, origin string) mfa.Flow {
 // login runs a blocking login of mia on one phone.
 func (m *mount) login(t *testing.T, origin string, answers ...any) error {
 	t.Helper()
+	answers = slices.Clone(answers)
+	for i, answer := range answers {
+		if tx, is := answer.(okta.Transaction); is {
+			answers[i] = m.fresh(tx)
+		}
+	}
 	_, err := run(t.Context(), m.flow(scripted(answers...), origin), m.fresh(required(phone)), want{})
 	return err
 }
@@ -395,4 +402,53 @@ func TestGuardRace(t *testing.T) {
 			assert.NoError(t, m.login(t, "", success(mia)), "all have made room")
 		})
 	}
+}
+
+// TestWaitEnds: however far apart questions are, a push that nobody answers is given
+// up when it expires, and is asked about a moment before that.
+func TestWaitEnds(t *testing.T) {
+	t.Parallel()
+	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
+	begin := m.clock.Now()
+	authn := scripted(waiting(phone))
+	var asked []time.Duration
+	authn.each = func() { asked = append(asked, m.clock.Now().Sub(begin)) }
+	flow := m.flow(authn, here)
+	flow.Pace = &mfa.Pace{}
+	flow.Limit = func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: begin.Add(time.Hour)} }
+	_, err := run(t.Context(), flow, required(phone), want{})
+	require.ErrorIs(t, err, mfa.ErrPushTimeout)
+	life := required(phone).ExpiresAt.Sub(begin)
+	assert.Less(t, len(asked), int(life/(15*time.Second)), "Okta has nothing left")
+	assert.InDelta(t, (life - time.Second).Seconds(), asked[len(asked)-1].Seconds(), 0.1)
+	assert.InDelta(t, life.Seconds(), m.clock.Now().Sub(begin).Seconds(), 0.1)
+}
+
+// TestLastQuestionAboutEachPhone: a slow answer about one phone at the end of the
+// wait does not make the question about the next one late.
+func TestLastQuestionAboutEachPhone(t *testing.T) {
+	t.Parallel()
+	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
+	begin := m.clock.Now()
+	life := required(phone).ExpiresAt.Sub(begin)
+	var answers []any
+	for range 300 {
+		answers = append(answers, waiting(phone), waiting(tablet))
+	}
+	authn := scripted(answers...)
+	slow := false
+	authn.each = func() {
+		if !slow && m.clock.Now().Sub(begin) > life-2100*time.Millisecond {
+			slow = true
+			m.clock.Advance(3 * time.Second)
+			authn.answers = said(waiting(phone), success(mia))
+		}
+	}
+	flow := m.flow(authn, here)
+	flow.Again = func(context.Context) (okta.Transaction, error) { return required(phone, tablet), nil }
+	flow.Policy.AllDevices = true
+	flow.Pace = &mfa.Pace{}
+	_, err := run(t.Context(), flow, required(phone, tablet), want{})
+	assert.NoError(t, err)
+	assert.True(t, slow)
 }

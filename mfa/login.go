@@ -198,7 +198,7 @@ func (l *Login) follow(now Flow) error {
 	if now.Okta == nil {
 		return nil
 	}
-	l.flow.Okta, l.flow.Policy = now.Okta, now.Policy
+	l.flow.Okta, l.flow.Policy, l.flow.Limit = now.Okta, now.Policy, now.Limit
 	for _, g := range l.legs {
 		g.okta = now.Okta
 	}

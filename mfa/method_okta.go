@@ -315,7 +315,7 @@ func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTran
 	}
 	for {
 		now := x.Clock.Now()
-		if err := x.Clock.Sleep(ctx, x.Pace.question(now, wait, until, m.Limit).Sub(now)); err != nil {
+		if err := x.Clock.Sleep(ctx, x.Pace.question(now, wait, 1, until, m.Limit).Sub(now)); err != nil {
 			return err
 		}
 		if x.Clock.Now().After(until) {
@@ -329,12 +329,12 @@ func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTran
 			*t = next
 			return nil
 		}
-		wait = retryAfter(err)
-		again := x.Clock.Now().Add(wait)
+		wait, now = retryAfter(err), x.Clock.Now()
+		again := now.Add(wait)
 		if !tooManyRequests(err) || again.After(until) {
 			return err
 		}
-		x.Pace.rest(again)
+		x.Pace.rest(now, again, m.Limit)
 	}
 }
 

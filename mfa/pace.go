@@ -16,8 +16,9 @@ const (
 	// 80 s at most, and should not find out too late that it was approved.
 	longestCycle = 20 * time.Second
 
-	// lastMoment is how long before the end of a wait the last question is asked.
-	lastMoment = 500 * time.Millisecond
+	// lastMoment is how long before the end of a wait the last question is asked, so
+	// that there is time for its answer.
+	lastMoment = time.Second
 
 	// freeGap is the time between two questions, of whatever logins, that nobody needs
 	// to be kept from.
@@ -31,7 +32,7 @@ const (
 type Pace struct {
 	mu      sync.Mutex
 	waiting int
-	next    time.Time // the next question is asked, or later
+	next    time.Time // the next question is reserved, or later
 	resting time.Time // until then none is
 }
 
@@ -50,43 +51,60 @@ func (p *Pace) enter() (leave func()) {
 	})
 }
 
-// question is when to ask the next question about a push that waits until a time:
-// after the interval, or later, each question at a time of its own, but once more
-// before the wait ends. limit tells what Okta has left; nil: nobody knows.
-func (p *Pace) question(now time.Time, interval time.Duration, until time.Time, limit func() okta.RateLimit) time.Time {
+// question is when to ask the next question about a login's pushes that wait until
+// a time: after the interval, or later, each login at a time of its own, but once
+// more before the wait ends; a moment after its end, if that has been done. pushes
+// is the number of the login's. limit tells what Okta has left; nil: nobody knows.
+func (p *Pace) question(now time.Time, interval time.Duration, pushes int, until time.Time, limit func() okta.RateLimit) time.Time {
 	due := now.Add(interval)
 	if p != nil {
-		var left okta.RateLimit
-		if limit != nil {
-			left = limit()
-		}
-		due = p.slot(due, now, left)
+		due = p.slot(now, interval, pushes, known(limit))
 	}
-	if due.After(until) && until.Sub(now) > PollInterval {
-		return until.Add(-lastMoment)
+	switch last := until.Add(-lastMoment); {
+	case !due.After(last):
+		return due
+	case until.Sub(now) >= 2*lastMoment:
+		return last
+	case !due.After(until):
+		return due
 	}
-	return due
+	return until.Add(time.Millisecond)
 }
 
-func (p *Pace) slot(due, now time.Time, left okta.RateLimit) time.Time {
+func known(limit func() okta.RateLimit) okta.RateLimit {
+	if limit == nil {
+		return okta.RateLimit{}
+	}
+	return limit()
+}
+
+// slot keeps questions apart by when they are reserved, not by when they are due: a
+// long interval of one login does not hold up another one's short interval.
+func (p *Pace) slot(now time.Time, interval time.Duration, pushes int, left okta.RateLimit) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.resting.After(now) {
-		now = p.resting
+	if p.resting.After(now.Add(interval)) {
+		now = p.resting.Add(-interval)
 	}
-	if p.next.After(due) {
-		due = earlier(p.next, now.Add(longestCycle)) // a rush that has grown has reserved too much
+	slot := now
+	if p.next.After(now) {
+		slot = earlier(p.next, now.Add(max(longestCycle-interval, 0))) // a rush that has grown has reserved too much
 	}
-	if now.After(due) {
-		due = now
-	}
-	p.next = due.Add(gap(p.waiting, now, left))
-	return due
+	p.next = slot.Add(gap(p.waiting, pushes, now, left))
+	return slot.Add(interval)
 }
 
-// rest lets nobody ask before a time: Okta wants to be left alone.
-func (p *Pace) rest(until time.Time) {
+// rest lets nobody ask before a time, where a 429 is about everybody: what Okta has
+// left for all of them is nothing. If nobody knows, they rest for as long as they
+// would at the slowest pace; the limit may be one person's.
+func (p *Pace) rest(now, until time.Time, limit func() okta.RateLimit) {
 	if p == nil {
+		return
+	}
+	switch left := known(limit); {
+	case !left.Reset.After(now):
+		until = earlier(until, now.Add(longestCycle))
+	case left.Remaining > 0:
 		return
 	}
 	p.mu.Lock()
@@ -96,14 +114,15 @@ func (p *Pace) rest(until time.Time) {
 	}
 }
 
-// gap is the time between two questions about so many pushes.
-func gap(waiting int, now time.Time, limit okta.RateLimit) time.Duration {
+// gap is the time between the questions of two logins, of so many that wait, one of
+// them about so many pushes.
+func gap(waiting, pushes int, now time.Time, limit okta.RateLimit) time.Duration {
 	n := time.Duration(max(waiting, 1))
 	g := min(pollCycle/n, freeGap)
 	// Less than half is left: the questions take half of that, evenly until the limit
 	// is reset.
 	if left := limit.Reset.Sub(now); left > 0 && limit.Remaining < limit.Limit/2 {
-		g = max(g, left/time.Duration(max(limit.Remaining/2, 1)))
+		g = max(g, left*time.Duration(pushes)/time.Duration(max(limit.Remaining/2, 1)))
 	}
 	return min(g, longestCycle/n)
 }

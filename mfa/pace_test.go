@@ -17,7 +17,7 @@ func rush(p *Pace, logins int, during time.Duration, limit func() okta.RateLimit
 	due := make([]time.Time, logins)
 	for i := range due {
 		defer p.enter()()
-		due[i] = p.question(begin, firstPoll, begin.Add(time.Hour), limit)
+		due[i] = p.question(begin, firstPoll, 1, begin.Add(time.Hour), limit)
 	}
 	for {
 		i := 0
@@ -31,7 +31,7 @@ func rush(p *Pace, logins int, during time.Duration, limit func() okta.RateLimit
 			return asked
 		}
 		asked = append(asked, at.Sub(begin))
-		due[i] = p.question(at, PollInterval, begin.Add(time.Hour), limit)
+		due[i] = p.question(at, PollInterval, 1, begin.Add(time.Hour), limit)
 	}
 }
 
@@ -82,6 +82,35 @@ func TestPaceLeavesRoom(t *testing.T) {
 	assert.InDelta(t, 5, perSecond(10, limit(600, 0, time.Minute)), 5)
 }
 
+// A login that makes several phones ring asks about each of them.
+func TestPaceCountsPushes(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	left := okta.RateLimit{Limit: 600, Remaining: 200, Reset: now.Add(time.Minute)}
+	assert.Equal(t, 600*time.Millisecond, gap(1, 1, now, left))
+	assert.Equal(t, 1800*time.Millisecond, gap(1, 3, now, left))
+	assert.Equal(t, freeGap, gap(1, 4, now, okta.RateLimit{}))
+}
+
+// A long interval does not hold up a short one that is reserved after it.
+func TestPaceKeepsIntervals(t *testing.T) {
+	t.Parallel()
+	var p Pace
+	defer p.enter()()
+	defer p.enter()()
+	now := time.Now()
+	until := now.Add(time.Minute)
+	assert.Equal(t, now.Add(2500*time.Millisecond), p.question(now, 2500*time.Millisecond, 1, until, nil))
+	assert.Equal(t, now.Add(1500*time.Millisecond+freeGap), p.question(now, 1500*time.Millisecond, 1, until, nil))
+	later := now.Add(time.Second)
+	assert.Equal(t, later.Add(PollInterval), p.question(later, PollInterval, 1, until, nil))
+	// A pause that Okta has asked for is no shorter at a slow pace.
+	p.next = now.Add(time.Hour)
+	assert.Equal(t, now.Add(30*time.Second), p.question(now, 30*time.Second, 1, until, nil))
+	p.next = now.Add(time.Hour)
+	assert.Equal(t, now.Add(longestCycle), p.question(now, PollInterval, 1, until, nil))
+}
+
 // Where Okta wants to be left alone nobody asks, and whoever waits is asked about
 // once more before the wait ends.
 func TestPaceRests(t *testing.T) {
@@ -89,16 +118,42 @@ func TestPaceRests(t *testing.T) {
 	var p Pace
 	defer p.enter()()
 	now := time.Now()
-	p.rest(now.Add(30 * time.Second))
-	p.rest(now.Add(10 * time.Second)) // no shorter for that
+	exhausted := func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: now.Add(time.Minute)} }
+	p.rest(now, now.Add(30*time.Second), exhausted)
+	p.rest(now, now.Add(10*time.Second), exhausted) // no shorter for that
 	until := now.Add(80 * time.Second)
-	assert.Equal(t, now.Add(30*time.Second), p.question(now, PollInterval, until, nil))
-	assert.Equal(t, now.Add(30*time.Second+freeGap), p.question(now, PollInterval, until, nil), "not all at once then")
-	p.rest(now.Add(time.Hour))
-	assert.Equal(t, until.Add(-lastMoment), p.question(now, PollInterval, until, nil))
-	late := until.Add(-time.Second)
-	assert.True(t, p.question(late, PollInterval, until, nil).After(until), "which was the last")
-	assert.Equal(t, late.Add(PollInterval), (*Pace)(nil).question(late, PollInterval, until, nil))
+	assert.Equal(t, now.Add(30*time.Second), p.question(now, PollInterval, 1, until, nil))
+	assert.Equal(t, now.Add(30*time.Second+freeGap), p.question(now, PollInterval, 1, until, nil), "not all at once then")
+	p.rest(now, now.Add(time.Hour), exhausted)
+	assert.Equal(t, until.Add(-lastMoment), p.question(now, PollInterval, 1, until, nil))
+	for _, pace := range []*Pace{&p, nil} {
+		last := until.Add(-lastMoment)
+		due := pace.question(last, PollInterval, 1, until, nil)
+		assert.True(t, due.After(until), "which was the last")
+		assert.WithinDuration(t, until, due, 10*time.Millisecond, "the wait ends when it ends")
+	}
+}
+
+// A 429 that may be about one person does not stop the others for long, and one that
+// is about one person or about requests at the same time not at all.
+func TestPaceRestsForWhatIsEverybodys(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, row := range []struct {
+		name  string
+		limit func() okta.RateLimit
+		rests time.Duration
+	}{
+		{"exhausted", func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: now.Add(time.Minute)} }, 50 * time.Second},
+		{"some are left", func() okta.RateLimit { return okta.RateLimit{Limit: 600, Remaining: 1, Reset: now.Add(time.Minute)} }, 0},
+		{"nobody knows", nil, longestCycle},
+		{"nobody knows any more", func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: now} }, longestCycle},
+	} {
+		var p Pace
+		p.rest(now, now.Add(50*time.Second), row.limit)
+		assert.Equal(t, row.rests, max(p.resting.Sub(now), 0), row.name)
+	}
+	(*Pace)(nil).rest(now, now.Add(time.Second), nil)
 }
 
 func TestPaceForgetsWhoHasLeft(t *testing.T) {

@@ -122,11 +122,12 @@ func (l *Login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transact
 // rejection on any phone ends them all.
 func (l *Login) poll(ctx context.Context) error {
 	var pause time.Duration
+	now := l.flow.Clock.Now() // one phone's answer must not make the next one late
 	for _, g := range slices.Clone(l.legs) {
 		if g.failed != nil || !slices.Contains(l.legs, g) {
 			continue
 		}
-		err := l.late(g)
+		err := l.late(g, now)
 		if err == nil {
 			err = g.verify(ctx, g.factor, "")
 		}
@@ -141,7 +142,8 @@ func (l *Login) poll(ctx context.Context) error {
 		}
 	}
 	if pause > 0 {
-		l.flow.Pace.rest(l.flow.Clock.Now().Add(pause))
+		now := l.flow.Clock.Now()
+		l.flow.Pace.rest(now, now.Add(pause), l.flow.Limit)
 	}
 	l.schedule(l.interval() + pause)
 	return nil
@@ -154,8 +156,7 @@ func (l *Login) mayAskAgain(err error) bool {
 }
 
 // late fails once the wait is over, or the challenge has expired.
-func (l *Login) late(g *leg) error {
-	now := l.flow.Clock.Now()
+func (l *Login) late(g *leg, now time.Time) error {
 	if now.After(l.until) || !g.tx.ExpiresAt.IsZero() && now.After(g.tx.ExpiresAt) {
 		return ErrPushTimeout
 	}
@@ -241,6 +242,6 @@ func (l *Login) schedule(interval time.Duration) {
 		return
 	}
 	now := l.flow.Clock.Now()
-	l.due = l.flow.Pace.question(now, interval, l.until, l.flow.Limit)
+	l.due = l.flow.Pace.question(now, interval, len(l.legs), l.ends(l.main), l.flow.Limit)
 	l.ring.extend(l.ends(l.main))
 }

@@ -13,7 +13,7 @@ import (
 const (
 	smallHeap = 6 << 20 // bytes alive
 	lazily    = 100     // per cent, Go's own
-	eagerly   = 25
+	eagerly   = 20
 	gcReview  = time.Second
 
 	aliveMetric = "/gc/heap/live:bytes"

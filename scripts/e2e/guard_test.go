@@ -262,7 +262,7 @@ func TestWhatDoesNotCountAsAPushFailure(t *testing.T) {
 		requireRefused(t, m.login(u), http.StatusBadRequest)
 	}
 	u.SetStatusAfterMFA("")
-	m.org.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(1))
+	m.org.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(2))
 	requireRefused(t, m.login(u), http.StatusBadRequest, "E0000009")
 	m.mustLogin(u)
 	require.Equal(t, 5, f.Pushes())
