@@ -35,6 +35,7 @@ unit: ## the quick tests: no Vault, no network
 	go test -race ./...
 
 test: unit ## all tests, with a real Vault (found, or built once)
+	go -C scripts/bench test -race ./...
 	go -C scripts/e2e test -count=1 -timeout 45m
 
 acceptance: ## log in to a real org; tells which OKTA_ variables it needs

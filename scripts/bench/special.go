@@ -22,6 +22,7 @@ const (
 	startName   = "start to the first login"
 	pushesName  = "pushes that wait"
 	storageName = "storage"
+	heldName    = "entries in memory"
 
 	memoryFigure     = "RSS after 5,000 logins"
 	vaultGrowth      = "Vault's RSS grew in 5,000 logins by"
@@ -38,6 +39,7 @@ func specials() []special {
 		{memoryName, false, memory},
 		{startName, true, starts},
 		{storageName, true, storage},
+		{heldName, false, held},
 		{pushesName, true, pushes},
 	}
 }
