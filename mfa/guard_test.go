@@ -410,18 +410,52 @@ func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
 	begin := m.clock.Now()
-	authn := scripted(waiting(phone))
+	const life = 3 * time.Minute // less than a login waits
+	short := func(tx okta.Transaction) okta.Transaction {
+		tx.ExpiresAt = begin.Add(life)
+		return tx
+	}
+	authn := scripted(short(waiting(phone)))
 	var asked []time.Duration
 	authn.each = func() { asked = append(asked, m.clock.Now().Sub(begin)) }
 	flow := m.flow(authn, here)
 	flow.Pace = &mfa.Pace{}
 	flow.Limit = func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: begin.Add(time.Hour)} }
-	_, err := run(t.Context(), flow, required(phone), want{})
+	_, err := run(t.Context(), flow, short(required(phone)), want{})
 	require.ErrorIs(t, err, mfa.ErrPushTimeout)
-	life := required(phone).ExpiresAt.Sub(begin)
 	assert.Less(t, len(asked), int(life/(15*time.Second)), "Okta has nothing left")
 	assert.InDelta(t, (life - time.Second).Seconds(), asked[len(asked)-1].Seconds(), 0.1)
 	assert.InDelta(t, life.Seconds(), m.clock.Now().Sub(begin).Seconds(), 0.1)
+}
+
+// TestPhonesShareTheLimit: where little is left of Okta's limit, a login with two
+// phones asks about each half as often.
+func TestPhonesShareTheLimit(t *testing.T) {
+	t.Parallel()
+	count := func(phones ...okta.Factor) (asked int) {
+		m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
+		var answers []any
+		for range 300 {
+			for _, f := range phones {
+				answers = append(answers, waiting(f))
+			}
+		}
+		authn := scripted(answers...)
+		authn.each = func() { asked++ }
+		flow := m.flow(authn, here)
+		flow.Again = func(context.Context) (okta.Transaction, error) { return required(phones...), nil }
+		flow.Policy.AllDevices = true
+		flow.Pace = &mfa.Pace{}
+		flow.Limit = func() okta.RateLimit {
+			return okta.RateLimit{Limit: 600, Remaining: 20, Reset: m.clock.Now().Add(time.Minute)}
+		}
+		_, err := run(t.Context(), flow, required(phones...), want{})
+		require.ErrorIs(t, err, mfa.ErrPushTimeout)
+		return asked
+	}
+	one, two := count(phone), count(phone, tablet)
+	assert.InDelta(t, 50, one, 10)
+	assert.InDelta(t, one, two, 10)
 }
 
 // TestLastQuestionAboutEachPhone: a slow answer about one phone at the end of the
@@ -451,4 +485,24 @@ func TestLastQuestionAboutEachPhone(t *testing.T) {
 	_, err := run(t.Context(), flow, required(phone, tablet), want{})
 	assert.NoError(t, err)
 	assert.True(t, slow)
+}
+
+// TestContinueByNewLimit: who goes on with a login after a change of the
+// configuration asks Okta by what the new client has been told of the limit.
+func TestContinueByNewLimit(t *testing.T) {
+	t.Parallel()
+	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
+	authn := scripted(m.fresh(waiting(phone)))
+	flow := m.flow(authn, here)
+	flow.Hold, flow.Pace = true, &mfa.Pace{}
+	flow.Limit = func() okta.RateLimit { return okta.RateLimit{} }
+	l, err := flow.Start(t.Context(), m.fresh(required(phone)), want{})
+	require.NoError(t, err)
+	defer l.Close(t.Context())
+	m.clock.Advance(due)
+	now, asked := flow, 0
+	now.Limit = func() okta.RateLimit { asked++; return okta.RateLimit{} }
+	_, err = l.Continue(t.Context(), now, want{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, asked)
 }

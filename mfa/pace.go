@@ -126,3 +126,11 @@ func gap(waiting, pushes int, now time.Time, limit okta.RateLimit) time.Duration
 	}
 	return min(g, longestCycle/n)
 }
+
+// earlier is the earlier of two times, of which a may be zero.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
