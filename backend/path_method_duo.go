@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 )
 
 // duoMethodEntry is a stored method of type duo.
@@ -50,30 +51,30 @@ func duoMethodFields() map[string]*framework.FieldSchema {
 }
 
 func updateDuoMethod(_ *backend, req *logical.Request, d *framework.FieldData, entry *methodEntry) error {
-	duo := duoMethodEntry{}
+	own := duoMethodEntry{}
 	if entry.Duo != nil {
-		duo = *entry.Duo
+		own = *entry.Duo
 	}
 	for field, into := range map[string]*string{
-		"integration_key": &duo.IntegrationKey, "secret_key": &duo.SecretKey, "api_hostname": &duo.APIHostname, "push_info": &duo.PushInfo,
+		"integration_key": &own.IntegrationKey, "secret_key": &own.SecretKey, "api_hostname": &own.APIHostname, "push_info": &own.PushInfo,
 	} {
 		if v, ok := newest[string](d, field); ok {
 			*into = strings.TrimSpace(v)
 		}
 	}
 	if v, ok := newest[bool](d, "use_passcode"); ok {
-		duo.UsePassCode = v
+		own.UsePassCode = v
 	}
-	if err := duo.config().Validate(); err != nil {
+	if err := own.config().Validate(); err != nil {
 		field, problem, _ := strings.Cut(err.Error(), " ")
 		return invalid(field, problem)
 	}
-	entry.Duo = &duo
+	entry.Duo = &own
 	return nil
 }
 
-func (e *duoMethodEntry) config() mfa.DuoConfig {
-	return mfa.DuoConfig{
+func (e *duoMethodEntry) config() duo.Config {
+	return duo.Config{
 		IntegrationKey: e.IntegrationKey, SecretKey: e.SecretKey, APIHostname: e.APIHostname,
 		PushInfo: e.PushInfo, UsePassCode: e.UsePassCode,
 	}
@@ -90,7 +91,7 @@ func makeDuoMethod(b *backend, req *logical.Request, _ *configEntry, entry *meth
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
 		config := entry.Duo.config()
 		config.Format, config.UserAgent, config.RootCAs, config.Timeout = format, b.userAgent(), b.rootCAs, b.timeout
-		return mfa.NewDuo(config)
+		return duo.New(config)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
 )
 
 // pingIDMethodEntry is a stored method of type pingid.
@@ -46,7 +47,7 @@ func updatePingIDMethod(_ *backend, _ *logical.Request, d *framework.FieldData, 
 	if ping.SettingsFile == "" {
 		return invalid("settings_file_base64", "is required: the file pingid.properties of PingID's admin console, in base64")
 	}
-	if _, err := mfa.ParsePingIDSettings(ping.SettingsFile); err != nil {
+	if _, err := pingid.ParseSettings(ping.SettingsFile); err != nil {
 		return invalid("settings_file_base64", "must be the file pingid.properties of PingID's admin console, in base64: "+err.Error())
 	}
 	entry.PingID = &ping
@@ -54,7 +55,7 @@ func updatePingIDMethod(_ *backend, _ *logical.Request, d *framework.FieldData, 
 }
 
 func describePingIDMethod(entry *methodEntry, data map[string]any) {
-	settings, err := mfa.ParsePingIDSettings(entry.PingID.SettingsFile)
+	settings, err := pingid.ParseSettings(entry.PingID.SettingsFile)
 	if err != nil {
 		return // it was stored by something else
 	}
@@ -67,11 +68,11 @@ func describePingIDMethod(entry *methodEntry, data map[string]any) {
 
 func makePingIDMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
-		settings, err := mfa.ParsePingIDSettings(entry.PingID.SettingsFile)
+		settings, err := pingid.ParseSettings(entry.PingID.SettingsFile)
 		if err != nil {
 			return nil, err
 		}
-		return mfa.NewPingID(mfa.PingIDConfig{
+		return pingid.New(pingid.Config{
 			Settings: settings, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Now: b.now,
 		})
 	})

@@ -124,9 +124,9 @@ type CredentialError struct{ Problem string }
 // Error leaves the problem out: it may name the person's devices.
 func (e *CredentialError) Error() string { return "the credential is nothing that the method takes" }
 
-// only refuses a credential that names another kind of factor than the one that
+// Only refuses a credential that names another kind of factor than the one that
 // the method has.
-func (c Credential) only(kind Kind) error {
+func (c Credential) Only(kind Kind) error {
 	if c.Kind != "" && c.Kind != kind {
 		return &CredentialError{fmt.Sprintf("takes no factor of type %s", c.Kind)}
 	}
@@ -167,8 +167,8 @@ type notSentError struct{ error }
 
 func (e *notSentError) Unwrap() error { return e.error }
 
-// notSent marks err.
-func notSent(err error) error {
+// MarkNotSent marks err, unless it is nil, as one for which NotSent is true.
+func MarkNotSent(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -179,110 +179,4 @@ func notSent(err error) error {
 func NotSent(err error) bool {
 	var e *notSentError
 	return errors.As(err, &e)
-}
-
-// Format makes the name by which a method's service knows a person:
-// "{{username}}@acme.test". The zero value is the person's login at Okta.
-type Format struct {
-	text     string
-	accessor string
-}
-
-// The placeholders of a Format. What a plugin does not know during a login, such
-// as the name of the identity entity, cannot be one: the two of Vault's identity
-// stand for the names that a login gives to it.
-const (
-	placeLogin      = "username"
-	placeEntity     = "identity.entity.name"
-	placeAliasStart = "identity.entity.aliases."
-	placeAliasEnd   = ".name"
-)
-
-// maxFormat bounds a Format, in bytes.
-const maxFormat = 512
-
-// ParseFormat reads a format for a mount with that accessor. The error is a
-// predicate that says what would be right.
-func ParseFormat(text, accessor string) (Format, error) {
-	if text == "" {
-		return Format{}, nil
-	}
-	f := Format{text: text, accessor: accessor}
-	if len(text) > maxFormat {
-		return Format{}, fmt.Errorf("must not be longer than %d bytes", maxFormat)
-	}
-	places := 0
-	literal, err := f.expand(func(place string) (string, error) {
-		places++
-		return "", f.check(place)
-	})
-	switch {
-	case err != nil:
-		return Format{}, err
-	case strings.Contains(literal, "{{"), strings.Contains(literal, "}}"):
-		return Format{}, errors.New("has braces that do not belong to a placeholder")
-	case places == 0:
-		return Format{}, errors.New("must hold a placeholder, such as {{username}}: without one everybody would be the same person")
-	}
-	return f, nil
-}
-
-// check says why a placeholder cannot be resolved.
-func (f Format) check(place string) error {
-	alias, isAlias := strings.CutPrefix(place, placeAliasStart)
-	accessor, isName := strings.CutSuffix(alias, placeAliasEnd)
-	switch {
-	case place == placeLogin, place == placeEntity:
-		return nil
-	case isAlias && isName && accessor == f.accessor:
-		return nil
-	case isAlias && isName:
-		return fmt.Errorf("names the accessor %q, which is not this mount's (%q): a login knows no other mount's alias",
-			okta.Clip(accessor, 64), f.accessor)
-	}
-	return fmt.Errorf("has the placeholder {{%s}}, which is not known during a login: use {{%s}}, {{%s}} or {{%s%s%s}}",
-		okta.Clip(place, 64), placeLogin, placeEntity, placeAliasStart, f.accessor, placeAliasEnd)
-}
-
-// Text is what ParseFormat read.
-func (f Format) Text() string { return f.text }
-
-// Name is the person's name at the method's service.
-func (f Format) Name(who Subject) string {
-	login := who.Login
-	if login == "" {
-		login = who.Name
-	}
-	if f.text == "" {
-		return login
-	}
-	name, _ := f.expand(func(place string) (string, error) { // which ParseFormat has checked
-		if strings.HasPrefix(place, placeAliasStart) {
-			return who.Name, nil
-		}
-		return login, nil
-	})
-	return name
-}
-
-// expand replaces each placeholder by what value says.
-func (f Format) expand(value func(place string) (string, error)) (string, error) {
-	var b strings.Builder
-	for rest := f.text; ; {
-		before, after, found := strings.Cut(rest, "{{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), nil
-		}
-		place, following, closed := strings.Cut(after, "}}")
-		if !closed {
-			return "", errors.New("has a placeholder that does not end")
-		}
-		v, err := value(strings.TrimSpace(place))
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(v)
-		rest = following
-	}
 }

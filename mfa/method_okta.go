@@ -91,7 +91,7 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 		return Attempt{Sends: true, Verify: func(ctx context.Context, x Exchange) error {
 			// To name the type of factor is to ask for another code.
 			if c.Kind == "" && m.Sent.pending(person, first, x.Clock.Now()) {
-				return notSent(&CodeSentError{Factor: first, Again: true})
+				return MarkNotSent(&CodeSentError{Factor: first, Again: true})
 			}
 			err := send(ctx, api, account.ID, first)
 			if !NotSent(err) {
@@ -252,11 +252,11 @@ func send(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) err
 func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, phone okta.Factor, x Exchange) error {
 	switch {
 	case m.NumberOnly && x.Show == nil && x.Shown:
-		return notSent(ErrNumberShown)
+		return MarkNotSent(ErrNumberShown)
 	case m.NumberOnly && x.Show == nil:
-		return notSent(ErrNumberChallenge)
+		return MarkNotSent(ErrNumberChallenge)
 	case ctx.Err() != nil:
-		return notSent(ctx.Err())
+		return MarkNotSent(ctx.Err())
 	}
 	// Whoever leaves now: the push can be taken back by what Okta answers only.
 	asking, stop := withoutCaller(ctx)
@@ -356,7 +356,7 @@ func unexpectedFactor(t okta.FactorTransaction, why string) error {
 // unlessRefused marks the error of a challenge that Okta has refused to begin.
 func unlessRefused(err error) error {
 	if refused(err) || errors.Is(err, okta.ErrNoAPIToken) {
-		return notSent(err)
+		return MarkNotSent(err)
 	}
 	return err
 }

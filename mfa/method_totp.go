@@ -132,7 +132,7 @@ func keyURL(secret string, config TOTPConfig, login string) string {
 
 // Prepare checks that there is a key and that its passcodes are looked at.
 func (m *TOTPMethod) Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error) {
-	if err := c.only(KindTOTP); err != nil {
+	if err := c.Only(KindTOTP); err != nil {
 		return Attempt{}, err
 	}
 	login := Format{}.Name(who)

@@ -279,7 +279,7 @@ func (v *Validation) prepare(ctx context.Context, required []Required, given Giv
 		case errors.Is(err, ErrNeedsPassCode):
 			missing = append(missing, m)
 		case err != nil && len(missing) == 0:
-			return nil, &MethodError{m, notSent(err)}
+			return nil, &MethodError{m, MarkNotSent(err)}
 		case err != nil: // they have something to mend first
 			return nil, &MissingError{missing}
 		case attempt.Passed:
@@ -323,16 +323,16 @@ func (v *Validation) verify(ctx context.Context, w way, show func(Number), rings
 func (v *Validation) ring(ctx context.Context, w way, x Exchange, patience time.Duration) error {
 	switch {
 	case patience <= 0:
-		return notSent(ErrPushTimeout)
+		return MarkNotSent(ErrPushTimeout)
 	case v.hasRung(w.Phone):
-		return notSent(ErrRungBefore)
+		return MarkNotSent(ErrRungBefore)
 	}
 	r := &ring{
 		guard: v.Guard, clock: v.Clock, person: w.Rings, origin: v.Origin, limit: v.Limit, until: x.Until,
 		withdraw: v.withdraw,
 	}
 	if err := v.Guard.begin(ctx, r); err != nil {
-		return notSent(err)
+		return MarkNotSent(err)
 	}
 	during, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
 )
 
 const someone = "mia@acme.test"
@@ -28,15 +30,15 @@ func (s *sim) roots() *x509.CertPool {
 func (s *sim) methods() map[string]mfa.Method {
 	s.t.Helper()
 	d := s.ready.Duo
-	duo, err := mfa.NewDuo(mfa.DuoConfig{
+	atDuo, err := duo.New(duo.Config{
 		IntegrationKey: d.IntegrationKey, SecretKey: d.SecretKey, APIHostname: d.APIHostname, RootCAs: s.roots(),
 	})
 	require.NoError(s.t, err)
-	settings, err := mfa.ParsePingIDSettings(s.ready.PingID.SettingsFile)
+	settings, err := pingid.ParseSettings(s.ready.PingID.SettingsFile)
 	require.NoError(s.t, err)
-	pingID, err := mfa.NewPingID(mfa.PingIDConfig{Settings: settings, RootCAs: s.roots()})
+	atPingID, err := pingid.New(pingid.Config{Settings: settings, RootCAs: s.roots()})
 	require.NoError(s.t, err)
-	return map[string]mfa.Method{"duo": duo, "pingid": pingID}
+	return map[string]mfa.Method{"duo": atDuo, "pingid": atPingID}
 }
 
 type wallClock struct{}

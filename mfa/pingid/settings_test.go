@@ -1,4 +1,4 @@
-package mfa_test
+package pingid_test
 
 import (
 	"encoding/base64"
@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
 )
 
 // properties is a settings file: the good one, with lines left out and added.
@@ -71,7 +73,7 @@ func TestPingIDSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			settings, err := mfa.ParsePingIDSettings(base64.StdEncoding.EncodeToString([]byte(test.file)) + "\n")
+			settings, err := pingid.ParseSettings(base64.StdEncoding.EncodeToString([]byte(test.file)) + "\n")
 			if test.want != "" {
 				require.Error(t, err)
 				assert.Contains(t, err.Error(), test.want)
@@ -79,18 +81,18 @@ func TestPingIDSettings(t *testing.T) {
 			} else {
 				require.NoError(t, err)
 				assert.Equal(t, "acme", settings.OrgAlias)
-				method, err := mfa.NewPingID(mfa.PingIDConfig{Settings: settings})
+				method, err := pingid.New(pingid.Config{Settings: settings})
 				require.NoError(t, err)
-				assertNoSecret(t, []string{goodKey, goodToken, "secret-secret"}, settings, &settings, method,
-					mfa.PingIDConfig{Settings: settings}, struct{ m mfa.Method }{method}, struct{ m *mfa.PingID }{method}, struct{ s mfa.PingIDSettings }{settings})
+				methodtest.AssertNoSecret(t, []string{goodKey, goodToken, "secret-secret"}, settings, &settings, method,
+					pingid.Config{Settings: settings}, struct{ m mfa.Method }{method}, struct{ m *pingid.Method }{method}, struct{ s pingid.Settings }{settings})
 			}
-			assertNoSecret(t, []string{goodKey, goodKey[:20], goodToken}, err)
+			methodtest.AssertNoSecret(t, []string{goodKey, goodKey[:20], goodToken}, err)
 		})
 	}
-	_, err := mfa.ParsePingIDSettings("not base64!" + goodToken)
+	_, err := pingid.ParseSettings("not base64!" + goodToken)
 	require.Error(t, err)
-	assertNoSecret(t, []string{goodToken}, err)
-	_, err = mfa.NewPingID(mfa.PingIDConfig{})
+	methodtest.AssertNoSecret(t, []string{goodToken}, err)
+	_, err = pingid.New(pingid.Config{})
 	assert.Error(t, err)
 }
 
@@ -104,7 +106,7 @@ func FuzzParsePingIDSettings(f *testing.F) {
 	}
 	f.Add("not base64")
 	f.Fuzz(func(t *testing.T, text string) {
-		settings, err := mfa.ParsePingIDSettings(text)
+		settings, err := pingid.ParseSettings(text)
 		if err != nil {
 			assert.Zero(t, settings)
 			assert.NotContains(t, err.Error(), goodToken)
@@ -112,7 +114,7 @@ func FuzzParsePingIDSettings(f *testing.F) {
 		}
 		assert.NotEmpty(t, settings.OrgAlias)
 		assert.True(t, strings.HasPrefix(strings.ToLower(settings.IDPURL), "https://"))
-		method, err := mfa.NewPingID(mfa.PingIDConfig{Settings: settings})
+		method, err := pingid.New(pingid.Config{Settings: settings})
 		require.NoError(t, err)
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", method, settings), goodToken)
 	})

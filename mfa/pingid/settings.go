@@ -1,4 +1,4 @@
-package mfa
+package pingid
 
 import (
 	"encoding/base64"
@@ -8,21 +8,23 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
 )
 
 const (
-	// maxPingIDSettings bounds a settings file, in bytes. Those of PingID's admin
+	// maxSettings bounds a settings file, in bytes. Those of PingID's admin
 	// console have less than 1 KiB.
-	maxPingIDSettings = 64 << 10
+	maxSettings = 64 << 10
 
-	// minPingIDKey is the shortest key for HS256, in bytes.
+	// minKey is the shortest key for HS256, in bytes.
 	// https://www.rfc-editor.org/rfc/rfc7518#section-3.2
-	minPingIDKey = 32
+	minKey = 32
 )
 
-// PingIDSettings are what the settings file of an organization says, the
+// Settings are what the settings file of an organization says, the
 // pingid.properties of PingID's admin console.
-type PingIDSettings struct {
+type Settings struct {
 	UseSignature     bool   // of no effect: every request is signed
 	IDPURL           string // requests go there: "https://idpxnyl3m.pingidentity.com/pingid"
 	OrgAlias         string
@@ -31,60 +33,60 @@ type PingIDSettings struct {
 
 	// secrets are within a function: fmt prints the fields of a struct within another
 	// whatever their String says, and follows pointers, but calls nothing.
-	secrets func() pingIDSecrets
+	secrets func() secrets
 }
 
-type pingIDSecrets struct {
+type secrets struct {
 	key   []byte // of the HMAC
 	token string
 }
 
 // String returns what is no secret.
-func (s PingIDSettings) String() string {
+func (s Settings) String() string {
 	return fmt.Sprintf("[pingid settings of %q at %q]", s.OrgAlias, s.IDPURL)
 }
 
 // GoString returns what is no secret.
-func (s PingIDSettings) GoString() string { return s.String() }
+func (s Settings) GoString() string { return s.String() }
 
-// ParsePingIDSettings reads a settings file in base64. An error names the key of a
+// ParseSettings reads a settings file in base64. An error names the key of a
 // line, or the number of one, and never quotes a value.
 //
 // The keys use_base64_key, token, idp_url and org_alias are required, and
 // use_signature, admin_url and authenticator_url may be there.
-func ParsePingIDSettings(base64File string) (PingIDSettings, error) {
-	if len(base64File) > base64.StdEncoding.EncodedLen(maxPingIDSettings) {
-		return PingIDSettings{}, fmt.Errorf("the settings file is longer than %d KiB", maxPingIDSettings>>10)
+func ParseSettings(base64File string) (Settings, error) {
+	if len(base64File) > base64.StdEncoding.EncodedLen(maxSettings) {
+		return Settings{}, fmt.Errorf("the settings file is longer than %d KiB", maxSettings>>10)
 	}
 	file, err := base64.StdEncoding.DecodeString(strings.TrimSpace(base64File))
 	if err != nil {
-		return PingIDSettings{}, errors.New("the settings file is not in base64")
+		return Settings{}, errors.New("the settings file is not in base64")
 	}
 	values, err := parseProperties(string(file))
 	if err != nil {
-		return PingIDSettings{}, err
+		return Settings{}, err
 	}
 	for _, key := range []string{"use_base64_key", "token", "idp_url", "org_alias"} {
 		if values[key] == "" {
-			return PingIDSettings{}, fmt.Errorf("the settings file has no %s", key)
+			return Settings{}, fmt.Errorf("the settings file has no %s", key)
 		}
 	}
-	s := PingIDSettings{
+	s := Settings{
 		UseSignature: values["use_signature"] == "true", IDPURL: values["idp_url"], OrgAlias: values["org_alias"],
 		AdminURL: values["admin_url"], AuthenticatorURL: values["authenticator_url"],
 	}
 	key, err := base64.StdEncoding.DecodeString(values["use_base64_key"])
 	switch use := values["use_signature"]; {
 	case err != nil:
-		return PingIDSettings{}, errors.New("use_base64_key is not in base64")
-	case len(key) < minPingIDKey:
-		return PingIDSettings{}, fmt.Errorf("use_base64_key is shorter than %d bytes", minPingIDKey)
+		return Settings{}, errors.New("use_base64_key is not in base64")
+	case len(key) < minKey:
+		return Settings{}, fmt.Errorf("use_base64_key is shorter than %d bytes", minKey)
 	case use != "" && use != "true" && use != "false":
-		return PingIDSettings{}, errors.New("use_signature is neither true nor false")
+		return Settings{}, errors.New("use_signature is neither true nor false")
 	case !isServiceURL(s.IDPURL):
-		return PingIDSettings{}, errors.New("idp_url is not an https URL of a host and a path")
+		return Settings{}, errors.New("idp_url is not an https URL of a host and a path")
 	}
-	s.secrets = func() pingIDSecrets { return pingIDSecrets{key, values["token"]} }
+	s.secrets = func() secrets { return secrets{key, values["token"]} }
 	return s, nil
 }
 
@@ -107,7 +109,7 @@ func parseProperties(file string) (map[string]string, error) {
 		switch {
 		case !found:
 			return nil, fmt.Errorf("line %d of the settings file is not key=value", number)
-		case !isPingIDKey(key):
+		case !isKey(key):
 			return nil, fmt.Errorf("line %d of the settings file has %s", number, unknownKey(key))
 		case again:
 			return nil, fmt.Errorf("the settings file has %s twice", key)
@@ -119,7 +121,7 @@ func parseProperties(file string) (map[string]string, error) {
 	return values, nil
 }
 
-func isPingIDKey(key string) bool {
+func isKey(key string) bool {
 	switch key {
 	case "use_base64_key", "use_signature", "token", "idp_url", "org_alias", "admin_url", "authenticator_url":
 		return true
@@ -139,6 +141,6 @@ func unknownKey(key string) string {
 // isServiceURL reports whether s is https, a host and a path, and nothing else.
 func isServiceURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "https" && u.Opaque == "" && isHost(u.Host) &&
+	return err == nil && u.Scheme == "https" && u.Opaque == "" && service.IsHost(u.Host) &&
 		u.User == nil && u.RawQuery == "" && !u.ForceQuery && !strings.Contains(s, "#")
 }

@@ -1,4 +1,4 @@
-package mfa_test
+package pingid_test
 
 import (
 	"context"
@@ -12,37 +12,25 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
 )
-
-// pingIDMethod is the method of a simulated PingID.
-func pingIDMethod(t testing.TB, srv *mfatest.PingIDServer, change func(*mfa.PingIDConfig)) *mfa.PingID {
-	t.Helper()
-	settings, err := mfa.ParsePingIDSettings(srv.Settings())
-	require.NoError(t, err)
-	config := mfa.PingIDConfig{Settings: settings, RootCAs: srv.CertPool(), UserAgent: "test/1.0"}
-	if change != nil {
-		change(&config)
-	}
-	m, err := mfa.NewPingID(config)
-	require.NoError(t, err)
-	return m
-}
 
 func TestPingIDPrepare(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
-	user := srv.AddUser(person.Login)
-	method := pingIDMethod(t, srv, nil)
+	user := srv.AddUser(methodtest.Person.Login)
+	method := methodtest.PingID(t, srv, nil)
 	var useless *mfa.CredentialError
 	for _, given := range []mfa.Credential{{PassCode: "123456"}, {Device: "Phone 1"}} {
-		_, err := method.Prepare(t.Context(), person, given)
+		_, err := method.Prepare(t.Context(), methodtest.Person, given)
 		assert.ErrorAs(t, err, &useless)
 	}
 	_, err := method.Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
 	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
 	assert.Empty(t, srv.Requests())
 
-	attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+	attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 	assert.False(t, attempt.Passed)
 	assert.False(t, attempt.Sends)
@@ -70,22 +58,22 @@ func TestPingIDPush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewPingID(t)
-			user := srv.AddUser(person.Login).Script(test.outcome)
-			method := pingIDMethod(t, srv, nil)
-			attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+			user := srv.AddUser(methodtest.Person.Login).Script(test.outcome)
+			method := methodtest.PingID(t, srv, nil)
+			attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 			require.NoError(t, err)
-			var said talk
-			err = attempt.Verify(t.Context(), said.exchange(time.Minute))
+			var said methodtest.Talk
+			err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
 			if test.denied != "" {
 				assert.Equal(t, &mfa.DeniedError{Reason: test.denied}, err)
 			} else {
 				assert.ErrorIs(t, err, test.want)
 			}
 			assert.False(t, mfa.NotSent(err))
-			assert.Equal(t, 1, said.waited())
+			assert.Equal(t, 1, said.Waited())
 			assert.Equal(t, 1, user.Pushes())
 			assert.Equal(t, 1, srv.Count("/authonline/do"))
-			assertNoSecret(t, srv.Secrets(), err, method)
+			methodtest.AssertNoSecret(t, srv.Secrets(), err, method)
 		})
 	}
 }
@@ -93,7 +81,7 @@ func TestPingIDPush(t *testing.T) {
 func TestPingIDNobody(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
-	err := loginBy(t.Context(), pingIDMethod(t, srv, nil), mfa.Credential{})
+	err := methodtest.Login(t.Context(), methodtest.PingID(t, srv, nil), mfa.Credential{})
 	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
 	assert.True(t, mfa.NotSent(err))
 }
@@ -102,12 +90,12 @@ func TestPingIDNobody(t *testing.T) {
 func TestPingIDPushIsAnswered(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
-	user := srv.AddUser(person.Login)
-	method := pingIDMethod(t, srv, nil)
+	user := srv.AddUser(methodtest.Person.Login)
+	method := methodtest.PingID(t, srv, nil)
 	for i, do := range []func(){user.Approve, user.Reject} {
-		attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+		attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 		require.NoError(t, err)
-		said := talk{rings: func() {
+		said := methodtest.Talk{Rings: func() {
 			go func() {
 				for user.Pushes() == i {
 					time.Sleep(time.Millisecond)
@@ -115,7 +103,7 @@ func TestPingIDPushIsAnswered(t *testing.T) {
 				do()
 			}()
 		}}
-		err = attempt.Verify(t.Context(), said.exchange(time.Minute))
+		err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
 		if i == 0 {
 			assert.NoError(t, err)
 		} else {
@@ -129,24 +117,24 @@ func TestPingIDPushIsAnswered(t *testing.T) {
 func TestPingIDPushEnds(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
-	user := srv.AddUser(person.Login)
-	attempt, err := pingIDMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	user := srv.AddUser(methodtest.Person.Login)
+	attempt, err := methodtest.PingID(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 
-	err = attempt.Verify(t.Context(), new(talk).exchange(200*time.Millisecond))
+	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(200*time.Millisecond))
 	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 	assert.False(t, mfa.NotSent(err))
 
 	ctx, cancel := context.WithCancel(t.Context())
-	said := talk{rings: func() { time.AfterFunc(50*time.Millisecond, cancel) }}
+	said := methodtest.Talk{Rings: func() { time.AfterFunc(50*time.Millisecond, cancel) }}
 	begin := time.Now()
-	err = attempt.Verify(ctx, said.exchange(time.Minute))
+	err = attempt.Verify(ctx, said.Exchange(time.Minute))
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.False(t, mfa.NotSent(err))
 	assert.Less(t, time.Since(begin), 5*time.Second)
 	assert.Equal(t, 2, user.Pushes())
 
-	err = attempt.Verify(t.Context(), new(talk).exchange(-time.Second))
+	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(-time.Second))
 	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 	assert.True(t, mfa.NotSent(err))
 	assert.Equal(t, 2, user.Pushes())
@@ -155,32 +143,32 @@ func TestPingIDPushEnds(t *testing.T) {
 // TestPingIDFaults: whatever happens, a push is sent once.
 func TestPingIDFaults(t *testing.T) {
 	t.Parallel()
-	for name, test := range serviceFaults {
+	for name, test := range methodtest.Faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewPingID(t)
 			outcome := mfatest.PingIDOutcome{ErrorID: 200}
-			user := srv.AddUser(person.Login).Script(outcome)
-			fault := test.fault
-			fault.On, fault.Late = "/authonline/do", !test.notSent
+			user := srv.AddUser(methodtest.Person.Login).Script(outcome)
+			fault := test.Fault
+			fault.On, fault.Late = "/authonline/do", !test.NotSent
 			srv.Fail(fault)
-			method := pingIDMethod(t, srv, nil)
-			attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+			method := methodtest.PingID(t, srv, nil)
+			attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 			require.NoError(t, err)
-			want, patience := test.want, time.Minute
+			want, patience := test.Want, time.Minute
 			if fault.Hang {
 				want, patience = mfa.ErrPushTimeout, 300*time.Millisecond
 			}
-			err = attempt.Verify(t.Context(), new(talk).exchange(patience))
-			assertServiceError(t, want, test.status, err)
-			assert.Equal(t, test.notSent, mfa.NotSent(err))
+			err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(patience))
+			methodtest.AssertServiceError(t, want, test.Status, err)
+			assert.Equal(t, test.NotSent, mfa.NotSent(err))
 			assert.Equal(t, 1, srv.Count("/authonline/do"))
-			if test.notSent {
+			if test.NotSent {
 				assert.Zero(t, user.Pushes())
 			} else {
 				assert.Equal(t, 1, user.Pushes())
 			}
-			assertNoSecret(t, srv.Secrets(), err)
+			methodtest.AssertNoSecret(t, srv.Secrets(), err)
 		})
 	}
 }
@@ -216,9 +204,9 @@ func TestPingIDForgery(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewPingID(t)
-			user := srv.AddUser(person.Login).Script(mfatest.PingIDOutcome{ErrorID: 200})
+			user := srv.AddUser(methodtest.Person.Login).Script(mfatest.PingIDOutcome{ErrorID: 200})
 			srv.Forge(test.forge)
-			err := loginBy(t.Context(), pingIDMethod(t, srv, nil), mfa.Credential{})
+			err := methodtest.Login(t.Context(), methodtest.PingID(t, srv, nil), mfa.Credential{})
 			if test.good {
 				assert.NoError(t, err)
 			} else {
@@ -226,7 +214,7 @@ func TestPingIDForgery(t *testing.T) {
 			}
 			assert.False(t, mfa.NotSent(err))
 			assert.Equal(t, 1, user.Pushes())
-			assertNoSecret(t, srv.Secrets(), err)
+			methodtest.AssertNoSecret(t, srv.Secrets(), err)
 		})
 	}
 }
@@ -236,19 +224,19 @@ func TestPingIDForgery(t *testing.T) {
 func TestPingIDKeys(t *testing.T) {
 	t.Parallel()
 	srv, other := mfatest.NewPingID(t), mfatest.NewPingID(t)
-	user := srv.AddUser(person.Login)
-	settings, err := mfa.ParsePingIDSettings(other.SettingsAt(srv.URL + "/pingid/"))
+	user := srv.AddUser(methodtest.Person.Login)
+	settings, err := pingid.ParseSettings(other.SettingsAt(srv.URL + "/pingid/"))
 	require.NoError(t, err)
-	method := pingIDMethod(t, srv, func(c *mfa.PingIDConfig) { c.Settings = settings })
-	err = loginBy(t.Context(), method, mfa.Credential{})
-	assertServiceError(t, nil, http.StatusUnauthorized, err)
+	method := methodtest.PingID(t, srv, func(c *pingid.Config) { c.Settings = settings })
+	err = methodtest.Login(t.Context(), method, mfa.Credential{})
+	methodtest.AssertServiceError(t, nil, http.StatusUnauthorized, err)
 	assert.True(t, mfa.NotSent(err))
-	assertNoSecret(t, append(srv.Secrets(), other.Secrets()...), err, method)
+	methodtest.AssertNoSecret(t, append(srv.Secrets(), other.Secrets()...), err, method)
 
-	method = pingIDMethod(t, srv, func(c *mfa.PingIDConfig) {
+	method = methodtest.PingID(t, srv, func(c *pingid.Config) {
 		c.Now = func() time.Time { return time.Now().Add(-time.Hour) }
 	})
-	err = loginBy(t.Context(), method, mfa.Credential{})
+	err = methodtest.Login(t.Context(), method, mfa.Credential{})
 	assert.Equal(t, &mfa.DeniedError{Reason: "PingID error 400: Invalid input: timestamp"}, err)
 	assert.Zero(t, user.Pushes())
 }
@@ -258,12 +246,12 @@ func TestPingIDGone(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
 	srv.Fail(mfatest.Fault{Status: http.StatusNotFound, Header: map[string]string{"Connection": "close"}})
-	attempt, err := pingIDMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	attempt, err := methodtest.PingID(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 	srv.Close()
-	var said talk
-	err = attempt.Verify(t.Context(), said.exchange(time.Minute))
+	var said methodtest.Talk
+	err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
 	assert.ErrorIs(t, err, mfa.ErrServiceUnreachable)
 	assert.True(t, mfa.NotSent(err))
-	assert.Zero(t, said.waited())
+	assert.Zero(t, said.Waited())
 }

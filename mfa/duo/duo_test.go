@@ -1,4 +1,4 @@
-package mfa_test
+package duo_test
 
 import (
 	"context"
@@ -10,23 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
-
-// duoMethod is the method of a simulated Duo.
-func duoMethod(t testing.TB, srv *mfatest.DuoServer, change func(*mfa.DuoConfig)) *mfa.Duo {
-	t.Helper()
-	config := mfa.DuoConfig{
-		IntegrationKey: srv.IntegrationKey, SecretKey: srv.SecretKey, APIHostname: srv.Host(),
-		RootCAs: srv.CertPool(), UserAgent: "test/1.0",
-	}
-	if change != nil {
-		change(&config)
-	}
-	m, err := mfa.NewDuo(config)
-	require.NoError(t, err)
-	return m
-}
 
 // strangeResult says that Duo gave a result that nobody knows.
 const strangeResult = "maybe\x1b[2J"
@@ -65,10 +53,10 @@ func TestDuoPrepare(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewDuo(t)
 			if test.user != nil {
-				test.user(srv.AddUser(person.Login))
+				test.user(srv.AddUser(methodtest.Person.Login))
 			}
-			method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.UsePassCode = test.usePassCode })
-			attempt, err := method.Prepare(t.Context(), person, test.given)
+			method := methodtest.Duo(t, srv, func(c *duo.Config) { c.UsePassCode = test.usePassCode })
+			attempt, err := method.Prepare(t.Context(), methodtest.Person, test.given)
 			switch {
 			case test.denied != "":
 				var denied *mfa.DeniedError
@@ -89,9 +77,9 @@ func TestDuoPrepare(t *testing.T) {
 			} else {
 				assert.Empty(t, attempt.Rings)
 			}
-			asked := srv.User(person.Login).Preauths()
+			asked := srv.User(methodtest.Person.Login).Preauths()
 			require.Len(t, asked, 1)
-			assert.Equal(t, person.Address, asked[0].Get("ipaddr"))
+			assert.Equal(t, methodtest.Person.Address, asked[0].Get("ipaddr"))
 			assert.Zero(t, srv.Count("/auth"))
 		})
 	}
@@ -101,10 +89,10 @@ func TestDuoPrepare(t *testing.T) {
 func TestDuoCredential(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	_, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{Device: "Phone 1"})
+	_, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{Device: "Phone 1"})
 	var useless *mfa.CredentialError
 	assert.ErrorAs(t, err, &useless)
-	_, err = duoMethod(t, srv, nil).Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
+	_, err = methodtest.Duo(t, srv, nil).Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
 	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
 	assert.Empty(t, srv.Requests())
 }
@@ -115,24 +103,24 @@ func TestDuoFormat(t *testing.T) {
 	srv.AddUser("acme\\mia.ito & co").SetResult("allow", "")
 	format, err := mfa.ParseFormat("acme\\{{identity.entity.aliases.auth_okta_1.name}} & co", "auth_okta_1")
 	require.NoError(t, err)
-	method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.Format = format })
-	assert.NoError(t, loginBy(t.Context(), method, mfa.Credential{}))
+	method := methodtest.Duo(t, srv, func(c *duo.Config) { c.Format = format })
+	assert.NoError(t, methodtest.Login(t.Context(), method, mfa.Credential{}))
 }
 
 func TestDuoPassCode(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	user := srv.AddUser(person.Login).AddPhone("push", "mobile_otp").AddPassCode("123 456&x=+")
-	method := duoMethod(t, srv, nil)
-	assert.ErrorIs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "654321"}), mfa.ErrWrongPassCode)
-	assert.NoError(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}))
-	assert.ErrorIs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}), mfa.ErrWrongPassCode)
+	user := srv.AddUser(methodtest.Person.Login).AddPhone("push", "mobile_otp").AddPassCode("123 456&x=+")
+	method := methodtest.Duo(t, srv, nil)
+	assert.ErrorIs(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "654321"}), mfa.ErrWrongPassCode)
+	assert.NoError(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}))
+	assert.ErrorIs(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "123 456&x=+"}), mfa.ErrWrongPassCode)
 
 	var denied *mfa.DeniedError
-	err := loginBy(t.Context(), method, mfa.Credential{PassCode: "1"})
+	err := methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "1"})
 	assert.ErrorIs(t, err, mfa.ErrWrongPassCode)
 	user.LockOut()
-	require.ErrorAs(t, loginBy(t.Context(), method, mfa.Credential{PassCode: "1"}), &denied)
+	require.ErrorAs(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "1"}), &denied)
 	assert.Equal(t, "Your account is locked out.", denied.Reason)
 	assert.Zero(t, user.Pushes())
 }
@@ -158,9 +146,9 @@ func TestDuoPassCodeAnswers(t *testing.T) {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewDuo(t)
-			srv.AddUser(person.Login)
+			srv.AddUser(methodtest.Person.Login)
 			srv.Fail(mfatest.Fault{On: "/auth", Body: body})
-			err := loginBy(t.Context(), duoMethod(t, srv, nil), mfa.Credential{PassCode: "123456"})
+			err := methodtest.Login(t.Context(), methodtest.Duo(t, srv, nil), mfa.Credential{PassCode: "123456"})
 			switch want := want.(type) {
 			case *mfa.ServiceError, *mfa.DeniedError:
 				assert.Equal(t, want, err)
@@ -191,23 +179,23 @@ func TestDuoPush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := mfatest.NewDuo(t)
-			user := srv.AddUser(person.Login).AddPhone("push").Script(test.outcome)
-			method := duoMethod(t, srv, func(c *mfa.DuoConfig) { c.PushInfo = "from=Vault%20login&domain=acme.test" })
-			attempt, err := method.Prepare(t.Context(), person, mfa.Credential{})
+			user := srv.AddUser(methodtest.Person.Login).AddPhone("push").Script(test.outcome)
+			method := methodtest.Duo(t, srv, func(c *duo.Config) { c.PushInfo = "from=Vault%20login&domain=acme.test" })
+			attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 			require.NoError(t, err)
-			var said talk
-			err = attempt.Verify(t.Context(), said.exchange(time.Minute))
+			var said methodtest.Talk
+			err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
 			if test.denied != "" {
 				assert.Equal(t, &mfa.DeniedError{Reason: test.denied}, err)
 			} else {
 				assert.ErrorIs(t, err, test.want)
 			}
 			assert.False(t, mfa.NotSent(err))
-			assert.Equal(t, 1, said.waited())
+			assert.Equal(t, 1, said.Waited())
 			sent := user.PushParameters()
 			require.Len(t, sent, 1)
 			assert.Equal(t, "from=Vault%20login&domain=acme.test", sent[0].Get("pushinfo"))
-			assert.Equal(t, person.Address, sent[0].Get("ipaddr"))
+			assert.Equal(t, methodtest.Person.Address, sent[0].Get("ipaddr"))
 			assert.Equal(t, "auto", sent[0].Get("device"))
 		})
 	}
@@ -217,15 +205,15 @@ func TestDuoPush(t *testing.T) {
 func TestDuoPushIsAnswered(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	user := srv.AddUser(person.Login).AddPhone("push")
+	user := srv.AddUser(methodtest.Person.Login).AddPhone("push")
 	for _, test := range []struct {
 		do   func()
 		want error
 	}{{user.Approve, nil}, {user.Reject, mfa.ErrRejected}} {
-		attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+		attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 		require.NoError(t, err)
-		said := talk{rings: func() { time.AfterFunc(20*time.Millisecond, test.do) }}
-		assert.ErrorIs(t, attempt.Verify(t.Context(), said.exchange(time.Minute)), test.want)
+		said := methodtest.Talk{Rings: func() { time.AfterFunc(20*time.Millisecond, test.do) }}
+		assert.ErrorIs(t, attempt.Verify(t.Context(), said.Exchange(time.Minute)), test.want)
 	}
 	assert.Equal(t, 2, user.Pushes())
 }
@@ -234,27 +222,35 @@ func TestDuoPushIsAnswered(t *testing.T) {
 func TestDuoPushEnds(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	user := srv.AddUser(person.Login).AddPhone("push")
-	attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	user := srv.AddUser(methodtest.Person.Login).AddPhone("push")
+	attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 
-	err = attempt.Verify(t.Context(), new(talk).exchange(200*time.Millisecond))
+	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(200*time.Millisecond))
 	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 	assert.False(t, mfa.NotSent(err))
 
 	ctx, cancel := context.WithCancel(t.Context())
-	said := talk{rings: func() { time.AfterFunc(20*time.Millisecond, cancel) }}
+	said := methodtest.Talk{Rings: func() { time.AfterFunc(20*time.Millisecond, cancel) }}
 	begin := time.Now()
-	err = attempt.Verify(ctx, said.exchange(time.Minute))
+	err = attempt.Verify(ctx, said.Exchange(time.Minute))
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.False(t, mfa.NotSent(err))
 	assert.Less(t, time.Since(begin), 5*time.Second)
 	assert.Equal(t, 2, user.Pushes())
 
-	err = attempt.Verify(t.Context(), new(talk).exchange(-time.Second))
+	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(-time.Second))
 	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 	assert.True(t, mfa.NotSent(err))
 	assert.Equal(t, 2, user.Pushes())
+}
+
+// fakeClock moves by what it sleeps.
+type fakeClock struct{ *oktatest.Clock }
+
+func (c fakeClock) Sleep(ctx context.Context, d time.Duration) error {
+	c.Advance(d)
+	return ctx.Err()
 }
 
 // TestDuoWaitingForever: a service that answers at once that it waits is not asked
@@ -262,12 +258,12 @@ func TestDuoPushEnds(t *testing.T) {
 func TestDuoWaitingForever(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	srv.AddUser(person.Login).AddPhone("push")
+	srv.AddUser(methodtest.Person.Login).AddPhone("push")
 	srv.Fail(mfatest.Fault{On: "/auth_status", Body: `{"stat":"OK","response":{"result":"waiting","status":"pushed"}}`})
-	attempt, err := duoMethod(t, srv, nil).Prepare(t.Context(), person, mfa.Credential{})
+	attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
-	clock := newClock()
-	exchange := new(talk).exchange(0)
+	clock := fakeClock{oktatest.NewClock(time.Now())}
+	exchange := new(methodtest.Talk).Exchange(0)
 	exchange.Clock, exchange.Until = clock, clock.Now().Add(10*time.Second)
 	assert.ErrorIs(t, attempt.Verify(t.Context(), exchange), mfa.ErrPushTimeout)
 	assert.Equal(t, 20, srv.Count("/auth_status"))

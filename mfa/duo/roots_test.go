@@ -1,4 +1,4 @@
-package mfa
+package duo
 
 import (
 	"crypto/x509"
@@ -9,7 +9,7 @@ import (
 // whatever else is trusted.
 func TestDuoRoots(t *testing.T) {
 	t.Parallel()
-	if duoRoots().Equal(x509.NewCertPool()) {
+	if pinnedRoots().Equal(x509.NewCertPool()) {
 		t.Fatal("the library pins nothing")
 	}
 	own := x509.NewCertPool()
@@ -25,13 +25,13 @@ func TestDuoRoots(t *testing.T) {
 	} {
 		want := own
 		if pinned {
-			want = duoRoots()
+			want = pinnedRoots()
 		}
-		m, err := NewDuo(DuoConfig{IntegrationKey: "DI", SecretKey: "s", APIHostname: host, RootCAs: own})
+		m, err := New(Config{IntegrationKey: "DI", SecretKey: "s", APIHostname: host, RootCAs: own})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.service.base.TLSClientConfig; got.RootCAs != want || got.InsecureSkipVerify {
+		if got := m.client.Transport.TLSClientConfig; got.RootCAs != want || got.InsecureSkipVerify {
 			t.Errorf("%s trusts other roots", host)
 		}
 	}

@@ -1,0 +1,250 @@
+// Package pingid is the method of Ping Identity's PingID: a push to a phone, by
+// version 4.9 of the authentication API.
+// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiAuthentication.html
+//
+//	settings, err := pingid.ParseSettings(base64File)
+//	method, err := pingid.New(pingid.Config{Settings: settings})
+package pingid
+
+import (
+	"context"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+)
+
+// Config says which organization at PingID lets people in.
+type Config struct {
+	// Settings are the organization's, as ParseSettings reads them.
+	Settings Settings
+	// Format makes the username at PingID.
+	Format mfa.Format
+	// UserAgent is sent with each request.
+	UserAgent string
+	// RootCAs are trusted; nil means the system's.
+	RootCAs *x509.CertPool
+	// Timeout bounds a request that does not wait for the person. Zero means 15 s.
+	Timeout time.Duration
+	// Now tells the time; nil means time.Now.
+	Now func() time.Time
+}
+
+// Method asks for a push to a phone.
+type Method struct {
+	settings  Settings
+	sign      func(payload []byte) (*jose.JSONWebSignature, error)
+	client    *service.Client
+	format    mfa.Format
+	userAgent string
+	now       func() time.Time
+}
+
+// New fails where the settings are not those of ParseSettings.
+func New(c Config) (*Method, error) {
+	if c.Settings.secrets == nil {
+		return nil, errors.New("settings_file_base64 is required")
+	}
+	m := &Method{
+		settings: c.Settings, client: service.New(c.RootCAs, c.Timeout),
+		format: c.Format, userAgent: c.UserAgent, now: c.Now,
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	secrets := c.Settings.secrets()
+	options := (&jose.SignerOptions{}).WithHeader("org_alias", c.Settings.OrgAlias).WithHeader("token", secrets.token)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: secrets.key}, options)
+	if err != nil {
+		return nil, errors.New("use_base64_key cannot sign") // the library's words may say more
+	}
+	m.sign = signer.Sign
+	return m, nil
+}
+
+// String returns a placeholder, never the keys.
+func (m *Method) String() string { return "[pingid]" }
+
+// GoString returns a placeholder, never the keys.
+func (m *Method) GoString() string { return m.String() }
+
+// Prepare finds out whether PingID can be reached, and asks nothing about the
+// person. The one question that would tell, startauthentication, begins something:
+// for somebody whose device is not the app, its answer asks for the code that a
+// text message, a mail or a call brings (errorId 30001, 30002 and 30005).
+// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
+func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
+	if err := c.Only(mfa.KindPush); err != nil {
+		return mfa.Attempt{}, err
+	}
+	name := m.format.Name(who)
+	switch {
+	case c.PassCode != "":
+		return mfa.Attempt{}, &mfa.CredentialError{Problem: "takes no passcode: PingID sends a push"}
+	case c.Device != "":
+		return mfa.Attempt{}, &mfa.CredentialError{Problem: "takes no device: PingID chooses the phone"}
+	case name == "":
+		return mfa.Attempt{}, mfa.ErrUnknownPerson
+	}
+	if err := m.reach(ctx); err != nil {
+		return mfa.Attempt{}, err
+	}
+	person := "pingid " + m.settings.OrgAlias + " " + strings.ToLower(name)
+	return mfa.Attempt{
+		Rings:  person,
+		Phone:  person,
+		Verify: func(ctx context.Context, x mfa.Exchange) error { return m.push(ctx, x, name) },
+	}, nil
+}
+
+// reach connects to PingID, and leaves the connection for the push. Any answer
+// will do: nothing is asked.
+func (m *Method) reach(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, m.settings.IDPURL, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", m.userAgent)
+	_, _, err = m.client.Send(req, nil, m.client.Timeout, nil)
+	return err
+}
+
+// errNoToken says that an answer is not even meant to be one of PingID's.
+var errNoToken = fmt.Errorf("%w: not a token that HS256 signs", mfa.ErrServiceMalformed)
+
+// answer is what an answer says.
+type answer struct {
+	ErrorID  *int   `json:"errorId"`
+	ErrorMsg string `json:"errorMsg"`
+}
+
+// What PingID says of a push. Those ids that its documentation does not tie to one
+// meaning are passed on with PingID's own words.
+// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
+const (
+	success    = 200
+	noSuchUser = 10564
+)
+
+// push makes the person's phone ring, once, and waits for their answer.
+//
+// Where ctx ends, the wait ends and the connection is closed. There is nothing to
+// take back: cancelauthentication wants a session, which authonline tells only when
+// the push is over.
+func (m *Method) push(ctx context.Context, x mfa.Exchange, name string) error {
+	ctx, cancel := service.Bound(ctx, x)
+	defer cancel()
+	req, payload, err := m.request(ctx, "authonline", map[string]string{
+		"spAlias": "web", "userName": name, "authType": "CONFIRM",
+	})
+	if err != nil {
+		return mfa.MarkNotSent(err)
+	}
+	resp, body, err := m.client.Send(req, payload, 0, func() { x.Waiting("", x.Until) })
+	if err != nil {
+		return service.PushError(ctx, err)
+	}
+	answer, err := m.open(body)
+	switch {
+	case resp.StatusCode != http.StatusOK && errors.Is(err, errNoToken):
+		return unlessAccepted(service.Refusal(resp))
+	case err != nil:
+		return err
+	case *answer.ErrorID == success && resp.StatusCode == http.StatusOK:
+		return nil
+	case *answer.ErrorID == success:
+		return fmt.Errorf("%w: success, with HTTP status %d", mfa.ErrServiceMalformed, resp.StatusCode)
+	case *answer.ErrorID == noSuchUser:
+		return mfa.MarkNotSent(mfa.ErrUnknownPerson)
+	}
+	return service.Denied(fmt.Sprintf("PingID error %d", *answer.ErrorID), answer.ErrorMsg)
+}
+
+// unlessAccepted marks the refusal of a request that was not looked at.
+func unlessAccepted(err error) error {
+	if service.Refused(err) {
+		return mfa.MarkNotSent(err)
+	}
+	return err
+}
+
+// request makes a request for an operation.
+// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiOverview.html
+func (m *Method) request(ctx context.Context, operation string, body any) (*http.Request, []byte, error) {
+	payload, err := json.Marshal(map[string]any{
+		"reqHeader": map[string]string{
+			"locale":    "en",
+			"orgAlias":  m.settings.OrgAlias,
+			"secretKey": m.settings.secrets().token,
+			"timestamp": m.now().UTC().Format("2006-01-02 15:04:05.000"),
+			"version":   "4.9",
+		},
+		"reqBody": body,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	signed, err := m.sign(payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		return nil, nil, err
+	}
+	url := strings.TrimSuffix(m.settings.IDPURL, "/") + "/rest/4/" + operation + "/do"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json") // which the vendor's examples say
+	req.Header.Set("User-Agent", m.userAgent)
+	return req, []byte(token), nil
+}
+
+// open reads an answer that is signed with our key and meant for us: neither
+// another algorithm nor another token nor another organization will do, nor an
+// answer that does not say. It fails with ErrServiceMalformed.
+func (m *Method) open(text []byte) (answer, error) {
+	signed, err := jose.ParseSignedCompact(strings.TrimSpace(string(text)), []jose.SignatureAlgorithm{jose.HS256})
+	if err != nil {
+		return answer{}, errNoToken
+	}
+	secrets := m.settings.secrets()
+	payload, err := signed.Verify(secrets.key)
+	if err != nil {
+		return answer{}, fmt.Errorf("%w: the signature is wrong", mfa.ErrServiceMalformed)
+	}
+	headers := signed.Signatures[0].Protected.ExtraHeaders
+	token, _ := headers["token"].(string)
+	if subtle.ConstantTimeCompare([]byte(token), []byte(secrets.token)) != 1 {
+		return answer{}, fmt.Errorf("%w: the token is another", mfa.ErrServiceMalformed)
+	}
+	named := false
+	for _, key := range []jose.HeaderKey{"org_alias", "orgAlias"} { // PingID spells it in two ways
+		alias, found := headers[key]
+		if found && alias != m.settings.OrgAlias {
+			return answer{}, fmt.Errorf("%w: the organization is another", mfa.ErrServiceMalformed)
+		}
+		named = named || found
+	}
+	if !named {
+		return answer{}, fmt.Errorf("%w: no organization is named", mfa.ErrServiceMalformed)
+	}
+	var doc struct {
+		Answer answer `json:"responseBody"`
+	}
+	if err := json.Unmarshal(payload, &doc); err != nil || doc.Answer.ErrorID == nil {
+		return answer{}, fmt.Errorf("%w: no response body with an error id", mfa.ErrServiceMalformed)
+	}
+	return doc.Answer, nil
+}

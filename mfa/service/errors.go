@@ -1,0 +1,72 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// maxText bounds a text of a service that becomes part of an error, in
+// characters.
+const maxText = 256
+
+// sendError sorts an error of the network. It keeps the text of err, which names no
+// more than addresses and certificates, but does not wrap err.
+func sendError(ctx context.Context, err error) error {
+	var netErr net.Error
+	switch done := ctx.Err(); {
+	case errors.Is(done, context.Canceled):
+		return context.Canceled
+	case done != nil, errors.As(err, &netErr) && netErr.Timeout():
+		return mfa.ErrServiceTimeout
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the connection was closed before the answer was complete", mfa.ErrServiceUnreachable)
+	}
+	return fmt.Errorf("%w: %s", mfa.ErrServiceUnreachable, Clip(err.Error()))
+}
+
+// Refusal makes an error of an answer whose HTTP status is not 200 and whose body
+// says nothing that is known. A redirect is malformed: an API does not redirect, so
+// something else answers in its place.
+func Refusal(resp *http.Response) error {
+	if resp.StatusCode < 400 {
+		return fmt.Errorf("%w: HTTP status %d", mfa.ErrServiceMalformed, resp.StatusCode)
+	}
+	return &mfa.ServiceError{Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
+}
+
+// Refused reports whether err is a *mfa.ServiceError by which the service has done
+// nothing of what it was asked.
+func Refused(err error) bool {
+	failed, ok := errors.AsType[*mfa.ServiceError](err)
+	return ok && NotDone(failed.Status)
+}
+
+// NotDone reports whether an answer with that HTTP status says that nothing was
+// done. A proxy may say 408 after it has passed the request on.
+func NotDone(status int) bool {
+	return status < http.StatusInternalServerError && status != http.StatusRequestTimeout
+}
+
+// Clip makes a text of a service fit for an error: it cuts off what is too long and
+// replaces what a terminal would not print.
+func Clip(s string) string { return okta.Clip(s, maxText) }
+
+// Denied makes an error of a denial, in the words of the service.
+func Denied(words ...string) error {
+	var said []string
+	for _, s := range words {
+		if s != "" {
+			said = append(said, Clip(s))
+		}
+	}
+	return &mfa.DeniedError{Reason: cmp.Or(strings.Join(said, ": "), "no reason was given")}
+}
