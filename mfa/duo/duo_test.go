@@ -19,7 +19,7 @@ import (
 // strangeResult says that Duo gave a result that nobody knows.
 const strangeResult = "maybe\x1b[2J"
 
-func TestDuoPrepare(t *testing.T) {
+func TestPrepare(t *testing.T) {
 	t.Parallel()
 	push := func(u *mfatest.DuoUser) { u.AddPhone("auto", "push", "sms", "mobile_otp") }
 	for name, test := range map[string]struct {
@@ -85,8 +85,8 @@ func TestDuoPrepare(t *testing.T) {
 	}
 }
 
-// TestDuoCredential: what is not for Duo is not asked about.
-func TestDuoCredential(t *testing.T) {
+// TestCredential: what is not for Duo is not asked about.
+func TestCredential(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
 	_, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{Device: "Phone 1"})
@@ -97,7 +97,7 @@ func TestDuoCredential(t *testing.T) {
 	assert.Empty(t, srv.Requests())
 }
 
-func TestDuoFormat(t *testing.T) {
+func TestFormat(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
 	srv.AddUser("acme\\mia.ito & co").SetResult("allow", "")
@@ -107,7 +107,7 @@ func TestDuoFormat(t *testing.T) {
 	assert.NoError(t, methodtest.Login(t.Context(), method, mfa.Credential{}))
 }
 
-func TestDuoPassCode(t *testing.T) {
+func TestPassCode(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
 	user := srv.AddUser(methodtest.Person.Login).AddPhone("push", "mobile_otp").AddPassCode("123 456&x=+")
@@ -125,8 +125,8 @@ func TestDuoPassCode(t *testing.T) {
 	assert.Zero(t, user.Pushes())
 }
 
-// TestDuoPassCodeAnswers: nothing but "allow" lets anybody in.
-func TestDuoPassCodeAnswers(t *testing.T) {
+// TestPassCodeAnswers: nothing but "allow" lets anybody in.
+func TestPassCodeAnswers(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]error{
 		`{"stat":"OK","response":{"result":"allow","status":"allow"}}`:   nil,
@@ -159,7 +159,7 @@ func TestDuoPassCodeAnswers(t *testing.T) {
 	}
 }
 
-func TestDuoPush(t *testing.T) {
+func TestPush(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		outcome mfatest.DuoOutcome
@@ -201,50 +201,6 @@ func TestDuoPush(t *testing.T) {
 	}
 }
 
-// TestDuoPushIsAnswered: by somebody, while it is waited for.
-func TestDuoPushIsAnswered(t *testing.T) {
-	t.Parallel()
-	srv := mfatest.NewDuo(t)
-	user := srv.AddUser(methodtest.Person.Login).AddPhone("push")
-	for _, test := range []struct {
-		do   func()
-		want error
-	}{{user.Approve, nil}, {user.Reject, mfa.ErrRejected}} {
-		attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
-		require.NoError(t, err)
-		said := methodtest.Talk{Rings: func() { time.AfterFunc(20*time.Millisecond, test.do) }}
-		assert.ErrorIs(t, attempt.Verify(t.Context(), said.Exchange(time.Minute)), test.want)
-	}
-	assert.Equal(t, 2, user.Pushes())
-}
-
-// TestDuoPushEnds: with the time, and with the client.
-func TestDuoPushEnds(t *testing.T) {
-	t.Parallel()
-	srv := mfatest.NewDuo(t)
-	user := srv.AddUser(methodtest.Person.Login).AddPhone("push")
-	attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
-	require.NoError(t, err)
-
-	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(200*time.Millisecond))
-	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
-	assert.False(t, mfa.NotSent(err))
-
-	ctx, cancel := context.WithCancel(t.Context())
-	said := methodtest.Talk{Rings: func() { time.AfterFunc(20*time.Millisecond, cancel) }}
-	begin := time.Now()
-	err = attempt.Verify(ctx, said.Exchange(time.Minute))
-	assert.ErrorIs(t, err, context.Canceled)
-	assert.False(t, mfa.NotSent(err))
-	assert.Less(t, time.Since(begin), 5*time.Second)
-	assert.Equal(t, 2, user.Pushes())
-
-	err = attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(-time.Second))
-	assert.ErrorIs(t, err, mfa.ErrPushTimeout)
-	assert.True(t, mfa.NotSent(err))
-	assert.Equal(t, 2, user.Pushes())
-}
-
 // fakeClock moves by what it sleeps.
 type fakeClock struct{ *oktatest.Clock }
 
@@ -253,9 +209,9 @@ func (c fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// TestDuoWaitingForever: a service that answers at once that it waits is not asked
+// TestWaitingForever: a service that answers at once that it waits is not asked
 // without end.
-func TestDuoWaitingForever(t *testing.T) {
+func TestWaitingForever(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
 	srv.AddUser(methodtest.Person.Login).AddPhone("push")

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestDuoRoots: Duo's own hosts have to show a certificate of a pinned authority,
+// TestRoots: Duo's own hosts have to show a certificate of a pinned authority,
 // whatever else is trusted.
-func TestDuoRoots(t *testing.T) {
+func TestRoots(t *testing.T) {
 	t.Parallel()
 	if pinnedRoots().Equal(x509.NewCertPool()) {
 		t.Fatal("the library pins nothing")

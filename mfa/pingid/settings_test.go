@@ -33,7 +33,7 @@ const (
 	goodToken = "a-very-secret-token"
 )
 
-func TestPingIDSettings(t *testing.T) {
+func TestSettings(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		file string

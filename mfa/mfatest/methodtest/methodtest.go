@@ -24,11 +24,13 @@ var Person = mfa.Subject{
 	ID: "00u1mia", Login: "Mia.Ito@acme.test", Name: "mia.ito", Org: "https://acme.okta.test", Address: "192.0.2.7",
 }
 
-// Clock is the system's, but for sleeps, which are short.
+// Clock tells the real time, but sleeps for 2 ms at most.
 type Clock struct{}
 
+// Now tells the real time.
 func (Clock) Now() time.Time { return time.Now() }
 
+// Sleep waits for the shorter of d and 2 ms.
 func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -38,14 +40,16 @@ func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Talk is what an attempt says to the person.
+// Talk counts how often an attempt says that a push is on its way.
 type Talk struct {
+	// Rings, unless nil, is called each time.
+	Rings func()
+
 	mu    sync.Mutex
 	waits int
-	Rings func() // called within Waiting
 }
 
-// Exchange ends after patience.
+// Exchange makes an exchange that ends after patience.
 func (k *Talk) Exchange(patience time.Duration) mfa.Exchange {
 	return mfa.Exchange{
 		Clock: Clock{}, Until: time.Now().Add(patience),
@@ -60,6 +64,7 @@ func (k *Talk) Exchange(patience time.Duration) mfa.Exchange {
 	}
 }
 
+// Waited returns how often.
 func (k *Talk) Waited() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,45 +88,6 @@ func AssertNoSecret(t *testing.T, secrets []string, values ...any) {
 		for _, secret := range secrets {
 			assert.False(t, strings.Contains(text, secret), "a secret in %T: %s", v, text)
 		}
-	}
-}
-
-// Fault is one on the way to a service, and what it means.
-type Fault struct {
-	Fault   mfatest.Fault
-	Want    error // for errors.Is; nil: a *mfa.ServiceError with Status
-	Status  int
-	NotSent bool // where the fault strikes the request that makes a phone ring
-}
-
-// Faults are those of the way to a service, and what they mean.
-var Faults = map[string]Fault{
-	"redirect":           {Fault: mfatest.Fault{Status: 307, Header: map[string]string{"Location": "/elsewhere"}}, Want: mfa.ErrServiceMalformed},
-	"garbage":            {Fault: mfatest.Fault{Body: "<html>hello</html>"}, Want: mfa.ErrServiceMalformed},
-	"another document":   {Fault: mfatest.Fault{Body: `{"stat":"OK","response":[1,2]}`}, Want: mfa.ErrServiceMalformed},
-	"no document":        {Fault: mfatest.Fault{Body: `{}`}, Want: mfa.ErrServiceMalformed},
-	"nothing":            {Want: mfa.ErrServiceMalformed},
-	"5 MiB":              {Fault: mfatest.Fault{Body: strings.Repeat("x", 5<<20)}, Want: mfa.ErrServiceMalformed},
-	"connection dropped": {Fault: mfatest.Fault{Drop: true}, Want: mfa.ErrServiceUnreachable},
-	"cut off":            {Fault: mfatest.Fault{Header: map[string]string{"Content-Length": "99"}, Body: "x"}, Want: mfa.ErrServiceUnreachable},
-	"other protocol":     {Fault: mfatest.Fault{Status: 101}, Want: mfa.ErrServiceMalformed},
-	"not found":          {Fault: mfatest.Fault{Status: 404, Body: "nowhere"}, Status: 404, NotSent: true},
-	"rate limit":         {Fault: mfatest.Fault{Status: 429, Body: `{"stat":"FAIL","code":42901,"message":"Too many"}`}, Status: 429, NotSent: true},
-	"proxy gave up":      {Fault: mfatest.Fault{Status: 408}, Status: 408},
-	"unavailable":        {Fault: mfatest.Fault{Status: 503, Body: "later"}, Status: 503},
-	"hanging":            {Fault: mfatest.Fault{Hang: true}, Want: mfa.ErrServiceTimeout},
-}
-
-// AssertServiceError wants got to be what a fault means.
-func AssertServiceError(t *testing.T, want error, status int, got error) {
-	t.Helper()
-	if status == 0 {
-		assert.ErrorIs(t, got, want)
-		return
-	}
-	var failed *mfa.ServiceError
-	if assert.ErrorAs(t, got, &failed) {
-		assert.Equal(t, status, failed.Status)
 	}
 }
 
