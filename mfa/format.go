@@ -8,16 +8,16 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Format makes the name by which a method's service knows a person:
-// "{{username}}@acme.test". The zero value is the person's login at Okta.
+// Format makes a person's username at the service of a method, for example by
+// "{{username}}@acme.test". The zero value makes the person's login at Okta.
 type Format struct {
 	text     string
 	accessor string
 }
 
-// The placeholders of a Format. What a plugin does not know during a login, such
-// as the name of the identity entity, cannot be one: the two of Vault's identity
-// stand for the names that a login gives to it.
+// The placeholders of a Format. A plugin does not know Vault's identity entity during a
+// login, so that the two placeholders of the identity stand for the names that the
+// login gives to it: Okta's login for the entity, the typed name for the alias.
 const (
 	placeLogin      = "username"
 	placeEntity     = "identity.entity.name"
@@ -28,8 +28,8 @@ const (
 // maxFormat bounds a Format, in bytes.
 const maxFormat = 512
 
-// ParseFormat reads a format for a mount with that accessor. The error is a
-// predicate that says what would be right.
+// ParseFormat reads a format for the mount with that accessor. The error is a predicate
+// of which the format is the subject, and says what would be right.
 func ParseFormat(text, accessor string) (Format, error) {
 	if text == "" {
 		return Format{}, nil
@@ -54,7 +54,7 @@ func ParseFormat(text, accessor string) (Format, error) {
 	return f, nil
 }
 
-// check says why a placeholder cannot be resolved.
+// check fails where a placeholder cannot be resolved during a login.
 func (f Format) check(place string) error {
 	alias, isAlias := strings.CutPrefix(place, placeAliasStart)
 	accessor, isName := strings.CutSuffix(alias, placeAliasEnd)
@@ -71,10 +71,10 @@ func (f Format) check(place string) error {
 		okta.Clip(place, 64), placeLogin, placeEntity, placeAliasStart, f.accessor, placeAliasEnd)
 }
 
-// Text is what ParseFormat read.
+// Text returns the text of which ParseFormat made the format.
 func (f Format) Text() string { return f.text }
 
-// Name is the person's name at the method's service.
+// Name returns the person's username at the service.
 func (f Format) Name(who Subject) string {
 	login := who.Login
 	if login == "" {
@@ -83,7 +83,7 @@ func (f Format) Name(who Subject) string {
 	if f.text == "" {
 		return login
 	}
-	name, _ := f.expand(func(place string) (string, error) { // which ParseFormat has checked
+	name, _ := f.expand(func(place string) (string, error) { // ParseFormat has checked the text
 		if strings.HasPrefix(place, placeAliasStart) {
 			return who.Name, nil
 		}
@@ -92,7 +92,7 @@ func (f Format) Name(who Subject) string {
 	return name
 }
 
-// expand replaces each placeholder by what value says.
+// expand replaces each placeholder by its value.
 func (f Format) expand(value func(place string) (string, error)) (string, error) {
 	var b strings.Builder
 	for rest := f.text; ; {

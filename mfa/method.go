@@ -10,122 +10,141 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Method is a second factor that a mount demands by itself, after Okta is
-// satisfied. One is made from its configuration and kept: its methods may be
-// called from several goroutines at once.
+// Method is a second factor that a mount requires in addition to what Okta asks for.
+// A mount makes a method from its configuration once and keeps it, so that several
+// goroutines may call it at the same time.
 type Method interface {
-	// Prepare finds the way in which c answers the method for who. It bothers
-	// nobody: it sends no push and no code and uses no passcode up, so that a login
-	// with several methods can find out that one of them cannot be satisfied before
-	// a phone rings for another.
+	// Prepare finds out how c satisfies the method for who. It disturbs nobody: it
+	// sends no push and no code, and it uses up no passcode. A login with several
+	// methods prepares all of them first, so that no phone rings for one method while
+	// another cannot be satisfied.
 	//
-	// It fails with ErrNeedsPassCode where c has none and there is no way without,
-	// and with *CredentialError where c is nothing that the method takes. Every
-	// other error denies, too; those of denials are named below, and what became of
-	// the method's service is ErrServiceTimeout, ErrServiceUnreachable,
-	// ErrServiceMalformed or *ServiceError (for a method of Okta's: the errors of
-	// package okta).
+	// Prepare fails with ErrNeedsPassCode where the method cannot be satisfied without
+	// a passcode and c has none, and with *CredentialError where the method cannot use
+	// c. Every other error denies the login: one of the errors below, or, where the
+	// service of the method failed, ErrServiceTimeout, ErrServiceUnreachable,
+	// ErrServiceMalformed or *ServiceError. A method that asks Okta fails with the
+	// errors of package okta instead.
 	Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error)
 }
 
-// Subject is a person whom Okta has let in, and whom the methods are about.
+// Subject is the person who logs in, after Okta has accepted them.
 type Subject struct {
-	ID       string       // Okta's, in Org
-	Org      string       // the org's URL, as okta.Client.OrgURL tells it
-	Login    string       // as Okta spells it
-	Name     string       // as it was typed
-	Verified *okta.Factor // what Okta's own challenge of this login verified; nil: nothing
-	ByNumber bool         // and that was a number challenge
-	Caller   okta.Caller  // from where they log in
-	Address  string       // their one IP address, "" if it is not known
+	// ID is the person's user id at Okta, in Org.
+	ID string
+	// Org is the URL of the org, as okta.Client.OrgURL returns it.
+	Org string
+	// Login is the person's login, as Okta spells it.
+	Login string
+	// Name is the username that the person typed.
+	Name string
+	// Verified is the factor that the person has verified in Okta's own challenge of
+	// this login. It is nil where Okta has not asked for one.
+	Verified *okta.Factor
+	// ByNumber is true where Verified was a push with a number challenge.
+	ByNumber bool
+	// Caller is the client that logs in, for requests to Okta.
+	Caller okta.Caller
+	// Address is the client's IP address, for other services. It is empty where the
+	// address is not known.
+	Address string
 }
 
-// Credential is what a person gave for one method. The zero value is nothing.
+// Credential is what the person gave for one method. The zero value means that they
+// gave nothing.
 type Credential struct {
+	// PassCode is the passcode, or empty.
 	PassCode string
-	Kind     Kind   // narrows the choice of a factor; empty means any
-	Device   string // the name, in any case, or id of the phone to ring
+	// Kind is the kind of factor that the person chose. Empty means any.
+	Kind Kind
+	// Device is the phone that the person chose: its name, in any case, or its id.
+	Device string
 }
 
-// Attempt is a way to satisfy a method that has not been gone yet.
+// Attempt is a prepared way to satisfy a method. It tells all that Verify will do to
+// the person's devices, so that the caller can ask Guard first.
 type Attempt struct {
-	// Passed says that nothing is left to do: the person has shown this factor, or
-	// the method's service lets them in without.
+	// Passed is true where nothing is left to do, because the person has verified
+	// this factor already or the service lets them in without one. Verify is nil then.
 	Passed bool
 
-	// Rings names the person whose phone Verify makes ring, for Guard, which must
-	// know a person by one name; it is empty where no phone rings.
+	// Rings identifies the person whose phone Verify rings. Guard counts by it, so that
+	// it must be the same for all spellings of a name. It is empty where no phone rings.
 	Rings string
 
-	// Phone names the phone that Verify makes ring, by a name that no other has: it
-	// rings once in a login.
+	// Phone identifies the phone that Verify rings, among all phones of all methods: a
+	// login rings each phone once.
 	Phone string
 
-	// Sends says that Verify has a code sent, for the next login to bring.
+	// Sends is true where Verify has a code sent, which the next login gives back.
 	Sends bool
 
-	// Verify goes the way to its end: nil lets the person pass. It stops with ctx
-	// and takes back what it has begun. Where x.Until passes it fails with
-	// ErrPushTimeout. An error for which NotSent is true says that no phone rang.
+	// Verify satisfies the method, and returns nil where the person may pass. It ends
+	// with ctx and withdraws what it began, as far as the service can. After x.Until it
+	// fails with ErrPushTimeout. NotSent is true for an error before a phone rang.
 	Verify func(ctx context.Context, x Exchange) error
 }
 
-// Exchange is how an Attempt speaks with the person.
+// Exchange is what an Attempt needs while it waits for the person.
 type Exchange struct {
+	// Clock tells the time and sleeps.
 	Clock Clock
-	Until time.Time // when the wait for a push ends
-	Pace  *Pace     // of the mount; may be nil
+	// Until is when the wait for a push ends.
+	Until time.Time
+	// Pace spreads the questions of the mount's logins to Okta. It may be nil.
+	Pace *Pace
 
-	// Waiting is to be called once a push is on its way, with the name of the phone
-	// and the time at which the push ends; either may be zero.
+	// Waiting must be called once a push is on its way, with the name of the phone and
+	// the time at which the push expires. Either may be zero.
 	Waiting func(device string, expires time.Time)
 
-	// Show tells the person the right number of a number challenge, before Waiting is
-	// called or after; it is nil where there is no way to do so.
+	// Show shows the right number of a number challenge to the person. It may be called
+	// before or after Waiting. It is nil where no number can be shown.
 	Show func(Number)
-	// Shown says that there is none because the client has been shown a number.
+	// Shown is true where Show is nil because this login has already shown a number.
 	Shown bool
 }
 
-// Why a method denies. What Okta's factors are denied for (ErrRejected,
-// ErrPushTimeout, ErrPassCodeReplayed and so on) is the same here.
+// These errors tell why a method denies a login. A method also fails with those of
+// Okta's own factors: ErrRejected, ErrPushTimeout, ErrPassCodeReplayed and so on.
 var (
-	// ErrNeedsPassCode: the method takes a passcode and the person gave none.
+	// ErrNeedsPassCode: the method needs a passcode, and the person gave none.
 	ErrNeedsPassCode = errors.New("a passcode is needed")
-	// ErrWrongPassCode: the passcode is not right.
+	// ErrWrongPassCode: the passcode is wrong.
 	ErrWrongPassCode = errors.New("the passcode is not right")
-	// ErrUnknownPerson: the method's service knows nobody of that name.
-	ErrUnknownPerson = errors.New("there is nobody of that name")
-	// ErrSeveralPeople: it knows more than one.
-	ErrSeveralPeople = errors.New("there are several people of that name")
-	// ErrOtherPerson: the org of the login knows somebody else by that name.
-	ErrOtherPerson = errors.New("the name is that of somebody else")
-	// ErrInactivePerson: the account there is not active.
+	// ErrUnknownPerson: the service of the method has no account of this name.
+	ErrUnknownPerson = errors.New("no account has this name")
+	// ErrSeveralPeople: the service has several accounts of this name.
+	ErrSeveralPeople = errors.New("several accounts have this name")
+	// ErrOtherPerson: the name is that of another account in the org of the login.
+	ErrOtherPerson = errors.New("the account of this name is not the one that logs in")
+	// ErrInactivePerson: the account at the service is not active.
 	ErrInactivePerson = errors.New("the account is not active")
-	// ErrNoKey: the mount holds no TOTP key of the person.
-	ErrNoKey = errors.New("there is no key of the person")
-	// ErrNumberShown: a number would have to be shown, and the client has been shown one.
-	ErrNumberShown = errors.New("the client has been shown a number before")
+	// ErrNoKey: the mount has no TOTP key for the person.
+	ErrNoKey = errors.New("the mount has no key for this person")
+	// ErrNumberShown: the method must show a number, and the login has already shown one.
+	ErrNumberShown = errors.New("this login has already shown a number")
 	// ErrNoFactor: the person has no factor that the method accepts.
-	ErrNoFactor = errors.New("there is no factor that the method accepts")
+	ErrNoFactor = errors.New("the person has no factor that the method accepts")
 
-	// ErrServiceTimeout: the method's service was too slow.
+	// ErrServiceTimeout: the service did not answer in time.
 	ErrServiceTimeout = errors.New("the service did not answer in time")
-	// ErrServiceUnreachable: no answer came.
+	// ErrServiceUnreachable: the service could not be reached, or sent no whole answer.
 	ErrServiceUnreachable = errors.New("the service could not be reached")
-	// ErrServiceMalformed: an answer came that makes no sense.
+	// ErrServiceMalformed: the service sent an answer that cannot be one of its API's.
 	ErrServiceMalformed = errors.New("the service's answer makes no sense")
 )
 
-// CredentialError says that what a person gave is nothing that the method takes.
-// Problem is a predicate for the person: "takes no passcode".
+// CredentialError says that the method cannot use what the person gave. Problem tells
+// the person why, as a predicate of which the method is the subject: "takes no
+// passcode".
 type CredentialError struct{ Problem string }
 
-// Error leaves the problem out: it may name the person's devices.
-func (e *CredentialError) Error() string { return "the credential is nothing that the method takes" }
+// Error leaves out Problem, which may name the person's devices.
+func (e *CredentialError) Error() string { return "the method cannot use this credential" }
 
-// Only refuses a credential that names another kind of factor than the one that
-// the method has.
+// Only fails with *CredentialError where the person chose another kind of factor than
+// the only one of the method.
 func (c Credential) Only(kind Kind) error {
 	if c.Kind != "" && c.Kind != kind {
 		return &CredentialError{fmt.Sprintf("takes no factor of type %s", c.Kind)}
@@ -133,11 +152,11 @@ func (c Credential) Only(kind Kind) error {
 	return nil
 }
 
-// DeniedError says that the method's service denies, and why, in its own words.
+// DeniedError says that the service denies the login, and why, in the service's words.
 type DeniedError struct{ Reason string }
 
-// Error leaves out a reason with a link: it may be one to enrol by, for the person
-// alone.
+// Error leaves out a reason with a link, which may let its reader enroll a device as the
+// person.
 func (e *DeniedError) Error() string {
 	if strings.Contains(e.Reason, "://") {
 		return "denied, with a link for the person"
@@ -145,19 +164,19 @@ func (e *DeniedError) Error() string {
 	return "denied: " + e.Reason
 }
 
-// ServiceError says that the method's service refuses the mount itself: a wrong
-// key, for example. Status is the HTTP status of the answer.
+// ServiceError says that the service refuses the mount rather than the person, for
+// example because of a wrong key.
 type ServiceError struct {
-	Status  int
-	Message string // the service's own words
+	Status  int    // of HTTP
+	Message string // in the service's words
 }
 
 func (e *ServiceError) Error() string {
 	return fmt.Sprintf("the service answers HTTP %d: %s", e.Status, e.Message)
 }
 
-// PassCodesBarredError says that no passcode is looked at for a while, after too
-// many wrong ones.
+// PassCodesBarredError says that the method checks no passcode for a while, because the
+// person gave too many wrong ones.
 type PassCodesBarredError struct{ Wait time.Duration }
 
 func (e *PassCodesBarredError) Error() string { return "too many wrong passcodes" }
@@ -167,7 +186,7 @@ type notSentError struct{ error }
 
 func (e *notSentError) Unwrap() error { return e.error }
 
-// MarkNotSent marks err, unless it is nil, as one for which NotSent is true.
+// MarkNotSent marks err, so that NotSent is true for it. It returns nil for nil.
 func MarkNotSent(err error) error {
 	if err == nil {
 		return nil
@@ -175,8 +194,8 @@ func MarkNotSent(err error) error {
 	return &notSentError{err}
 }
 
-// NotSent reports whether a push failed before it can have reached a phone.
+// NotSent reports whether a push failed before a phone can have rung.
 func NotSent(err error) bool {
-	var e *notSentError
-	return errors.As(err, &e)
+	_, ok := errors.AsType[*notSentError](err)
+	return ok
 }

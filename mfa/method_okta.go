@@ -12,53 +12,56 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// FactorsAPI is what an OktaMethod asks of an org; *okta.Client has it. Each
-// method sends one request and stops with its context.
+// FactorsAPI is what an OktaMethod needs of an org; *okta.Client implements it. Each of
+// its methods sends one request and ends with its context.
 type FactorsAPI interface {
-	// Account finds an account by its id, login or short name.
+	// Account returns the account with that id, login or short name.
 	Account(ctx context.Context, name string) (okta.Account, error)
-	// AccountsByEmail finds accounts by their primary e-mail address.
+	// AccountsByEmail returns the accounts with that primary e-mail address.
 	AccountsByEmail(ctx context.Context, email string) ([]okta.Account, error)
-	// Factors lists what a user has enrolled.
+	// Factors lists the factors that a user has enrolled.
 	Factors(ctx context.Context, userID string) ([]okta.Factor, error)
-	// ChallengeFactor begins a push or has a code sent.
+	// ChallengeFactor begins a push, with a number challenge or without, or sends a code.
 	ChallengeFactor(ctx context.Context, userID string, f okta.Factor, number bool) (okta.FactorTransaction, error)
-	// AnswerFactor tries a passcode.
+	// AnswerFactor verifies a passcode.
 	AnswerFactor(ctx context.Context, userID string, f okta.Factor, passCode string) (okta.FactorTransaction, error)
-	// PollFactor asks how a push stands.
+	// PollFactor asks what has become of a push.
 	PollFactor(ctx context.Context, t okta.FactorTransaction) (okta.FactorTransaction, error)
-	// CancelFactor takes a push back.
+	// CancelFactor withdraws a push.
 	CancelFactor(ctx context.Context, t okta.FactorTransaction) error
 }
 
-// DefaultKinds are the factors of an OktaMethod that names none. What Okta lists
-// without anybody having enrolled it for this, an e-mail address or a security
-// question, is not among them.
+// DefaultKinds are the kinds of factor that an OktaMethod accepts where its
+// configuration names none. An e-mail address and a security question are not among
+// them, because Okta lists these for people who never enrolled them as a factor.
 var DefaultKinds = []Kind{KindPush, KindTOTP}
 
-// OktaMethod asks for a factor of Okta's by the Factors API, whatever the org's
-// sign-on policy asks for.
+// OktaMethod requires one of Okta's factors by the Factors API, whatever the sign-on
+// policy of the org requires.
 type OktaMethod struct {
-	// For returns the API on behalf of a caller.
+	// For returns the API for requests on behalf of a caller.
 	For func(okta.Caller) FactorsAPI
-	// Org is the org's URL, as okta.Client.OrgURL tells it. In the org of the login
-	// itself the factors are those of the account that logged in, and of no other.
+	// Org is the URL of the org, as okta.Client.OrgURL returns it. Where it is the org of
+	// the login, the method accepts factors of the account that logs in and of no other.
 	Org string
-	// Format makes the account's login or, with PrimaryEmail, its e-mail address.
-	Format       Format
+	// Format makes the login of the account or, with PrimaryEmail, its e-mail address.
+	Format Format
+	// PrimaryEmail is true where the account is found by its primary e-mail address.
 	PrimaryEmail bool
-	// Kinds are the accepted kinds of factor; there is at least one.
+	// Kinds are the accepted kinds of factor. There must be at least one.
 	Kinds []Kind
-	// NumberOnly accepts a push only with a number challenge. Otherwise a client that
-	// has no way to show the number gets a push without.
+	// NumberOnly accepts a push only with a number challenge. Otherwise a login whose
+	// client cannot show the number sends a push without one.
 	NumberOnly bool
-	// Limit tells what is left of Okta's rate limit; nil: nobody knows.
+	// Limit returns what is left of Okta's rate limit. It is nil where that is not known.
 	Limit func() okta.RateLimit
-	// Sent remembers the codes that are on their way.
+	// Sent remembers the codes that Okta has sent and nobody has given back.
 	Sent *SentCodes
 }
 
-// Prepare finds the account and the factor.
+// Prepare finds the person's account and chooses one of its factors. It asks Okta
+// nothing where Okta's own challenge has already verified a factor that the method
+// accepts.
 func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error) {
 	if m.shownBefore(who) {
 		return Attempt{Passed: true}, nil
@@ -77,7 +80,7 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 		return Attempt{}, err
 	}
 	first := choice.Factors[0]
-	person := m.Org + " " + account.ID // as a Login names people
+	person := m.Org + " " + account.ID // the same as in the guard of a Login
 	switch choice.Action {
 	case ActionRing:
 		return Attempt{
@@ -89,7 +92,7 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 		}, nil
 	case ActionSend:
 		return Attempt{Sends: true, Verify: func(ctx context.Context, x Exchange) error {
-			// To name the type of factor is to ask for another code.
+			// A person who names the type of factor asks for another code.
 			if c.Kind == "" && m.Sent.pending(person, first, x.Clock.Now()) {
 				return MarkNotSent(&CodeSentError{Factor: first, Again: true})
 			}
@@ -111,8 +114,8 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 	return Attempt{}, ErrNeedsPassCode
 }
 
-// shownBefore reports whether Okta's own challenge of this login was one that the
-// method would accept.
+// shownBefore reports whether the person has verified a factor that the method accepts
+// in Okta's own challenge of this login.
 func (m *OktaMethod) shownBefore(who Subject) bool {
 	if who.Verified == nil || who.Org != m.Org {
 		return false
@@ -121,7 +124,8 @@ func (m *OktaMethod) shownBefore(who Subject) bool {
 	return slices.Contains(m.Kinds, kind) && (kind != KindPush || !m.NumberOnly || who.ByNumber)
 }
 
-// find finds the one active account of the person.
+// find returns the person's account, which must be active and, in the org of the login,
+// the one that logs in.
 func (m *OktaMethod) find(ctx context.Context, api FactorsAPI, who Subject) (okta.Account, error) {
 	account, err := m.lookUp(ctx, api, who)
 	switch {
@@ -130,7 +134,7 @@ func (m *OktaMethod) find(ctx context.Context, api FactorsAPI, who Subject) (okt
 	case err != nil:
 		return okta.Account{}, err
 	case m.Org == who.Org && account.ID != who.ID:
-		// Somebody else's approval is none.
+		// Somebody else must not approve this login.
 		return okta.Account{}, ErrOtherPerson
 	case account.Status != okta.AccountActive:
 		return okta.Account{}, ErrInactivePerson
@@ -138,6 +142,7 @@ func (m *OktaMethod) find(ctx context.Context, api FactorsAPI, who Subject) (okt
 	return account, nil
 }
 
+// lookUp returns the account that Okta finds by the person's name at the service.
 func (m *OktaMethod) lookUp(ctx context.Context, api FactorsAPI, who Subject) (okta.Account, error) {
 	name := m.Format.Name(who)
 	switch {
@@ -151,7 +156,7 @@ func (m *OktaMethod) lookUp(ctx context.Context, api FactorsAPI, who Subject) (o
 		case len(found) > 1:
 			return okta.Account{}, ErrSeveralPeople
 		}
-		// The index may be behind: ask the account itself.
+		// Okta's search index may be out of date: compare with the account itself.
 		account, err := api.Account(ctx, found[0].ID)
 		if err == nil && !strings.EqualFold(account.Email, name) {
 			err = ErrUnknownPerson
@@ -163,12 +168,12 @@ func (m *OktaMethod) lookUp(ctx context.Context, api FactorsAPI, who Subject) (o
 	account, err := api.Account(ctx, name)
 	if short, _, _ := strings.Cut(account.Login, "@"); err == nil &&
 		!strings.EqualFold(account.Login, name) && !strings.EqualFold(short, name) {
-		err = ErrUnknownPerson // found by something that is not a name, such as an id
+		err = ErrUnknownPerson // Okta has found it by something else, such as its id
 	}
 	return account, err
 }
 
-// choose decides among the factors as a login does.
+// choose chooses among the accepted factors by the rules of Choose.
 func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error) {
 	policy := Policy{Factors: m.Kinds}
 	accepted := policy.Accepted(only(offered, func(f okta.Factor) bool { return f.Status == okta.FactorActive }))
@@ -187,7 +192,7 @@ func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error)
 	return Choice{}, &CredentialError{"is not answered by a passcode like that: you have " + kinds(accepted)}
 }
 
-// phones lists the phones by name.
+// phones lists the names of the phones, for the end of a message.
 func phones(factors []okta.Factor) string {
 	var names []string
 	for _, f := range factors {
@@ -212,8 +217,8 @@ func kinds(factors []okta.Factor) string {
 	return join(all)
 }
 
-// answer tries the passcode on each factor, once, and returns the last that it has
-// tried.
+// answer verifies the passcode with one factor after the other, until Okta does not find
+// it wrong. It returns the factor that was tried last.
 func answer(ctx context.Context, api FactorsAPI, userID string, factors []okta.Factor, passCode string) (f okta.Factor, err error) {
 	var t okta.FactorTransaction
 	for _, f = range factors {
@@ -231,8 +236,8 @@ func answer(ctx context.Context, api FactorsAPI, userID string, factors []okta.F
 	return f, err
 }
 
-// send has a code sent, which the next login has to bring: the challenge is the
-// factor's, and that login's as well as this one's.
+// send has a code sent and fails with *CodeSentError: the person gives the code with the
+// next login. A challenge belongs to the factor, so that any login can answer it.
 func send(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) error {
 	t, err := api.ChallengeFactor(ctx, userID, f, false)
 	if err != nil {
@@ -248,7 +253,7 @@ func send(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) err
 	return &CodeSentError{Factor: f}
 }
 
-// push makes the phone ring, once, and waits for the answer.
+// push rings the phone once and waits for the person's answer.
 func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, phone okta.Factor, x Exchange) error {
 	switch {
 	case m.NumberOnly && x.Show == nil && x.Shown:
@@ -258,7 +263,8 @@ func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, ph
 	case ctx.Err() != nil:
 		return MarkNotSent(ctx.Err())
 	}
-	// Whoever leaves now: the push can be taken back by what Okta answers only.
+	// The request goes on where the client leaves: only Okta's answer to it tells how to
+	// withdraw the push.
 	asking, stop := withoutCaller(ctx)
 	t, err := api.ChallengeFactor(asking, userID, phone, x.Show != nil)
 	stop()
@@ -270,21 +276,21 @@ func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, ph
 	if waits {
 		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 		defer stop()
-		_ = api.CancelFactor(ctx, t) // Okta forgets it by itself
+		_ = api.CancelFactor(ctx, t) // where this fails, the push expires by itself
 	}
 	return err
 }
 
-// await asks how a push stands, at intervals, until that is decided; waits says
-// that it was not.
+// await polls a push until the person has answered it. waits is true where they have
+// not, so that the push must be withdrawn.
 func (m *OktaMethod) await(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, phone okta.Factor, x Exchange) (waits bool, err error) {
 	var told *int
 	for first := true; ; first = false {
 		step, err := nextOfFactor(*t, phone)
-		var strange *UnexpectedError
 		switch {
-		case err != nil: // an answer that nobody understands decides nothing
-			return errors.As(err, &strange) || errors.Is(err, okta.ErrMalformed), err
+		case err != nil: // the push still waits after an answer that was not understood
+			_, strange := errors.AsType[*UnexpectedError](err)
+			return strange || errors.Is(err, okta.ErrMalformed), err
 		case step != StepDone && step != StepWait:
 			return true, unexpectedFactor(*t, "a push was sent")
 		case m.NumberOnly && t.Challenge == nil:
@@ -306,8 +312,8 @@ func (m *OktaMethod) await(ctx context.Context, api FactorsAPI, t *okta.FactorTr
 	}
 }
 
-// ask waits for its time and asks Okta. Where Okta wants to be left alone for a
-// while, that is waited for, too.
+// ask waits until the next poll is due, and polls. After an HTTP 429 it waits as long as
+// Okta says and polls again, unless the push expires before that.
 func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, until time.Time, x Exchange, first bool) error {
 	wait := PollInterval + rand.N(pollJitter)
 	if first {
@@ -338,7 +344,7 @@ func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTran
 	}
 }
 
-// nextOfFactor judges an answer of the Factors API.
+// nextOfFactor returns the next step after an answer of the Factors API about f.
 func nextOfFactor(t okta.FactorTransaction, f okta.Factor) (Step, error) {
 	switch t.Result {
 	case okta.ResultSuccess:
@@ -353,7 +359,7 @@ func unexpectedFactor(t okta.FactorTransaction, why string) error {
 	return &UnexpectedError{FactorResult: t.Result, Why: why}
 }
 
-// unlessRefused marks the error of a challenge that Okta has refused to begin.
+// unlessRefused marks err with MarkNotSent where Okta has refused to begin a challenge.
 func unlessRefused(err error) error {
 	if refused(err) || errors.Is(err, okta.ErrNoAPIToken) {
 		return MarkNotSent(err)

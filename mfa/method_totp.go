@@ -18,39 +18,47 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// TOTPKeys are the keys that a mount holds for the people of one TOTPMethod, by
-// their login at Okta, in any case. ErrNoKey says that there is none.
+// TOTPKeys stores the keys of one TOTPMethod: one key for each person, by their login at
+// Okta in any case. Its methods fail with ErrNoKey where the person has no key.
 type TOTPKeys interface {
 	// Look returns a person's key.
 	Look(ctx context.Context, login string) (TOTPKey, error)
-	// Use lets f look at a person's key and change it, while nobody else does. What
-	// f has changed is kept for good before Use returns, also where f fails.
+	// Use calls f with a person's key, which f may change, while no other call uses the
+	// key. Use stores what f has changed before it returns, also where f fails.
 	Use(ctx context.Context, login string, f func(*TOTPKey) error) error
 }
 
-// TOTPConfig is what the keys of a TOTPMethod are made with.
+// TOTPConfig says how NewTOTPKey makes keys.
 type TOTPConfig struct {
-	Issuer    string // named by authenticator apps
-	Period    time.Duration
-	Digits    int    // 6 or 8
-	Algorithm string // "SHA1", "SHA256" or "SHA512"
-	KeySize   int    // bytes
-	QRSize    int    // pixels; zero: no barcode
+	// Issuer is the name of the issuer that authenticator apps show.
+	Issuer string
+	// Period is how long a passcode is valid.
+	Period time.Duration
+	// Digits is the length of a passcode: 6 or 8.
+	Digits int
+	// Algorithm is "SHA1", "SHA256" or "SHA512".
+	Algorithm string
+	// KeySize is the length of a key in bytes.
+	KeySize int
+	// QRSize is the width of the QR code in pixels. Zero makes no QR code.
+	QRSize int
 }
 
-// TOTPKey is one person's key, and what must not be forgotten of its use.
+// TOTPKey is one person's key, and the state that protects it against replay and
+// guessing.
 type TOTPKey struct {
-	Secret    string        `json:"secret"` // base32
+	// Secret is the key in base32. The three fields below are as in TOTPConfig.
+	Secret    string        `json:"secret"`
 	Period    time.Duration `json:"period"`
 	Digits    int           `json:"digits"`
 	Algorithm string        `json:"algorithm"`
 
-	// LastStep is the newest time step of which a passcode was accepted: none of it
-	// or of an earlier one is accepted again.
+	// LastStep is the newest time step of which a passcode was accepted. No passcode of
+	// this step or an earlier one is accepted again.
 	LastStep int64 `json:"last_step"`
 	// Wrong counts the wrong passcodes since the last right one.
 	Wrong int `json:"wrong"`
-	// BarredUntil is when the next passcode is looked at.
+	// BarredUntil is the time before which no passcode is checked.
 	BarredUntil time.Time `json:"barred_until"`
 }
 
@@ -60,13 +68,15 @@ func (k TOTPKey) String() string { return "[totp key]" }
 // GoString returns a placeholder, never the key.
 func (k TOTPKey) GoString() string { return k.String() }
 
-// TOTPMethod asks for a passcode of RFC 6238, by a key that the mount holds.
+// TOTPMethod requires a passcode of RFC 6238, and checks it with a key that the mount
+// stores.
 type TOTPMethod struct {
+	// Keys stores the keys.
 	Keys TOTPKeys
 	// Skew is how many time steps a passcode may be early or late: 0 or 1.
 	Skew int
-	// MaxWrong is how many wrong passcodes in a row bar a person for a while: for a
-	// minute, and for twice as long each time, up to an hour.
+	// MaxWrong is how many wrong passcodes in a row bar a person: for a minute at first,
+	// and twice as long each time after that, up to an hour. It must be positive.
 	MaxWrong int
 	// Now tells the time.
 	Now func() time.Time
@@ -82,9 +92,9 @@ const (
 	longestBar  = time.Hour
 )
 
-// NewTOTPKey makes a key for a person: the key to hold, the otpauth:// URL that
-// authenticator apps take, and the URL as a QR code, a PNG in base64, which is
-// empty where the config wants none.
+// NewTOTPKey makes a key for a person. It returns the key to store, the otpauth:// URL
+// that authenticator apps read, and a QR code of the URL as a PNG in base64. barcode is
+// empty where config.QRSize is zero.
 func NewTOTPKey(config TOTPConfig, login string) (key TOTPKey, url, barcode string, err error) {
 	algorithm, ok := algorithms[config.Algorithm]
 	if !ok {
@@ -115,8 +125,8 @@ func NewTOTPKey(config TOTPConfig, login string) (key TOTPKey, url, barcode stri
 	return key, made.URL(), barcode, nil
 }
 
-// keyURL is the otpauth:// URL of a key. That of the library does not escape what
-// separates parameters, such as the ampersand of "Acme & Sons".
+// keyURL returns the otpauth:// URL of a key. The library's own URL does not escape
+// characters that separate parameters, such as the ampersand of "Acme & Sons".
 // https://github.com/google/google-authenticator/wiki/Key-Uri-Format
 func keyURL(secret string, config TOTPConfig, login string) string {
 	query := url.Values{
@@ -125,12 +135,13 @@ func keyURL(secret string, config TOTPConfig, login string) string {
 	}
 	u := url.URL{
 		Scheme: "otpauth", Host: "totp", Path: "/" + config.Issuer + ":" + login,
-		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"), // apps show a plus as one
+		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"), // apps show a plus as a plus
 	}
 	return u.String()
 }
 
-// Prepare checks that there is a key and that its passcodes are looked at.
+// Prepare checks that the person has a key and is not barred, and that the passcode has
+// the right form.
 func (m *TOTPMethod) Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error) {
 	if err := c.Only(KindTOTP); err != nil {
 		return Attempt{}, err
@@ -155,7 +166,7 @@ func (m *TOTPMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 	}}, nil
 }
 
-// verify looks at a passcode, once and for all.
+// verify checks a passcode, and changes the key so that the passcode counts once.
 func (m *TOTPMethod) verify(key *TOTPKey, passCode string) error {
 	now := m.Now()
 	if err := key.barred(now); err != nil {
@@ -175,16 +186,17 @@ func (m *TOTPMethod) verify(key *TOTPKey, passCode string) error {
 	return nil
 }
 
-// stepOf returns the newest time step that the passcode is one of.
+// stepOf returns the newest time step of which passCode is the passcode. right is false
+// where it is the passcode of no step within skew.
 func (k *TOTPKey) stepOf(passCode string, now time.Time, skew int) (step int64, right bool, err error) {
 	algorithm, known := algorithms[k.Algorithm]
 	if !known || k.Period < time.Second || k.Digits == 0 || !isBase32(k.Secret) {
-		return 0, false, errors.New("the stored key makes no sense")
+		return 0, false, errors.New("the stored TOTP key is not valid")
 	}
 	options := hotp.ValidateOpts{Digits: otp.Digits(k.Digits), Algorithm: algorithm}
 	current := now.Unix() / int64(k.Period/time.Second)
 	for at := current - int64(skew); at <= current+int64(skew); at++ {
-		// Constant in time, but for the error of another length.
+		// The library compares in constant time, except for a passcode of another length.
 		ok, err := hotp.ValidateCustom(passCode, uint64(at), k.Secret, options)
 		if err != nil {
 			return 0, false, err
@@ -196,12 +208,13 @@ func (k *TOTPKey) stepOf(passCode string, now time.Time, skew int) (step int64, 
 	return step, right, nil
 }
 
+// isBase32 reports whether s is a key in base32, without padding.
 func isBase32(s string) bool {
 	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s)
 	return err == nil && len(raw) > 0
 }
 
-// barred says for how long no passcode is looked at, if so.
+// barred fails with *PassCodesBarredError while no passcode is checked.
 func (k *TOTPKey) barred(now time.Time) error {
 	if wait := k.BarredUntil.Sub(now); wait > 0 {
 		return &PassCodesBarredError{Wait: wait}
@@ -209,7 +222,7 @@ func (k *TOTPKey) barred(now time.Time) error {
 	return nil
 }
 
-// wrong counts a wrong passcode.
+// wrong counts a wrong passcode, and bars the person after every most of them.
 func (k *TOTPKey) wrong(now time.Time, most int) {
 	k.Wrong++
 	if k.Wrong%most != 0 {

@@ -52,8 +52,8 @@ func (c Config) GoString() string { return c.String() }
 // https://duo.com/docs/authapi#/auth
 const maxPushInfo = 20_000
 
-// Validate says which field is wrong, by its name in the HTTP API, and what would
-// be right. It quotes no value.
+// Validate fails where a field is wrong. The error begins with the field's name in the
+// HTTP API, says what would be right, and quotes no value.
 func (c Config) Validate() error {
 	switch {
 	case c.IntegrationKey == "":
@@ -72,6 +72,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// isPairs reports whether s is empty or URL-encoded pairs.
 func isPairs(s string) bool {
 	if s == "" {
 		return true
@@ -85,8 +86,8 @@ func isPairs(s string) bool {
 	return err == nil
 }
 
-// domains are where Duo's services are, for the public and for the federal
-// government of the United States.
+// domains are Duo's own: for the public, and for the federal government of the United
+// States.
 var domains = []string{"duosecurity.com", "duofederal.com"}
 
 // pinnedRoots are the certificate authorities that Duo's library pins. Where a

@@ -3,7 +3,7 @@
 //
 //	method, err := duo.New(duo.Config{IntegrationKey: key, SecretKey: secret, APIHostname: host})
 //
-// It speaks by Duo's own library, over a client of package service.
+// Duo's own library signs the requests, and a client of package service sends them.
 package duo
 
 import (
@@ -54,13 +54,13 @@ func (m *Method) String() string { return "[duo]" }
 // GoString returns a placeholder, never the keys.
 func (m *Method) GoString() string { return m.String() }
 
-// Prepare asks Duo about the person, which nobody notices. It fails with
-// *DeniedError where Duo bars them or wants them to enrol first, and with
-// ErrNoFactor where they have no phone that can be sent a push, nor anything else
-// that makes passcodes.
+// Prepare asks Duo about the person, whom Duo does not disturb. It fails with
+// *mfa.DeniedError where Duo bars the person or wants them to enroll first, with
+// mfa.ErrNeedsPassCode where they have no phone for a push but something that makes
+// passcodes, and with mfa.ErrNoFactor where they have neither.
 //
-// It leaves Duo's check of the keys and the clock out: the question about the
-// person is signed as well, and fails by the same words.
+// It does not ask for Duo's check of keys and clock (/check): the request about the
+// person is signed, too, and fails with the same errors.
 func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
 	if err := c.Only(mfa.KindPush); err != nil {
 		return mfa.Attempt{}, err
@@ -83,7 +83,7 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	case c.PassCode != "":
 		return mfa.Attempt{Verify: func(ctx context.Context, _ mfa.Exchange) error { return l.passCode(ctx, c.PassCode) }}, nil
 	}
-	// Duo may know a name by several spellings; the guard has to do with one.
+	// Duo ignores the case of names: the guard must count all spellings as one.
 	person := "duo " + m.host + " " + strings.ToLower(l.name)
 	return mfa.Attempt{Rings: person, Phone: person, Verify: l.push}, nil
 }
@@ -91,11 +91,11 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 // login is one person's login.
 type login struct {
 	method  *Method
-	name    string
-	address string
+	name    string // at Duo
+	address string // of the client; may be empty
 }
 
-// What Duo says of a login, of a push and of a passcode.
+// These are Duo's results, statuses, capabilities of a device and types of one.
 // https://duo.com/docs/authapi
 const (
 	resultAllow   = "allow"
@@ -112,8 +112,8 @@ const (
 	typeToken = "token"
 )
 
-// preauth reports whether Duo lets the person in without a factor, and fails
-// where there is no way to go on.
+// preauth reports whether Duo lets the person in without a factor. It fails where the
+// person cannot satisfy Duo in this login.
 func (l *login) preauth(ctx context.Context, passCode bool) (passed bool, err error) {
 	options := []func(*url.Values){authapi.PreauthUsername(l.name)}
 	if l.address != "" {
@@ -151,7 +151,7 @@ func (l *login) preauth(ctx context.Context, passCode bool) (passed bool, err er
 	return false, mfa.ErrNoFactor
 }
 
-// passCode has Duo look at a passcode.
+// passCode has Duo verify a passcode.
 func (l *login) passCode(ctx context.Context, code string) error {
 	result, err := l.api(ctx, l.method.client.Timeout).Auth("passcode", l.options(authapi.AuthPasscode(code))...)
 	if err != nil {
@@ -169,8 +169,8 @@ func (l *login) passCode(ctx context.Context, code string) error {
 	}
 }
 
-// push makes the person's phone ring, once, and waits for their answer. Duo has
-// no way to take a push back: where ctx ends, nobody asks for the answer any more.
+// push rings the person's phone once and waits for their answer. Duo cannot withdraw a
+// push: where ctx ends, the phone still shows it, but nobody reads the answer.
 func (l *login) push(ctx context.Context, x mfa.Exchange) error {
 	ctx, cancel := service.Bound(ctx, x)
 	defer cancel()
@@ -191,12 +191,11 @@ func (l *login) push(ctx context.Context, x mfa.Exchange) error {
 	return service.PushError(ctx, l.await(ctx, x, result.Response.Txid))
 }
 
-// pause is the time between two questions about a push. Duo itself holds a
-// question until there is news; without a pause, a service that does not would be
-// asked without end.
+// pause is the time between two polls of a push. Duo answers a poll when it has news;
+// the pause limits the polls of a service that answers at once.
 const pause = 500 * time.Millisecond
 
-// await asks what becomes of a push.
+// await polls a push until the person has answered it.
 func (l *login) await(ctx context.Context, x mfa.Exchange, txid string) error {
 	for x.Clock.Now().Before(x.Until) {
 		result, err := l.api(ctx, 0).AuthStatus(txid)
@@ -220,7 +219,7 @@ func (l *login) await(ctx context.Context, x mfa.Exchange, txid string) error {
 	return mfa.ErrPushTimeout
 }
 
-// pushDenied is why a push lets nobody in.
+// pushDenied makes an error of a push that was not approved.
 func pushDenied(status, message string) error {
 	switch status {
 	case statusTimeout:
@@ -231,7 +230,7 @@ func pushDenied(status, message string) error {
 	return service.Denied(cmp.Or(message, status))
 }
 
-// options are the person's, and more.
+// options returns the parameters that every factor needs, and more.
 func (l *login) options(more ...func(*url.Values)) []func(*url.Values) {
 	options := append([]func(*url.Values){authapi.AuthUsername(l.name)}, more...)
 	if l.address != "" {

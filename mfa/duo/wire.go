@@ -17,20 +17,20 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
 )
 
-// api is Duo's library for calls that end with ctx, of which the library knows
-// nothing, or after patience where that is not zero.
+// api returns Duo's library for calls that end with ctx, and after patience where that is
+// not zero. The library itself knows no context.
 func (l *login) api(ctx context.Context, patience time.Duration) *authapi.AuthApi {
 	api := authapi.NewAuthApi(l.method.api())
 	api.SetCustomHTTPClient(&http.Client{Transport: transport{l.method.client, ctx, patience}})
 	return api
 }
 
-// transport hands nothing but those answers to the library that Duo marks as
-// OK. The library looks at no status but 429, after which it would sleep, for 32 s
-// in the end, and ask again: that one never reaches it.
+// transport passes only those answers on to the library that Duo marks as OK. The library
+// itself checks no HTTP status but 429, after which it would sleep, for 32 s in the end,
+// and repeat the request: transport never passes a 429 on.
 type transport struct {
 	client   *service.Client
-	ctx      context.Context // of the login: the library has a request of its own without
+	ctx      context.Context // of the login; that of the library's request never ends
 	patience time.Duration
 }
 
@@ -40,7 +40,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
 		var err error
-		if payload, err = io.ReadAll(req.Body); err != nil { // of the library's own making
+		if payload, err = io.ReadAll(req.Body); err != nil { // the library has made the body
 			return nil, err
 		}
 	}
@@ -66,7 +66,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// refusal is a document of Duo's that says FAIL.
+// refusal is an answer of Duo's with the stat FAIL.
 type refusal struct {
 	status          int // of HTTP
 	message, detail string
@@ -74,9 +74,8 @@ type refusal struct {
 
 func (e *refusal) Error() string { return service.Clip(e.message) }
 
-// meaning is the error for a caller. Where a parameter is wrong, the detail is its
-// name; that of the example in Duo's documentation is "username", for somebody
-// whom Duo does not know.
+// meaning returns the error for a caller. The detail names the parameter that is wrong.
+// Duo's own example is "username", for a person whom Duo does not know.
 // https://duo.com/docs/authapi#response-format
 func (e *refusal) meaning() error {
 	if e.status == http.StatusBadRequest {
@@ -96,20 +95,20 @@ func (e *refusal) meaning() error {
 	return &mfa.ServiceError{Status: e.status, Message: message}
 }
 
-// refused reports whether Duo has definitely not done what it was asked.
+// refused reports whether Duo has said that it did not do what it was asked.
 func refused(err error) bool {
 	said, ok := errors.AsType[*refusal](err)
 	return ok && service.NotDone(said.status) || service.Refused(err)
 }
 
-// meaning is the error for a caller, from one of the library's: that has either
-// passed on what transport said, or could not read a document.
+// meaning returns the error for a caller, from one of the library's. The library has
+// either passed on an error of transport's, or could not read a document.
 func meaning(err error) error {
 	if said, ok := errors.AsType[*refusal](err); ok {
 		return said.meaning()
 	}
 	if passedOn, ok := errors.AsType[*url.Error](err); ok {
-		return passedOn.Err // the text of passedOn has the URL, and the transaction in it
+		return passedOn.Err // passedOn itself tells the URL, with the transaction in it
 	}
 	return fmt.Errorf("%w: a document of another shape", mfa.ErrServiceMalformed)
 }

@@ -65,7 +65,7 @@ func New(c Config) (*Method, error) {
 	options := (&jose.SignerOptions{}).WithHeader("org_alias", c.Settings.OrgAlias).WithHeader("token", secrets.token)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: secrets.key}, options)
 	if err != nil {
-		return nil, errors.New("use_base64_key cannot sign") // the library's words may say more
+		return nil, errors.New("use_base64_key cannot sign") // the library's error may quote the key
 	}
 	m.sign = signer.Sign
 	return m, nil
@@ -77,10 +77,10 @@ func (m *Method) String() string { return "[pingid]" }
 // GoString returns a placeholder, never the keys.
 func (m *Method) GoString() string { return m.String() }
 
-// Prepare finds out whether PingID can be reached, and asks nothing about the
-// person. The one question that would tell, startauthentication, begins something:
-// for somebody whose device is not the app, its answer asks for the code that a
-// text message, a mail or a call brings (errorId 30001, 30002 and 30005).
+// Prepare finds out whether PingID can be reached, and asks nothing about the person.
+// The operation that would tell whether the person can be sent a push,
+// startauthentication, sends a code by text message, call or mail to those who do not
+// have the app (errorId 30001, 30002 and 30005).
 // https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
 func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
 	if err := c.Only(mfa.KindPush); err != nil {
@@ -106,8 +106,7 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	}, nil
 }
 
-// reach connects to PingID, and leaves the connection for the push. Any answer
-// will do: nothing is asked.
+// reach connects to PingID, and leaves the connection for the push. Any answer will do.
 func (m *Method) reach(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, m.settings.IDPURL, nil)
 	if err != nil {
@@ -118,27 +117,27 @@ func (m *Method) reach(ctx context.Context) error {
 	return err
 }
 
-// errNoToken says that an answer is not even meant to be one of PingID's.
+// errNoToken says that an answer is not signed at all, so that it may be a proxy's.
 var errNoToken = fmt.Errorf("%w: not a token that HS256 signs", mfa.ErrServiceMalformed)
 
-// answer is what an answer says.
+// answer is what PingID says of an operation.
 type answer struct {
 	ErrorID  *int   `json:"errorId"`
 	ErrorMsg string `json:"errorMsg"`
 }
 
-// What PingID says of a push. Those ids that its documentation does not tie to one
-// meaning are passed on with PingID's own words.
+// These are the error ids that mean something to this package. All others are passed on
+// with PingID's own words.
 // https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
 const (
 	success    = 200
 	noSuchUser = 10564
 )
 
-// push makes the person's phone ring, once, and waits for their answer.
+// push rings the person's phone once and waits for their answer.
 //
-// Where ctx ends, the wait ends and the connection is closed. There is nothing to
-// take back: cancelauthentication wants a session, which authonline tells only when
+// Where ctx ends, the wait ends and the connection is closed. The push cannot be
+// withdrawn: cancelauthentication needs a session id, which authonline tells only when
 // the push is over.
 func (m *Method) push(ctx context.Context, x mfa.Exchange, name string) error {
 	ctx, cancel := service.Bound(ctx, x)
@@ -169,7 +168,7 @@ func (m *Method) push(ctx context.Context, x mfa.Exchange, name string) error {
 	return service.Denied(fmt.Sprintf("PingID error %d", *answer.ErrorID), answer.ErrorMsg)
 }
 
-// unlessAccepted marks the refusal of a request that was not looked at.
+// unlessAccepted marks err with mfa.MarkNotSent where PingID refused the request as such.
 func unlessAccepted(err error) error {
 	if service.Refused(err) {
 		return mfa.MarkNotSent(err)
@@ -177,7 +176,7 @@ func unlessAccepted(err error) error {
 	return err
 }
 
-// request makes a request for an operation.
+// request makes a request for an operation, and returns it with its payload.
 // https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiOverview.html
 func (m *Method) request(ctx context.Context, operation string, body any) (*http.Request, []byte, error) {
 	payload, err := json.Marshal(map[string]any{
@@ -206,14 +205,13 @@ func (m *Method) request(ctx context.Context, operation string, body any) (*http
 	if err != nil {
 		return nil, nil, err
 	}
-	req.Header.Set("Content-Type", "application/json") // which the vendor's examples say
+	req.Header.Set("Content-Type", "application/json") // as in the vendor's examples
 	req.Header.Set("User-Agent", m.userAgent)
 	return req, []byte(token), nil
 }
 
-// open reads an answer that is signed with our key and meant for us: neither
-// another algorithm nor another token nor another organization will do, nor an
-// answer that does not say. It fails with ErrServiceMalformed.
+// open reads an answer, which must be signed by HS256 with our key and must name our
+// token and our organization. It fails with mfa.ErrServiceMalformed.
 func (m *Method) open(text []byte) (answer, error) {
 	signed, err := jose.ParseSignedCompact(strings.TrimSpace(string(text)), []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxSettings bounds a settings file, in bytes. Those of PingID's admin
-	// console have less than 1 KiB.
+	// maxSettings bounds a settings file, in bytes. PingID's admin console makes files of
+	// less than 1 KiB.
 	maxSettings = 64 << 10
 
 	// minKey is the shortest key for HS256, in bytes.
@@ -22,17 +22,21 @@ const (
 	minKey = 32
 )
 
-// Settings are what the settings file of an organization says, the
-// pingid.properties of PingID's admin console.
+// Settings are an organization's settings: its file pingid.properties, which PingID's
+// admin console makes.
 type Settings struct {
-	UseSignature     bool   // of no effect: every request is signed
-	IDPURL           string // requests go there: "https://idpxnyl3m.pingidentity.com/pingid"
-	OrgAlias         string
-	AdminURL         string // of no effect, as is the next
+	// UseSignature has no effect: every request is signed.
+	UseSignature bool
+	// IDPURL is where requests go: "https://idpxnyl3m.pingidentity.com/pingid".
+	IDPURL string
+	// OrgAlias is PingID's name for the organization.
+	OrgAlias string
+	// AdminURL and AuthenticatorURL have no effect.
+	AdminURL         string
 	AuthenticatorURL string
 
-	// secrets are within a function: fmt prints the fields of a struct within another
-	// whatever their String says, and follows pointers, but calls nothing.
+	// secrets is a function so that fmt cannot print the secrets: fmt prints fields of an
+	// inner struct without calling their String.
 	secrets func() secrets
 }
 
@@ -41,19 +45,17 @@ type secrets struct {
 	token string
 }
 
-// String returns what is no secret.
+// String leaves out the secrets.
 func (s Settings) String() string {
 	return fmt.Sprintf("[pingid settings of %q at %q]", s.OrgAlias, s.IDPURL)
 }
 
-// GoString returns what is no secret.
+// GoString leaves out the secrets.
 func (s Settings) GoString() string { return s.String() }
 
-// ParseSettings reads a settings file in base64. An error names the key of a
-// line, or the number of one, and never quotes a value.
-//
-// The keys use_base64_key, token, idp_url and org_alias are required, and
-// use_signature, admin_url and authenticator_url may be there.
+// ParseSettings reads a settings file in base64. The keys use_base64_key, token, idp_url
+// and org_alias are required; use_signature, admin_url and authenticator_url are
+// optional. An error names a key or the number of a line, and never quotes a value.
 func ParseSettings(base64File string) (Settings, error) {
 	if len(base64File) > base64.StdEncoding.EncodedLen(maxSettings) {
 		return Settings{}, fmt.Errorf("the settings file is longer than %d KiB", maxSettings>>10)
@@ -90,7 +92,8 @@ func ParseSettings(base64File string) (Settings, error) {
 	return s, nil
 }
 
-// parseProperties reads lines of the form key=value, and comments that begin with #.
+// parseProperties reads lines of the form key=value. It skips empty lines and comments,
+// which begin with #.
 func parseProperties(file string) (map[string]string, error) {
 	if !utf8.ValidString(file) {
 		return nil, errors.New("the settings file is not text")
@@ -129,8 +132,8 @@ func isKey(key string) bool {
 	return false
 }
 
-// unknownKey names a key that looks like one. What stands before a "=" may be the
-// rest of a secret, too, that was broken over two lines.
+// unknownKey quotes a key only where it looks like one: the text before a "=" may also be
+// the rest of a secret that was broken over two lines.
 func unknownKey(key string) string {
 	if key == "" || len(key) > 32 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return "a key that is not known"
@@ -138,7 +141,7 @@ func unknownKey(key string) string {
 	return fmt.Sprintf("the key %q, which is not known", key)
 }
 
-// isServiceURL reports whether s is https, a host and a path, and nothing else.
+// isServiceURL reports whether s is an https URL of a host and a path, and nothing else.
 func isServiceURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Scheme == "https" && u.Opaque == "" && service.IsHost(u.Host) &&

@@ -27,18 +27,16 @@ import (
 )
 
 const (
-	// defaultTimeout bounds one request to a method's service, but for those that
-	// wait for the person.
+	// defaultTimeout is the Timeout of a client where New is given none.
 	defaultTimeout = okta.DefaultTimeout
 
-	// maxBody bounds an answer, in bytes. The largest thing that is asked for
-	// is a list of one person's devices.
+	// maxBody bounds an answer, in bytes. The largest answer lists one person's devices.
 	maxBody = 1 << 20
 )
 
 // Client sends requests to one method's service, over connections that logins
 // share. It reads answers whole, so that time and size are checked in one place. It
-// follows no redirect, and it repeats no request that may have been acted upon.
+// follows no redirect, and it repeats no request that may have rung a phone.
 type Client struct {
 	Transport *http.Transport
 	Timeout   time.Duration // of a request that does not wait for the person
@@ -50,9 +48,9 @@ func New(roots *x509.CertPool, timeout time.Duration) *Client {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	// With HTTP/2, net/http would repeat a request whose stream the server resets,
-	// also one that makes a phone ring. With HTTP/1.1 it repeats a POST only as long
-	// as not a byte of it has been written.
+	// With HTTP/2, net/http repeats a request whose stream the server resets, even one
+	// that rings a phone. With HTTP/1.1 it repeats a POST only where it has not written a
+	// byte of it.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &Client{
@@ -70,8 +68,8 @@ func New(roots *x509.CertPool, timeout time.Duration) *Client {
 	}
 }
 
-// environmentProxy does not say what is wrong with a proxy's URL: net/http quotes
-// all of it, a password included.
+// environmentProxy returns the proxy that the environment names. It hides why a proxy's
+// URL is wrong, because net/http's error quotes all of it, with a password.
 func environmentProxy(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
 	if err != nil {
@@ -98,7 +96,7 @@ func (c *Client) Send(req *http.Request, payload []byte, patience time.Duration,
 	var once sync.Once
 	var connected bool
 	req = req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// net/http calls it within RoundTrip: connected needs no lock.
+		// net/http calls GotConn within RoundTrip, so that connected needs no lock.
 		GotConn: func(httptrace.GotConnInfo) {
 			connected = true
 			if sending != nil {
@@ -121,7 +119,7 @@ func (c *Client) Send(req *http.Request, payload []byte, patience time.Duration,
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 {
-		// What follows a 101 is not an answer, and its reading heeds no context.
+		// The body after a 101 is a connection, and reading it would ignore the context.
 		return nil, nil, fmt.Errorf("%w: a switch to another protocol", mfa.ErrServiceMalformed)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))

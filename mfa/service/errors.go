@@ -14,18 +14,17 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// maxText bounds a text of a service that becomes part of an error, in
-// characters.
+// maxText bounds a service's text in an error, in characters.
 const maxText = 256
 
 // sendError sorts an error of the network. It keeps the text of err, which names no
 // more than addresses and certificates, but does not wrap err.
 func sendError(ctx context.Context, err error) error {
-	var netErr net.Error
+	netErr, isNet := errors.AsType[net.Error](err)
 	switch done := ctx.Err(); {
 	case errors.Is(done, context.Canceled):
 		return context.Canceled
-	case done != nil, errors.As(err, &netErr) && netErr.Timeout():
+	case done != nil, isNet && netErr.Timeout():
 		return mfa.ErrServiceTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: the connection was closed before the answer was complete", mfa.ErrServiceUnreachable)
