@@ -38,21 +38,18 @@ type settings struct {
 type backend struct {
 	*framework.Backend
 	settings
-	configs          memory[configEntry]
-	users            memory[userEntry]
-	mappings         memory[groupEntry] // of groups to policies
-	methods          memory[methodEntry]
-	clients          clientCache
-	numbers          numberBoard
-	guard            mfa.Guard
-	codes            mfa.Codes
-	sent             mfa.SentCodes
-	pace, factorPace mfa.Pace // of questions to either of Okta's APIs
-	held             heldLogins
-	known            knownPeople
-	built            methodCache
-	totpKeys         []*locksutil.LockEntry // by storage key
-	writes           sync.Mutex             // of entries that depend on one another
+	configs  memory[configEntry]
+	users    memory[userEntry]
+	mappings memory[groupEntry] // of groups to policies
+	methods  memory[methodEntry]
+	clients  clientCache
+	numbers  numberBoard
+	logins   mfa.Mount // what the logins share
+	held     heldLogins
+	known    knownPeople
+	built    methodCache
+	totpKeys []*locksutil.LockEntry // by storage key
+	writes   sync.Mutex             // of entries that depend on one another
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the

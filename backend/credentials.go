@@ -85,19 +85,6 @@ func parseCredential(text string) (name string, c mfa.Credential, err error) {
 	return name, c, nil
 }
 
-// of returns the credentials for the methods that are required.
-func (c credentials) of(required []mfa.Required) mfa.Given {
-	given := mfa.Given{}
-	for _, m := range required {
-		for _, name := range []string{m.ID, m.Name} {
-			if credential, ok := c[name]; ok {
-				given[m.ID] = credential
-			}
-		}
-	}
-	return given
-}
-
 // areCredentials reports whether v can be the field mfa. What cannot would be
 // quoted by the framework.
 func areCredentials(v any) bool {

@@ -87,7 +87,7 @@ func TestHeldExpires(t *testing.T) {
 		assert.Equal(t, noTransaction, m.setback(typing, fields{"cancel": true}))
 		assert.Empty(t, m.okta.Requests(), "Okta need not be asked")
 
-		runs := []*mfa.Login{m.inner.held.byID[waiting.TransactionID].run, m.inner.held.byID[typing.TransactionID].run}
+		runs := []*mfa.Session{m.inner.held.byID[waiting.TransactionID].session, m.inner.held.byID[typing.TransactionID].session}
 		m.tidy()
 		for _, run := range runs {
 			assert.True(t, run.Over())
@@ -115,8 +115,8 @@ func TestTidyForgets(t *testing.T) {
 		m.hold(fields{"factor": "sms"})
 		kept := func() []int {
 			return []int{
-				reflect.ValueOf(&m.inner.guard).Elem().FieldByName("people").Len(),
-				reflect.ValueOf(&m.inner.codes).Elem().FieldByName("pending").Len(),
+				reflect.ValueOf(&m.inner.logins).Elem().FieldByName("guard").FieldByName("people").Len(),
+				reflect.ValueOf(&m.inner.logins).Elem().FieldByName("codes").FieldByName("pending").Len(),
 				len(m.inner.held.byID),
 			}
 		}
@@ -214,7 +214,7 @@ func TestHeldBoundPerMount(t *testing.T) {
 		held.mu.Lock()
 		for i := range maxHeld - 1 {
 			id := "filler" + strconv.Itoa(i)
-			held.byID[id] = &heldLogin{id: id, userID: id, run: &mfa.Login{}, expires: m.clock.Now().Add(time.Hour)}
+			held.byID[id] = &heldLogin{id: id, userID: id, session: &mfa.Session{}, expires: m.clock.Now().Add(time.Hour)}
 		}
 		held.mu.Unlock()
 		_, status, text := m.login(fields{"wait": false})
@@ -239,7 +239,7 @@ func TestHeldLogins(t *testing.T) {
 		return gone
 	}
 	add := func(id, user string, began time.Time) *heldLogin {
-		return keep(&heldLogin{id: id, userID: user, username: user, run: &mfa.Login{}, began: began}, now.Add(time.Minute))
+		return keep(&heldLogin{id: id, userID: user, username: user, session: &mfa.Session{}, began: began}, now.Add(time.Minute))
 	}
 	assert.Nil(t, h.find("a", "u", now), "the zero value is ready")
 	assert.False(t, h.full())
@@ -248,7 +248,7 @@ func TestHeldLogins(t *testing.T) {
 		assert.Nil(t, add(id, "u", now.Add(time.Duration([]int{2, 0, 3, 1}[i])*time.Second)))
 	}
 	assert.Nil(t, add("x", "v", now.Add(-20*time.Minute)), "somebody else's")
-	elsewhere := &heldLogin{id: "y", userID: "u", username: "u", origin: "elsewhere", run: &mfa.Login{}, began: now.Add(-20 * time.Minute)}
+	elsewhere := &heldLogin{id: "y", userID: "u", username: "u", origin: "elsewhere", session: &mfa.Session{}, began: now.Add(-20 * time.Minute)}
 	assert.Nil(t, keep(elsewhere, now.Add(10*time.Minute)), "of the same person, elsewhere")
 	assert.Nil(t, add("c", "u", now.Add(2*time.Second)), "one of them again")
 	gone := add("e", "u", now.Add(4*time.Second))

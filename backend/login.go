@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -19,82 +18,17 @@ const (
 	usernameKey = "username" // in the token's metadata
 )
 
-// login runs one login at Okta, from the password to the groups. challenged says
-// that a push or a code has been sent, also where it then failed.
-func (b *backend) login(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (who person, challenged bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-	client, err := b.client(cfg)
-	if err != nil {
-		return person{}, false, err
-	}
-	authn := client.For(caller(req))
-	flow := b.flow(cfg, authn, req, in)
-	var show func(mfa.Number)
-	shown := false
-	if in.nonce != "" {
-		put, end, err := b.numbers.open(in.nonce)
-		if err != nil {
-			return person{}, false, err
-		}
-		defer end()
-		show = put
-		flow.Show = func(number mfa.Number) {
-			put(number)
-			shown = true
-		}
-	}
-	groups := b.prefetch(ctx, cfg, client, in.username)
-	tx, err := authn.Authenticate(ctx, in.username, in.password)
-	if err != nil {
-		return person{}, false, apiTokenRefused(cfg, err)
-	}
-	flow.Meanwhile = func() { groups = meanwhile(ctx, cfg, client, tx, groups) }
-	run, err := flow.Start(ctx, tx, in.want)
-	if err == nil {
-		err = run.Wait(ctx)
-	}
-	if err != nil {
-		b.logRefusal(req, tx.User, err)
-		return person{}, run.Challenged(), err
-	}
-	check := b.validation(req, cfg, client.OrgURL(), in.username, run)
-	check.Show, check.Shown = show, shown
-	who, err = b.resolve(ctx, req, cfg, client, run, groups, check.Who)
-	if err == nil && cfg.PrefetchGroups {
-		b.known.note(client.OrgURL(), in.username, run.User().ID)
-	}
-	if err == nil && !in.unattended {
-		err = explained(req, check.Run(ctx, who.required, in.mfa.of(who.required)))
-	}
-	if err != nil {
-		b.logRefusal(req, run.User(), err)
-	}
-	return who, run.Challenged() || check.Challenged(), err
+// loginRequest is the work on one request to log in, or to renew a token.
+type loginRequest struct {
+	*backend
+	req    *logical.Request
+	cfg    *configEntry
+	client *okta.Client
+	in     loginInput
+	found  person // what the mount has for the person whom Okta let in
 }
 
-// flow is how logins of this mount go.
-func (b *backend) flow(cfg *configEntry, authn *okta.Client, req *logical.Request, in loginInput) mfa.Flow {
-	return mfa.Flow{
-		Okta:   authn,
-		Org:    authn.OrgURL(),
-		Policy: cfg.policy(),
-		Guard:  &b.guard,
-		Codes:  &b.codes,
-		Pace:   &b.pace,
-		Limit:  authn.AuthnLimit,
-		Again: func(ctx context.Context) (okta.Transaction, error) {
-			return authn.Authenticate(ctx, in.username, in.password)
-		},
-		Origin:     origin(req),
-		Unattended: in.unattended,
-		Hold:       !in.wait,
-		Clock:      b.clock,
-	}
-}
-
-// person is somebody whom Okta let in, and what the mount gives them and asks of
-// them.
+// person is what the mount gives somebody, and asks of them.
 type person struct {
 	groups   []string // Okta's, then the mount's own, each once
 	policies []string // of the groups, then the person's own, each once
@@ -102,51 +36,122 @@ type person struct {
 	warnings []string
 }
 
+func (b *backend) newLogin(req *logical.Request, cfg *configEntry, in loginInput) (*loginRequest, error) {
+	client, err := b.client(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, in: in}, nil
+}
+
+// run takes a login to its end, and waits for the person where it has to. The
+// session is there also where it failed, but for a password that was not right.
+func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	flow := l.flow()
+	if l.in.nonce != "" {
+		show, end, err := l.numbers.open(l.in.nonce)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		flow.Show = show
+	}
+	flow.Begun = l.prefetch(ctx)
+	session, err := l.begin(ctx, flow)
+	if err == nil {
+		err = session.Run(ctx)
+	}
+	if err == nil && flow.Require == nil {
+		l.found, err = l.resolve(ctx, session.Who())
+	}
+	if err == nil && l.cfg.PrefetchGroups {
+		l.known.note(l.client.OrgURL(), l.in.username, session.Who().ID)
+	}
+	return session, err
+}
+
+// begin has Okta verify the password, and goes on as far as a login goes without
+// waiting for anybody.
+func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, error) {
+	tx, err := flow.Again(ctx)
+	if err != nil {
+		return nil, apiTokenRefused(l.cfg, err)
+	}
+	return flow.Begin(ctx, tx, l.in.given())
+}
+
+// flow says how this login goes.
+func (l *loginRequest) flow() mfa.Flow {
+	authn := l.client.For(caller(l.req))
+	flow := mfa.Flow{
+		Okta:       authn,
+		Org:        authn.OrgURL(),
+		Mount:      &l.logins,
+		Policy:     l.cfg.policy(),
+		Name:       l.in.username,
+		Caller:     caller(l.req),
+		Address:    clientAddress(l.req),
+		Origin:     origin(l.req),
+		Unattended: l.in.unattended,
+		Hold:       !l.in.wait,
+		Limit:      authn.AuthnLimit,
+		Again: func(ctx context.Context) (okta.Transaction, error) {
+			return authn.Authenticate(ctx, l.in.username, l.in.password)
+		},
+		Clock: l.clock,
+	}
+	if l.cfg.Token != "" {
+		flow.Groups = l.groups
+	}
+	if !l.in.unattended {
+		flow.Require = l.require
+	}
+	return flow
+}
+
+// groups reads the groups that a user has in Okta.
+func (l *loginRequest) groups(ctx context.Context, userID string) ([]okta.Group, error) {
+	groups, err := l.client.Groups(ctx, userID)
+	return groups, apiTokenRefused(l.cfg, err)
+}
+
+// prefetch begins to read the groups of somebody who has logged in by that name
+// before, if the mount is configured so: their password is not known to be right.
+func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
+	if !l.cfg.PrefetchGroups || l.cfg.Token == "" {
+		return nil
+	}
+	userID := l.known.id(l.client.OrgURL(), l.in.username)
+	if userID == "" {
+		return nil
+	}
+	return mfa.ReadGroups(ctx, userID, l.groups)
+}
+
+// require finds what the mount has for the person, and tells which methods they have
+// to satisfy.
+func (l *loginRequest) require(ctx context.Context, who mfa.Subject) (_ []mfa.Required, err error) {
+	l.found, err = l.resolve(ctx, who)
+	return l.found.required, err
+}
+
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
-func (b *backend) resolve(ctx context.Context, req *logical.Request, cfg *configEntry, client *okta.Client, run *mfa.Login, begun *groupFetch, who mfa.Subject) (person, error) {
-	groups, warnings, err := b.oktaGroups(ctx, cfg, client, run, begun)
+func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
+	called := make([]string, len(who.Groups))
+	for i, g := range who.Groups {
+		called[i] = g.Name
+	}
+	if l.cfg.Token != "" && len(called) == 0 {
+		found.warnings = append(found.warnings, noGroupsWarning)
+	}
+	user, err := l.user(ctx, l.req.Storage, who.Name)
 	if err != nil {
 		return person{}, err
 	}
-	found, err := b.mapped(ctx, req, cfg, groups, who.Name, who.Login)
-	found.warnings = append(warnings, found.warnings...)
-	return found, err
-}
-
-// oktaGroups reads the groups that the person has in Okta, or takes those that begun
-// has read, which may be nil.
-func (b *backend) oktaGroups(ctx context.Context, cfg *configEntry, client *okta.Client, run *mfa.Login, begun *groupFetch) (called, warnings []string, err error) {
-	if run.User().ID == "" {
-		return nil, nil, errors.New("a login that has not succeeded")
-	}
-	if run.PasswordWarning() {
-		warnings = append(warnings, passwordWarning)
-	}
-	if cfg.Token == "" {
-		return nil, warnings, nil
-	}
-	groups, err := begun.groupsOf(ctx, client, run.User().ID)
-	if err != nil {
-		return nil, nil, apiTokenRefused(cfg, err)
-	}
-	for _, g := range groups {
-		called = append(called, g.Name)
-	}
-	if len(groups) == 0 {
-		warnings = append(warnings, noGroupsWarning)
-	}
-	return called, warnings, nil
-}
-
-// mapped finds what the mount has for somebody who is in those groups in Okta, has
-// typed that name and is called login there.
-func (b *backend) mapped(ctx context.Context, req *logical.Request, cfg *configEntry, oktaGroups []string, typed, login string) (found person, err error) {
-	user, err := b.user(ctx, req.Storage, typed)
-	if err != nil {
-		return person{}, err
-	}
-	found.groups = unique(slices.Concat(oktaGroups, user.Groups))
-	groups, err := b.mappings.findAll(ctx, req.Storage, found.groups)
+	found.groups = unique(slices.Concat(called, user.Groups))
+	groups, err := l.mappings.findAll(ctx, l.req.Storage, found.groups)
 	if err != nil {
 		return person{}, err
 	}
@@ -155,32 +160,50 @@ func (b *backend) mapped(ctx context.Context, req *logical.Request, cfg *configE
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = b.requiredOf(ctx, req, cfg, groups, namesOf(typed, login))
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, groups, namesOf(who.Name, who.Login))
 	return found, err
 }
 
-// authResponse is the token that Vault is to issue.
-func authResponse(cfg *configEntry, username, password string, who person) *logical.Response {
-	auth := &logical.Auth{
-		Metadata: map[string]string{
-			usernameKey: username,
-			"policies":  strings.Join(who.policies, ","),
-		},
-		InternalData: map[string]any{passwordKey: password},
-		DisplayName:  username,
-		Alias:        &logical.Alias{Name: username},
-		GroupAliases: groupAliases(who.groups),
+// fail answers with why a login did not succeed. session is nil where the password
+// was not right.
+func (l *loginRequest) fail(session *mfa.Session, err error) (*logical.Response, error) {
+	if session == nil {
+		return l.answer(err, false)
 	}
-	if len(who.required) > 0 {
-		auth.InternalData[methodsKey] = idsOf(who.required)
-	}
-	cfg.PopulateTokenAuth(auth) // replaces the policies: first
-	auth.Policies = tokenPolicies(cfg, who)
-	return &logical.Response{Auth: auth, Warnings: who.warnings}
+	l.logRefusal(l.req, okta.User{ID: session.UserID()}, err)
+	return l.answer(explained(l.req, err), session.Challenged())
 }
 
-func tokenPolicies(cfg *configEntry, who person) []string {
-	return slices.Concat(cfg.TokenPolicies, who.policies)
+// token is the token that Vault is to issue.
+func (l *loginRequest) token(session *mfa.Session) *logical.Response {
+	auth := &logical.Auth{
+		Metadata: map[string]string{
+			usernameKey: l.in.username,
+			"policies":  strings.Join(l.found.policies, ","),
+		},
+		InternalData: map[string]any{passwordKey: l.in.password},
+		DisplayName:  l.in.username,
+		Alias:        &logical.Alias{Name: l.in.username},
+		GroupAliases: groupAliases(l.found.groups),
+	}
+	if len(l.found.required) > 0 {
+		auth.InternalData[methodsKey] = idsOf(l.found.required)
+	}
+	l.cfg.PopulateTokenAuth(auth) // replaces the policies: first
+	auth.Policies = l.tokenPolicies()
+	return &logical.Response{Auth: auth, Warnings: l.warnings(session)}
+}
+
+// warnings are those of a login that succeeded.
+func (l *loginRequest) warnings(session *mfa.Session) []string {
+	if session.PasswordWarning() {
+		return append([]string{passwordWarning}, l.found.warnings...)
+	}
+	return l.found.warnings
+}
+
+func (l *loginRequest) tokenPolicies() []string {
+	return slices.Concat(l.cfg.TokenPolicies, l.found.policies)
 }
 
 func groupAliases(groups []string) []*logical.Alias {

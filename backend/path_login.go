@@ -135,21 +135,23 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	if err := checkCIDR(cfg, req.Connection); err != nil {
 		return b.answer(err, false)
 	}
-	switch {
-	case in.transactionID != "":
-		return b.continueLogin(ctx, req, cfg, in)
-	case in.password == "":
+	if in.transactionID == "" && in.password == "" {
 		return b.answer(invalid("password", "is required"), false)
 	}
-	in = in.split(cfg.PasscodeSeparator)
-	if !in.wait {
-		return b.holdLogin(ctx, req, cfg, in)
+	login, err := b.newLogin(req, cfg, in.split(cfg.PasscodeSeparator))
+	switch {
+	case err != nil:
+		return b.answer(err, false)
+	case in.transactionID != "":
+		return login.proceed(ctx)
+	case !in.wait:
+		return login.hold(ctx)
 	}
-	who, challenged, err := b.login(ctx, req, cfg, in)
+	session, err := login.run(ctx)
 	if err != nil {
-		return b.answer(err, challenged)
+		return login.fail(session, err)
 	}
-	return authResponse(cfg, in.username, in.password, who), nil
+	return login.token(session), nil
 }
 
 // pathLoginRenew repeats the login of a token, the builtin method's included,
@@ -181,25 +183,30 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return b.answer(err, false)
 	}
-	who, challenged, err := b.login(ctx, req, cfg, in)
-	if noPush := new(mfa.NoFactorError); errors.As(err, &noPush) {
+	login, err := b.newLogin(req, cfg, in)
+	if err != nil {
+		return b.answer(err, false)
+	}
+	session, err := login.run(ctx)
+	if _, noPush := errors.AsType[*mfa.NoFactorError](err); noPush {
 		err = errNoPush
 	}
+	switch {
+	case err != nil:
+	case !policyutil.EquivalentPolicies(login.tokenPolicies(), req.Auth.TokenPolicies):
+		err = errPoliciesChanged
+	case !satisfied(req.Auth, login.found.required):
+		err = errMethodsChanged
+	}
 	if err != nil {
-		return b.answer(err, challenged)
-	}
-	if !policyutil.EquivalentPolicies(tokenPolicies(cfg, who), req.Auth.TokenPolicies) {
-		return b.answer(errPoliciesChanged, challenged)
-	}
-	if !satisfied(req.Auth, who.required) {
-		return b.answer(errMethodsChanged, challenged)
+		return login.fail(session, err)
 	}
 	auth := *req.Auth
 	auth.Period = cfg.TokenPeriod
 	auth.TTL = cfg.TokenTTL
 	auth.MaxTTL = cfg.TokenMaxTTL
-	auth.GroupAliases = groupAliases(who.groups)
-	return &logical.Response{Auth: &auth, Warnings: who.warnings}, nil
+	auth.GroupAliases = groupAliases(login.found.groups)
+	return &logical.Response{Auth: &auth, Warnings: login.warnings(session)}, nil
 }
 
 // loginInput is what a person gave.
@@ -213,6 +220,11 @@ type loginInput struct {
 	transactionID string
 	cancel        bool
 	unattended    bool // a renewal
+}
+
+// given is what answers factors and methods.
+func (in loginInput) given() mfa.Input {
+	return mfa.Input{Want: in.want, Given: mfa.Given(in.mfa)}
 }
 
 // parseLogin reads the fields and refuses what Okta need not be asked about.

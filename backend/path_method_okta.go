@@ -179,7 +179,6 @@ func makeOktaMethod(b *backend, req *logical.Request, cfg *configEntry, entry *m
 		PrimaryEmail: entry.Okta.PrimaryEmail,
 		Kinds:        entry.Okta.kinds(),
 		NumberOnly:   entry.Okta.NumberOnly,
-		Sent:         &b.sent,
 		Limit:        client.PushLimit,
 	}, nil
 }

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -17,19 +16,6 @@ import (
 // methodsKey is where the methods that a login has satisfied are kept for its
 // renewals, by id, in the internal data of the token's lease.
 const methodsKey = "mfa_methods"
-
-// validation is how the person of a login satisfies methods.
-func (b *backend) validation(req *logical.Request, cfg *configEntry, org, username string, run *mfa.Login) *mfa.Validation {
-	verified, byNumber := run.Verified()
-	return &mfa.Validation{
-		Who: mfa.Subject{
-			ID: run.User().ID, Login: run.User().Login, Name: username, Org: org,
-			Verified: verified, ByNumber: byNumber,
-			Caller: caller(req), Address: clientAddress(req),
-		},
-		Guard: &b.guard, Limit: cfg.policy().Push, Origin: origin(req), Clock: b.clock, Pace: &b.factorPace,
-	}
-}
 
 // clientAddress is the one address that a login comes from: the last that was
 // forwarded, which the gateway nearest to Vault wrote, else the one that Vault sees.
@@ -82,39 +68,4 @@ func idsOf(required []mfa.Required) []string {
 		ids[i] = m.ID
 	}
 	return ids
-}
-
-// validateHeld goes on with the methods of a held login: with what the request
-// gave for them, or with a question how a push stands.
-func (b *backend) validateHeld(ctx context.Context, req *logical.Request, cfg *configEntry, login *heldLogin) (*logical.Response, error) {
-	check := login.check.Load()
-	who, err := b.mapped(ctx, req, cfg, login.groups, check.Who.Name, check.Who.Login)
-	if err != nil {
-		login.end(ctx, nil)
-		return b.setback(ctx, req, login, err)
-	}
-	given := login.given.of(who.required)
-	login.given = nil // a passcode is good once
-	waiting, err := check.Continue(ctx, who.required, given)
-	switch missing, sent := (*mfa.MissingError)(nil), (*mfa.CodeSentError)(nil); {
-	case errors.As(err, &missing):
-		return b.stays(ctx, req, login, b.describeNeeds(login, missing.Methods))
-	case errors.As(err, &sent):
-		return b.stays(ctx, req, login, b.describeNeeds(login, methodOf(err)))
-	case err != nil:
-		return b.setback(ctx, req, login, err)
-	case waiting != nil:
-		return b.stays(ctx, req, login, describeWaiting(login.id, waiting))
-	}
-	b.held.forget(login)
-	who.warnings = append(login.warnings, who.warnings...)
-	return authResponse(cfg, login.username, login.password, who), nil
-}
-
-// methodOf is the method that an error is about.
-func methodOf(err error) []mfa.Required {
-	if at := (*mfa.MethodError)(nil); errors.As(err, &at) {
-		return []mfa.Required{at.Method}
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -90,7 +91,6 @@ func TestHeldLoginWaitsForAPush(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		phone := pushMethod(m, nil)
 		phone.Number(0, 0)
-		step := m.clock.hold(t)
 		resp, status, text := m.login(fields{"wait": false})
 		data := heldMethods(t, m, resp, status, text)
 		assert.Equal(t, "waiting", data["state"])
@@ -102,17 +102,15 @@ func TestHeldLoginWaitsForAPush(t *testing.T) {
 		assert.Equal(t, data, heldMethods(t, m, resp, status, text))
 
 		require.Equal(t, 1, phone.Approve())
-		m.eventually(func() bool { return m.clock.asleep() == 1 }, "nobody waits for the push")
-		step()
-		m.eventually(func() bool { return phone.Polls() == 1 }, "nobody asks about the push")
-		var auth *logical.Auth
-		m.eventually(func() bool {
-			resp, status, text := m.proceed(held, nil)
-			require.Equal(t, http.StatusOK, status, text)
-			auth = resp.Auth
-			return auth != nil
-		}, "no token")
-		assert.Equal(t, 1, phone.Pushes())
+		resp, status, text = m.proceed(held, nil)
+		assert.Equal(t, data, heldMethods(t, m, resp, status, text))
+		assert.Zero(t, phone.Polls(), "Okta is polled at intervals, however often the client asks")
+		m.clock.advance(mfa.PollInterval)
+		assert.Zero(t, phone.Polls(), "and only where the client asks")
+		resp, status, text = m.proceed(held, nil)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.NotNil(t, resp.Auth)
+		assert.Equal(t, []int{1, 1}, []int{phone.Pushes(), phone.Polls()})
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 	})
 }

@@ -1,186 +1,164 @@
 package mfa
 
 import (
-	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// This file holds how a Login goes from choice to choice, and what it does with
-// a passcode. Codes that Okta sends are in send.go, pushes in push.go.
-
-func (l *Login) start(ctx context.Context, want Want) error {
-	step, err := l.main.settle(ctx, l.flow.Policy.Bypass)
-	switch {
-	case err != nil:
-		return err
-	case step == StepDone:
-		return l.done(l.main, nil)
-	case step != StepChoose:
-		return unexpected(l.main.tx, "a challenge that nobody started")
-	}
-	if l.user == "" {
-		return fmt.Errorf("%w: a transaction of nobody", okta.ErrMalformed)
-	}
-	l.phase, l.offered = PhaseFactor, l.main.tx.Factors
-	l.code = l.flow.Codes.of(l.person, l.flow.Clock.Now())
-	return l.choose(ctx, want)
+// Want is what the person gave to choose and answer a factor with. The zero
+// value leaves the choice to Choose.
+type Want struct {
+	// PassCode answers a factor; see CleanPassCode.
+	PassCode string
+	// Kind narrows the choice; empty means any.
+	Kind Kind
+	// Provider narrows the choice; empty means any.
+	Provider okta.Provider
+	// Device is the name, in any case, or the factor id of one push device.
+	Device string
+	// Resend has a code sent again although one is pending.
+	Resend bool
 }
 
-// proceed goes on with a held login.
-func (l *Login) proceed(ctx context.Context, want Want) error {
-	switch {
-	case want != (Want{}):
-		return l.choose(ctx, want)
-	case l.phase == PhaseWaiting && !l.flow.Clock.Now().Before(l.due):
-		return l.poll(ctx)
-	}
-	return nil
+// names reports whether the factor is one of those that w narrows the choice to.
+func (w Want) names(f okta.Factor) bool {
+	return (w.Kind == "" || w.Kind == KindOf(f)) &&
+		(w.Provider == "" || w.Provider == f.Provider) &&
+		(w.Device == "" || KindOf(f) == KindPush && (w.Device == f.ID || strings.EqualFold(w.Device, f.DeviceName)))
 }
 
-// choose acts on what the person gave. What was going on before is given up,
-// but not for a choice that cannot be.
-func (l *Login) choose(ctx context.Context, want Want) error {
-	choice, err := l.choice(want)
-	if err != nil {
-		return err
-	}
-	first := choice.Factors[0]
-	switch {
-	case choice.Action == ActionAsk:
-		return l.ask(ctx, choice.Factors, want)
-	case l.isPending(first):
-		return l.useCode(ctx, choice, want)
-	}
-	if err := l.may(ctx, choice); err != nil {
-		return err
-	}
-	if err := l.goBack(ctx); err != nil {
-		return err
-	}
-	if choice.Action == ActionSend {
-		return l.send(ctx, first)
-	}
-	l.meanwhile()
-	if choice.Action == ActionAnswer {
-		return l.answer(ctx, choice.Factors, want.PassCode)
-	}
-	return l.push(ctx, choice.Factors, want.Device != "")
+// providers that ParseProvider accepts.
+var providers = []okta.Provider{
+	okta.ProviderOkta, okta.ProviderGoogle, okta.ProviderYubico, okta.ProviderRSA, okta.ProviderSymantec, okta.ProviderCustom,
 }
 
-func (l *Login) meanwhile() {
-	if l.flow.Meanwhile != nil {
-		l.flow.Meanwhile()
+// ParseProvider reads what people give as the provider, in any case: a provider
+// or, because Vault's command line tool can send nothing else, a kind. The empty
+// string is any.
+func ParseProvider(s string) (okta.Provider, Kind, error) {
+	if s == "" {
+		return "", "", nil
 	}
-}
-
-// useCode acts on a choice of the code that is pending. What was going on before
-// is given up, unless it is the wait for that code.
-func (l *Login) useCode(ctx context.Context, choice Choice, want Want) error {
-	if !l.own {
-		if err := l.goBack(ctx); err != nil {
-			return err
+	for _, p := range providers {
+		if strings.EqualFold(s, string(p)) {
+			return p, "", nil
 		}
 	}
-	if choice.Action == ActionSend {
-		return l.sendAgain(ctx, want.Resend)
+	if k, err := ParseKind(s); err == nil {
+		return "", k, nil
 	}
-	l.meanwhile()
-	return l.answerCode(ctx, choice.Factors, want.PassCode)
+	return "", "", fmt.Errorf("must be one of %s, or one of %s", join(providers), join(Kinds))
 }
 
-// choice is Choose's. A passcode that comes alone answers what the person was
-// asked for.
-func (l *Login) choice(want Want) (Choice, error) {
-	if len(l.asked) > 0 && want == (Want{PassCode: want.PassCode}) {
-		choice, err := Choose(l.asked, want, l.flow.Policy, l.pending())
-		if err != nil {
-			err = noFactor(want, l.flow.Policy, l.offered)
+// Action is what to do with the factors of a Choice.
+type Action int
+
+const (
+	// ActionRing: send a push to the first factor; the others are devices that
+	// may ring, too.
+	ActionRing Action = iota + 1
+	// ActionSend: have Okta send the code of the one factor.
+	ActionSend
+	// ActionAnswer: try the passcode on each factor in turn.
+	ActionAnswer
+	// ActionAsk: the person has to give a passcode, or to say which of the
+	// factors is meant.
+	ActionAsk
+)
+
+// Choice is what Choose decided. Factors are never empty, and in Okta's order.
+type Choice struct {
+	Action  Action
+	Factors []okta.Factor
+}
+
+// Choose decides among the factors on offer. pending is the id of the factor
+// whose code has been sent and not answered yet, if there is one.
+//
+// A passcode answers the pending code, if it looks like one, and then each
+// factor that has passcodes of its own and whose passcodes look like it. A
+// security question, whose answer may be anything, and a code that nobody knows
+// to be pending are tried where nothing else is left. Without a passcode the
+// push devices ring; else the only factor that sends codes sends one. To have a
+// code sent again is to choose the pending one.
+//
+// It fails with *NoFactorError where nothing on offer goes with what the person
+// gave and what the mount accepts.
+func Choose(offered []okta.Factor, want Want, policy Policy, pending string) (Choice, error) {
+	var named []okta.Factor
+	for _, f := range offered {
+		if policy.accepts(f) && want.names(f) {
+			named = append(named, f)
 		}
-		return choice, err
 	}
-	return Choose(l.offered, want, l.flow.Policy, l.pending())
+	choice := withoutPassCode(named, want, pending)
+	if want.PassCode != "" {
+		choice = Choice{ActionAnswer, answerable(named, want.PassCode, pending)}
+	}
+	if len(choice.Factors) == 0 {
+		return Choice{}, noFactor(want, policy, offered)
+	}
+	return choice, nil
 }
 
-// may says why the choice must not be, before anything is given up for it.
-func (l *Login) may(ctx context.Context, choice Choice) error {
-	switch first := choice.Factors[0]; {
-	case choice.Action == ActionRing && l.rung[first.ID]:
-		return ErrRungBefore
-	case choice.Action == ActionRing:
-		return l.flow.Guard.check(l.newRing(ctx))
-	case choice.Action == ActionSend && l.flow.Codes.full(l.person, l.flow.Clock.Now()):
-		return ErrTooManyCodes
+func withoutPassCode(named []okta.Factor, want Want, pending string) Choice {
+	devices := only(named, func(f okta.Factor) bool { return KindOf(f) == KindPush })
+	senders := only(named, func(f okta.Factor) bool { return KindOf(f).sends() })
+	if want.Device != "" && len(devices) > 0 {
+		devices = devices[:1]
 	}
-	return nil
+	if want.Resend { // a push is no code
+		if again := only(senders, func(f okta.Factor) bool { return f.ID == pending }); len(again) > 0 {
+			senders = again
+		}
+		named, devices = senders, nil
+	}
+	switch {
+	case len(devices) > 0:
+		return Choice{ActionRing, devices}
+	case len(senders) == 1, len(senders) > 1 && want.Kind != "":
+		return Choice{ActionSend, senders[:1]}
+	}
+	return Choice{ActionAsk, named}
 }
 
-// ask leaves the next word to the person, where there is a way for them to say
-// it.
-func (l *Login) ask(ctx context.Context, factors []okta.Factor, want Want) error {
-	if !l.flow.Hold {
-		return noFactor(want, l.flow.Policy, l.offered)
-	}
-	if err := l.goBack(ctx); err != nil {
-		return err
-	}
-	l.phase, l.factor, l.asked = PhaseFactor, okta.Factor{}, factors
-	if len(factors) == 1 {
-		l.phase, l.factor = PhasePassCode, factors[0]
-	}
-	return nil
-}
-
-// goBack gives up the challenge that is open, so that another factor can be
-// chosen in the same transaction.
-func (l *Login) goBack(ctx context.Context) error {
-	if err := l.giveUpCode(ctx); err != nil {
-		return err
-	}
-	if l.main.tx.Status != okta.StatusMFAChallenge {
-		return nil
-	}
-	l.hangUp(unanswered)
-	l.cancel(ctx, cancelTimeout, func(g *leg) bool { return g != l.main })
-	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
-	if err := l.main.advance(l.main.okta.Previous(ctx, l.main.tx)); err != nil {
-		return err
-	}
-	if l.main.tx.Status != okta.StatusMFARequired {
-		return unexpected(l.main.tx, "no way back to the choice of a factor")
-	}
-	return nil
-}
-
-// answer tries the passcode on each factor, once.
-func (l *Login) answer(ctx context.Context, factors []okta.Factor, passCode string) error {
-	var err error
-	for _, f := range factors {
-		l.phase, l.factor = PhasePassCode, f
-		if err = l.main.verify(ctx, f, passCode); !refusedPassCode(err) {
-			break
+// answerable returns the factors to try a passcode on.
+func answerable(named []okta.Factor, passCode, pending string) []okta.Factor {
+	var chosen, questions, senders []okta.Factor
+	for _, f := range named {
+		switch kind := KindOf(f); {
+		case kind == KindPush:
+		case f.ID == pending && looksLike(f, passCode):
+			chosen = slices.Insert(chosen, 0, f)
+		case kind.sends():
+			if looksLike(f, passCode) {
+				senders = append(senders, f)
+			}
+		case looksLike(f, passCode):
+			chosen = append(chosen, f)
+		case kind == KindQuestion:
+			questions = append(questions, f)
 		}
 	}
 	switch {
-	case err == nil:
-		return l.verified(ctx, l.main)
-	case saidBy(err, okta.CodeNextPassCode):
-		// The token's server wants the next passcode in the same conversation.
-		l.keepCode(l.newCode(l.factor)).cancel(ctx)
+	case len(chosen) > 0:
+		return chosen
+	case len(questions) > 0:
+		return questions
+	case len(senders) > 0 && !ambiguous(senders):
+		return senders[:1]
 	}
-	return err
+	return nil
 }
 
-// verified goes on after a passcode was right.
-func (l *Login) verified(ctx context.Context, g *leg) error {
-	step, err := g.settle(ctx, false)
-	switch {
-	case err != nil:
-		return err
-	case step != StepDone:
-		return unexpected(g.tx, leftBefore)
-	}
-	f := l.factor
-	return l.done(g, &f)
+// ambiguous reports whether the factors are of several kinds.
+func ambiguous(factors []okta.Factor) bool {
+	return slices.ContainsFunc(factors, func(f okta.Factor) bool { return KindOf(f) != KindOf(factors[0]) })
+}
+
+func only(factors []okta.Factor, ok func(okta.Factor) bool) []okta.Factor {
+	return slices.DeleteFunc(slices.Clone(factors), func(f okta.Factor) bool { return !ok(f) })
 }

@@ -10,12 +10,12 @@ import (
 // maxCodes bounds the codes that wait for their answer, on one mount.
 const maxCodes = 10_000
 
-// Codes holds the challenges by SMS, call and e-mail that wait for their answer,
+// codes holds the challenges by SMS, call and e-mail that wait for their answer,
 // one for each person, known by their org and Okta user id: a login has the code sent,
 // and the next one answers. So it goes when an RSA token has to show one more
 // code. It belongs to one mount and lives in memory only. The zero value is
 // ready.
-type Codes struct {
+type codes struct {
 	mu      sync.Mutex
 	pending map[string]*code
 }
@@ -24,13 +24,13 @@ type Codes struct {
 type code struct {
 	person  string
 	factor  okta.Factor
-	expires time.Time // changed under the lock of Codes
+	expires time.Time // changed under the lock of codes
 	turn    turn
 	leg     *leg // used in turn only
 }
 
 // of returns the code that waits for the person, nil if there is none.
-func (s *Codes) of(person string, now time.Time) *code {
+func (s *codes) of(person string, now time.Time) *code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.pending[person]
@@ -42,19 +42,19 @@ func (s *Codes) of(person string, now time.Time) *code {
 }
 
 // full reports whether there is no room for one more person.
-func (s *Codes) full(person string, now time.Time) bool {
+func (s *codes) full(person string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.pending) < maxCodes || s.pending[person] != nil {
 		return false
 	}
-	s.tidy(now)
+	s.dropExpired(now)
 	return len(s.pending) >= maxCodes
 }
 
 // keep puts c, until it expires, in the place of what waited for the person
 // before, and returns that, if any.
-func (s *Codes) keep(c *code, expires time.Time) (replaced *code) {
+func (s *codes) keep(c *code, expires time.Time) (replaced *code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending == nil {
@@ -67,7 +67,7 @@ func (s *Codes) keep(c *code, expires time.Time) (replaced *code) {
 }
 
 // renew says when c expires, unless another is in its place by now.
-func (s *Codes) renew(c *code, expires time.Time) {
+func (s *codes) renew(c *code, expires time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending[c.person] == c {
@@ -76,14 +76,14 @@ func (s *Codes) renew(c *code, expires time.Time) {
 }
 
 // expiry is when c expires.
-func (s *Codes) expiry(c *code) time.Time {
+func (s *codes) expiry(c *code) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return c.expires
 }
 
 // forget removes c, unless another is there by now.
-func (s *Codes) forget(c *code) {
+func (s *codes) forget(c *code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending[c.person] == c {
@@ -91,14 +91,14 @@ func (s *Codes) forget(c *code) {
 	}
 }
 
-// Tidy forgets the codes that have expired at now. Call it now and then.
-func (s *Codes) Tidy(now time.Time) {
+// tidy forgets the codes that have expired at now.
+func (s *codes) tidy(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tidy(now)
+	s.dropExpired(now)
 }
 
-func (s *Codes) tidy(now time.Time) {
+func (s *codes) dropExpired(now time.Time) {
 	for person, c := range s.pending {
 		if now.After(c.expires) {
 			delete(s.pending, person)

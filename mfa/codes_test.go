@@ -75,7 +75,7 @@ func TestPendingCode(t *testing.T) {
 			authn.answers = tc.answers
 			l, err := run(t.Context(), flow, on("t2", offered), tc.want)
 			assertError(t, tc.err, err)
-			assert.Equal(t, tc.err == nil, l.User() == mia)
+			assert.Equal(t, tc.err == nil, whom(l) == mia)
 			assert.Equal(t, tc.asked, authn.asked())
 			assert.True(t, l.Over())
 
@@ -95,7 +95,7 @@ func TestCodeWithoutExpiry(t *testing.T) {
 	authn := scripted(tx)
 	flow := authn.flow()
 	flow.Hold = true
-	l, err := flow.Start(t.Context(), required(sms), want{})
+	l, err := flow.Begin(t.Context(), required(sms), mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	s, err := l.State(t.Context())
 	require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestTooManyCodes(t *testing.T) {
 	m.clock.Advance(6 * time.Minute)
 	assertError(t, errSent, send(most))
 	assertError(t, errSent, send(7))
-	m.codes.Tidy(m.clock.Now())
+	m.Tidy(m.clock.Now())
 	assertError(t, errSent, send(7))
 }
 
@@ -151,7 +151,7 @@ func TestOneCodeManyLogins(t *testing.T) {
 			for range 10 {
 				o := newOrg(t, oktatest.Options{MaxFailures: 100})
 				f := o.user.AddFactor("sms", "OKTA")
-				var owner *mfa.Login
+				var owner *mfa.Session
 				if held {
 					owner, _ = o.hold(t, o.flow(), want{})
 				} else {
@@ -165,7 +165,7 @@ func TestOneCodeManyLogins(t *testing.T) {
 				for n := range 6 {
 					all.Go(func() {
 						if n == 0 && held {
-							s, err := owner.Continue(t.Context(), mfa.Flow{}, want{PassCode: passCode})
+							s, err := owner.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: passCode}})
 							if err == nil && s.Phase == mfa.PhaseDone {
 								in.Add(1)
 							}
@@ -174,17 +174,17 @@ func TestOneCodeManyLogins(t *testing.T) {
 						l, err := o.login(t, want{PassCode: passCode})
 						if err == nil {
 							in.Add(1)
-							assert.Equal(t, o.in(), l.User())
+							assert.Equal(t, o.in(), whom(l))
 						} else {
-							assert.Zero(t, l.User())
+							assert.Zero(t, whom(l))
 						}
 					})
 				}
 				all.Wait()
 				assert.EqualValues(t, 1, in.Load(), "a code is good once")
 				if held {
-					assert.True(t, owner.Over() || owner.User() == (okta.User{}))
-					_, err := owner.Continue(t.Context(), mfa.Flow{}, want{PassCode: passCode})
+					assert.True(t, owner.Over() || whom(owner) == (okta.User{}))
+					_, err := owner.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: passCode}})
 					assert.Error(t, err)
 				}
 				// Every transaction but one was cancelled, the one of the code included
@@ -217,13 +217,13 @@ func TestHeldOwnerLosesItsCode(t *testing.T) {
 			flow := authn.flow()
 			held := flow
 			held.Hold = true
-			owner, err := held.Start(t.Context(), required(phone, sms, email), want{Kind: mfa.KindSMS})
+			owner, err := held.Begin(t.Context(), required(phone, sms, email), mfa.Input{Want: want{Kind: mfa.KindSMS}})
 			require.NoError(t, err)
 			authn.asked()
 			authn.answers = tc.says
 			_, _ = run(t.Context(), flow, on("t2", required(phone, sms, email)), tc.other)
 			assert.Equal(t, tc.asked, authn.asked())
-			_, err = owner.Continue(t.Context(), mfa.Flow{}, tc.mine)
+			_, err = owner.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: tc.mine})
 			assert.ErrorIs(t, err, mfa.ErrOver)
 			assert.True(t, owner.Over())
 			assert.Empty(t, authn.asked(), "the transaction is not its own any more")

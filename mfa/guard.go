@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Guard keeps pushes from wearing a person down until they approve one that is
+// guard keeps pushes from wearing a person down until they approve one that is
 // not theirs. It lets one push at a time wait for a person, and after too many
 // that went wrong, none for a while. A passcode never needs its leave.
 //
 // It belongs to one mount, knows people by their org and Okta user id, and
 // forgets everything when the process ends. The zero value is ready.
-type Guard struct {
+type guard struct {
 	mu     sync.Mutex
 	people map[string]*pushes
 }
@@ -32,7 +32,7 @@ type failure struct {
 
 // ring is the leave to make a person's phones ring, once.
 type ring struct {
-	guard      *Guard
+	guard      *guard
 	clock      Clock
 	person     string
 	origin     string
@@ -65,7 +65,7 @@ const (
 // unless it came from the same origin: people interrupt a login and try again.
 // Then that one is withdrawn. An empty origin is nobody's, and what is unattended
 // takes nobody's place.
-func (g *Guard) begin(ctx context.Context, r *ring) error {
+func (g *guard) begin(ctx context.Context, r *ring) error {
 	for {
 		inTheWay, err := g.admit(r)
 		if err != nil || inTheWay == nil {
@@ -82,7 +82,7 @@ func (g *Guard) begin(ctx context.Context, r *ring) error {
 }
 
 // admit enters r, or returns the ring that has to be withdrawn before.
-func (g *Guard) admit(r *ring) (inTheWay *ring, err error) {
+func (g *guard) admit(r *ring) (inTheWay *ring, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.of(r)
@@ -98,14 +98,14 @@ func (g *Guard) admit(r *ring) (inTheWay *ring, err error) {
 }
 
 // check tells whether begin would refuse r, and changes nothing.
-func (g *Guard) check(r *ring) error {
+func (g *guard) check(r *ring) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.of(r).refusal(r)
 }
 
 // of returns the pushes of r's person, up to date.
-func (g *Guard) of(r *ring) *pushes {
+func (g *guard) of(r *ring) *pushes {
 	p := g.people[r.person]
 	if p == nil {
 		return &pushes{}
@@ -199,8 +199,8 @@ func (r *ring) extend(until time.Time) {
 	r.until = until
 }
 
-// Tidy forgets what no longer matters at now. Call it now and then.
-func (g *Guard) Tidy(now time.Time) {
+// tidy forgets what no longer matters at now.
+func (g *guard) tidy(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for person, p := range g.people {

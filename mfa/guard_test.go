@@ -22,8 +22,7 @@ const (
 
 // mount is what the logins of one mount share.
 type mount struct {
-	guard mfa.Guard
-	codes mfa.Codes
+	mfa.Mount
 	clock *fakeClock
 	limit mfa.PushLimit
 }
@@ -33,7 +32,7 @@ func newMount(limit mfa.PushLimit) *mount { return &mount{clock: newClock(), lim
 // flow is that of a login from origin.
 func (m *mount) flow(authn mfa.Authn, origin string) mfa.Flow {
 	return mfa.Flow{
-		Okta: authn, Guard: &m.guard, Codes: &m.codes, Clock: m.clock, Origin: origin,
+		Okta: authn, Mount: &m.Mount, Clock: m.clock, Origin: origin,
 		Policy: mfa.Policy{Push: m.limit}, Show: func(mfa.Number) {},
 	}
 }
@@ -58,11 +57,11 @@ func (m *mount) fresh(tx okta.Transaction) okta.Transaction {
 }
 
 // hold starts a held login of mia on one phone, which waits.
-func (m *mount) hold(t *testing.T, authn *script, origin string, tx okta.Transaction) (*mfa.Login, error) {
+func (m *mount) hold(t *testing.T, authn *script, origin string, tx okta.Transaction) (*mfa.Session, error) {
 	t.Helper()
 	flow := m.flow(authn, origin)
 	flow.Hold = true
-	return flow.Start(t.Context(), tx, want{})
+	return flow.Begin(t.Context(), tx, mfa.Input{Want: want{}})
 }
 
 func assertWait(t *testing.T, err error, wait time.Duration, waits bool) {
@@ -112,7 +111,7 @@ func TestOneWaitingPush(t *testing.T) {
 			assert.NoError(t, err, "somebody else has a phone of their own")
 
 			authn.asked()
-			_, err = held.Continue(t.Context(), mfa.Flow{}, want{})
+			_, err = held.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			assert.NoError(t, err)
 			assert.True(t, held.Over(), "the one that waits goes on")
 			assert.NoError(t, m.login(t, tc.second, success(mia)), "and makes room")
@@ -128,7 +127,7 @@ func TestUnattendedMayWait(t *testing.T) {
 	authn := scripted(waiting(phone))
 	flow := m.flow(authn, here)
 	flow.Unattended = true
-	_, err := flow.Start(t.Context(), required(phone), want{})
+	_, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	authn.add(on("t2", waiting(phone)), success(mia))
 	_, err = run(t.Context(), m.flow(authn, here), on("t2", required(phone)), want{})
@@ -150,7 +149,7 @@ func TestReplace(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, "verify opf1 t1, cancel t1, verify opf1 t2, verify opf1 t2", authn.asked())
 		assert.True(t, held.Over())
-		_, err = held.Continue(t.Context(), mfa.Flow{}, want{})
+		_, err = held.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.ErrorIs(t, err, mfa.ErrReplaced)
 		assert.Empty(t, authn.asked())
 	})
@@ -161,15 +160,15 @@ func TestReplace(t *testing.T) {
 		flow := m.flow(authn, here)
 		parked := newParkedClock(m.clock)
 		flow.Clock = parked
-		l, err := flow.Start(t.Context(), required(phone), want{})
+		l, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		done := make(chan error)
-		go func() { done <- l.Wait(t.Context()) }()
+		go func() { done <- l.Run(t.Context()) }()
 		<-parked.asleep
 		_, err = run(t.Context(), m.flow(authn, here), on("t2", required(phone)), want{})
 		assert.NoError(t, err)
 		assert.ErrorIs(t, <-done, mfa.ErrReplaced)
-		assert.Zero(t, l.User())
+		assert.Zero(t, whom(l))
 		assert.Equal(t, "verify opf1 t1, cancel t1, verify opf1 t2, verify opf1 t2", authn.asked())
 	})
 	t.Run("blocking, several phones", func(t *testing.T) {
@@ -178,7 +177,7 @@ func TestReplace(t *testing.T) {
 		authn := scripted(waiting(phone), on("t2", required(phone, tablet)), on("t2", waiting(tablet)), on("t3", waiting(phone)), success(mia))
 		flow := m.flow(authn, here)
 		flow.Policy.AllDevices, flow.Again = true, authn.again
-		_, err := flow.Start(t.Context(), required(phone, tablet), want{})
+		_, err := flow.Begin(t.Context(), required(phone, tablet), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		_, err = run(t.Context(), m.flow(authn, here), on("t3", required(phone)), want{})
 		assert.NoError(t, err)
@@ -311,7 +310,7 @@ func TestPushLimit(t *testing.T) {
 			_, err = run(t.Context(), m.flow(authn, here), required(phone, verify), want{PassCode: code})
 			assert.NoError(t, err, "a passcode is not refused")
 			m.clock.Advance(9*time.Minute - time.Nanosecond)
-			m.guard.Tidy(m.clock.Now())
+			m.Tidy(m.clock.Now())
 			assertWait(t, m.login(t, there, success(mia)), time.Nanosecond, false)
 			m.clock.Advance(time.Nanosecond)
 			assert.NoError(t, m.login(t, there, success(mia)), "the window passes")
@@ -334,7 +333,7 @@ func TestAbandonedHold(t *testing.T) {
 	// It went wrong when it expired, not when somebody asked.
 	m.clock.Advance(time.Minute)
 	assertWait(t, m.login(t, there, success(mia)), 9*time.Minute-time.Second, false)
-	m.guard.Tidy(m.clock.Now())
+	m.Tidy(m.clock.Now())
 	assertWait(t, m.login(t, there, success(mia)), 9*time.Minute-time.Second, false)
 	m.clock.Advance(9 * time.Minute)
 	assert.NoError(t, m.login(t, there, success(mia)))
@@ -344,18 +343,18 @@ func TestAbandonedHold(t *testing.T) {
 func TestGuardTidy(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 2, Window: 24 * time.Hour})
-	m.guard.Tidy(noon)
+	m.Tidy(noon)
 	require.ErrorIs(t, m.login(t, here, challenge(phone, okta.ResultRejected)), mfa.ErrRejected)
 	l, err := m.hold(t, scripted(waiting(phone)), here, required(phone))
 	require.NoError(t, err)
-	m.guard.Tidy(m.clock.Now())
+	m.Tidy(m.clock.Now())
 	assertWait(t, m.login(t, there), 5*time.Minute, true)
 	m.clock.Advance(time.Hour)
-	m.guard.Tidy(m.clock.Now())
+	m.Tidy(m.clock.Now())
 	assertWait(t, m.login(t, there), 23*time.Hour+5*time.Minute, false)
 	l.Close(t.Context())
 	m.clock.Advance(24 * time.Hour)
-	m.guard.Tidy(m.clock.Now())
+	m.Tidy(m.clock.Now())
 	assert.NoError(t, m.login(t, there, success(mia)))
 }
 
@@ -374,7 +373,7 @@ func TestGuardRace(t *testing.T) {
 			const logins = 12
 			m := newMount(mfa.PushLimit{})
 			var all sync.WaitGroup
-			errs, held := make([]error, logins), make([]*mfa.Login, logins)
+			errs, held := make([]error, logins), make([]*mfa.Session, logins)
 			for n := range logins {
 				all.Go(func() {
 					held[n], errs[n] = m.hold(t, scripted(waiting(phone)), origin(n), required(phone))
@@ -419,7 +418,6 @@ func TestWaitEnds(t *testing.T) {
 	var asked []time.Duration
 	authn.each = func() { asked = append(asked, m.clock.Now().Sub(begin)) }
 	flow := m.flow(authn, here)
-	flow.Pace = &mfa.Pace{}
 	flow.Limit = func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: begin.Add(time.Hour)} }
 	_, err := run(t.Context(), flow, short(required(phone)), want{})
 	require.ErrorIs(t, err, mfa.ErrPushTimeout)
@@ -445,7 +443,6 @@ func TestPhonesShareTheLimit(t *testing.T) {
 		flow := m.flow(authn, here)
 		flow.Again = func(context.Context) (okta.Transaction, error) { return required(phones...), nil }
 		flow.Policy.AllDevices = true
-		flow.Pace = &mfa.Pace{}
 		flow.Limit = func() okta.RateLimit {
 			return okta.RateLimit{Limit: 600, Remaining: 20, Reset: m.clock.Now().Add(time.Minute)}
 		}
@@ -481,7 +478,6 @@ func TestLastQuestionAboutEachPhone(t *testing.T) {
 	flow := m.flow(authn, here)
 	flow.Again = func(context.Context) (okta.Transaction, error) { return required(phone, tablet), nil }
 	flow.Policy.AllDevices = true
-	flow.Pace = &mfa.Pace{}
 	_, err := run(t.Context(), flow, required(phone, tablet), want{})
 	assert.NoError(t, err)
 	assert.True(t, slow)
@@ -494,15 +490,15 @@ func TestContinueByNewLimit(t *testing.T) {
 	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
 	authn := scripted(m.fresh(waiting(phone)))
 	flow := m.flow(authn, here)
-	flow.Hold, flow.Pace = true, &mfa.Pace{}
+	flow.Hold = true
 	flow.Limit = func() okta.RateLimit { return okta.RateLimit{} }
-	l, err := flow.Start(t.Context(), m.fresh(required(phone)), want{})
+	l, err := flow.Begin(t.Context(), m.fresh(required(phone)), mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	defer l.Close(t.Context())
 	m.clock.Advance(due)
 	now, asked := flow, 0
 	now.Limit = func() okta.RateLimit { asked++; return okta.RateLimit{} }
-	_, err = l.Continue(t.Context(), now, want{})
+	_, err = l.Continue(t.Context(), now, mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	assert.Equal(t, 1, asked)
 }

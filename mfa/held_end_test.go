@@ -16,11 +16,11 @@ import (
 )
 
 // hold starts a held login.
-func (s *script) hold(t *testing.T, tx okta.Transaction, w want) (*mfa.Login, mfa.Flow) {
+func (s *script) hold(t *testing.T, tx okta.Transaction, w want) (*mfa.Session, mfa.Flow) {
 	t.Helper()
 	flow := s.flow()
 	flow.Hold, flow.Policy.AllDevices = true, true
-	l, err := flow.Start(t.Context(), tx, w)
+	l, err := flow.Begin(t.Context(), tx, mfa.Input{Want: w})
 	require.NoError(t, err)
 	return l, flow
 }
@@ -35,22 +35,22 @@ func TestEndOfHeld(t *testing.T) {
 		tx      okta.Transaction
 		want    want
 		answers []answer
-		end     func(l *mfa.Login, ctx context.Context)
+		end     func(l *mfa.Session, ctx context.Context)
 		asked   string
 		kept    bool // the code that was sent
 	}{
 		{"cancel, push", required(phone), want{}, said(waiting(phone)), withdrawn, "cancel t1", false},
-		{"close, push", required(phone), want{}, said(waiting(phone)), (*mfa.Login).Close, "cancel t1", false},
-		{"expire, push", required(phone), want{}, said(waiting(phone)), (*mfa.Login).Expire, "cancel t1", false},
+		{"close, push", required(phone), want{}, said(waiting(phone)), (*mfa.Session).Close, "cancel t1", false},
+		{"expire, push", required(phone), want{}, said(waiting(phone)), (*mfa.Session).Expire, "cancel t1", false},
 		{"cancel, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), withdrawn, "cancel t1, cancel t2", false},
-		{"close, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Login).Close, "cancel t1, cancel t2", false},
-		{"expire, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Login).Expire, "cancel t1, cancel t2", false},
+		{"close, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Session).Close, "cancel t1, cancel t2", false},
+		{"expire, two pushes", two, want{}, said(waiting(phone), on("t2", two), on("t2", waiting(tablet))), (*mfa.Session).Expire, "cancel t1, cancel t2", false},
 		{"cancel, code", required(sms), want{}, said(sent(sms)), withdrawn, "cancel t1", false},
-		{"close, code", required(sms), want{}, said(sent(sms)), (*mfa.Login).Close, "", true},
-		{"expire, code", required(sms), want{}, said(sent(sms)), (*mfa.Login).Expire, "", true},
+		{"close, code", required(sms), want{}, said(sent(sms)), (*mfa.Session).Close, "", true},
+		{"expire, code", required(sms), want{}, said(sent(sms)), (*mfa.Session).Expire, "", true},
 		{"cancel, nothing chosen", required(sms, email), want{}, nil, withdrawn, "cancel t1", false},
-		{"close, nothing chosen", required(sms, email), want{}, nil, (*mfa.Login).Close, "cancel t1", false},
-		{"expire, nothing chosen", required(sms, email), want{}, nil, (*mfa.Login).Expire, "cancel t1", false},
+		{"close, nothing chosen", required(sms, email), want{}, nil, (*mfa.Session).Close, "cancel t1", false},
+		{"expire, nothing chosen", required(sms, email), want{}, nil, (*mfa.Session).Expire, "cancel t1", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,9 +63,9 @@ func TestEndOfHeld(t *testing.T) {
 			assert.Equal(t, tc.asked, authn.asked())
 			assert.NoError(t, authn.cancelErr)
 			assert.True(t, l.Over())
-			assert.Zero(t, l.User())
+			assert.Zero(t, whom(l))
 			for _, w := range []want{{}, {PassCode: code}, {Kind: mfa.KindSMS}} {
-				_, err := l.Continue(t.Context(), mfa.Flow{}, w)
+				_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: w})
 				assert.ErrorIs(t, err, mfa.ErrOver)
 			}
 			_, err := l.State(t.Context())
@@ -125,7 +125,7 @@ func TestCallerLeaves(t *testing.T) {
 			authn := &script{answers: tc.sent}
 			flow := authn.flow()
 			flow.Hold = true
-			l, err := flow.Start(t.Context(), all, tc.first)
+			l, err := flow.Begin(t.Context(), all, mfa.Input{Want: tc.first})
 			require.NoError(t, err)
 			authn.asked()
 
@@ -136,12 +136,12 @@ func TestCallerLeaves(t *testing.T) {
 			if strings.HasPrefix(tc.asked, "previous") {
 				authn.answers = said(all, success(mia))
 			}
-			s, err := l.Continue(ctx, mfa.Flow{}, tc.want)
+			s, err := l.Continue(ctx, mfa.Flow{}, mfa.Input{Want: tc.want})
 			assert.NoError(t, err)
 			assert.Equal(t, mfa.PhaseDone, s.Phase)
 			assert.Equal(t, tc.asked, authn.asked())
-			assert.Equal(t, mia, l.User())
-			_, err = l.Continue(t.Context(), mfa.Flow{}, want{})
+			assert.Equal(t, mia, whom(l))
+			_, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			assert.ErrorIs(t, err, mfa.ErrOver)
 		})
 	}
@@ -151,11 +151,11 @@ func TestCallerLeaves(t *testing.T) {
 		flow := authn.flow()
 		flow.Hold = true
 		ctx, cancel := context.WithCancel(t.Context())
-		l, err := flow.Start(ctx, required(phone), want{})
+		l, err := flow.Begin(ctx, required(phone), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		cancel()
 		flow.Clock.(*fakeClock).Advance(due)
-		s, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+		s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.NoError(t, err)
 		assert.Equal(t, mfa.PhaseDone, s.Phase)
 	})
@@ -167,14 +167,14 @@ func TestCallerLeaves(t *testing.T) {
 		asking, answer, done := make(chan struct{}), make(chan struct{}), make(chan mfa.Phase)
 		authn.each = func() { close(asking); <-answer }
 		go func() {
-			s, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+			s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			assert.NoError(t, err)
 			done <- s.Phase
 		}()
 		<-asking
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := l.Continue(ctx, mfa.Flow{}, want{PassCode: code})
+		_, err := l.Continue(ctx, mfa.Flow{}, mfa.Input{Want: want{PassCode: code}})
 		assert.ErrorIs(t, err, context.Canceled)
 		_, err = l.State(ctx)
 		assert.ErrorIs(t, err, context.Canceled)
@@ -208,7 +208,7 @@ func TestContinueAtOnce(t *testing.T) {
 			var all12 sync.WaitGroup
 			for range 12 {
 				all12.Go(func() {
-					s, err := l.Continue(t.Context(), mfa.Flow{}, w)
+					s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: w})
 					switch {
 					case err != nil:
 						assert.ErrorIs(t, err, mfa.ErrOver)
@@ -225,7 +225,7 @@ func TestContinueAtOnce(t *testing.T) {
 				return
 			}
 			assert.EqualValues(t, 1, done.Load(), "one call is told")
-			assert.Equal(t, mia, l.User())
+			assert.Equal(t, mia, whom(l))
 			assert.Contains(t, []string{"verify opf1 t1", "previous t1, verify ost1 t1 123456"}, authn.asked())
 		})
 	}
@@ -241,7 +241,7 @@ func TestEndInTheMiddle(t *testing.T) {
 		flow.Clock.(*fakeClock).Advance(due)
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+			_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			if err != nil {
 				assert.ErrorIs(t, err, mfa.ErrOver)
 			}
@@ -256,4 +256,4 @@ func TestEndInTheMiddle(t *testing.T) {
 }
 
 // withdrawn is Cancel in the form of Close and Expire.
-func withdrawn(l *mfa.Login, ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }
+func withdrawn(l *mfa.Session, ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }

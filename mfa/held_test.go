@@ -215,7 +215,7 @@ func TestHeld(t *testing.T) {
 			clock := newClock()
 			flow := authn.flow()
 			flow.Hold, flow.Policy, flow.Clock, flow.Show = true, tc.policy, clock, nil
-			var l *mfa.Login
+			var l *mfa.Session
 			success := false
 			for n, step := range tc.steps {
 				clock.Advance(step.after)
@@ -223,9 +223,9 @@ func TestHeld(t *testing.T) {
 				var err error
 				var s mfa.State
 				if n == 0 {
-					l, err = flow.Start(t.Context(), tc.start, step.want)
+					l, err = flow.Begin(t.Context(), tc.start, mfa.Input{Want: step.want})
 				} else {
-					s, err = l.Continue(t.Context(), mfa.Flow{}, step.want)
+					s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: step.want})
 				}
 				assertError(t, step.err, err)
 				assert.Equal(t, step.asked, authn.asked(), "step %d", n)
@@ -241,7 +241,7 @@ func TestHeld(t *testing.T) {
 					assert.Equal(t, !l.Over(), mfa.Retryable(err), "step %d", n)
 				}
 				success = success || step.phase == done
-				assert.Equal(t, success, l.User() == mia, "step %d", n)
+				assert.Equal(t, success, whom(l) == mia, "step %d", n)
 			}
 		})
 	}
@@ -274,17 +274,17 @@ func TestHeldState(t *testing.T) {
 	}())
 	flow := authn.flow()
 	flow.Hold = true
-	l, err := flow.Start(t.Context(), required(phone, webauthn, verify, with("INACTIVE", google), sms), want{})
+	l, err := flow.Begin(t.Context(), required(phone, webauthn, verify, with("INACTIVE", google), sms), mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	s, err := l.State(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, mfa.State{Phase: mfa.PhaseWaiting, Factor: phone, ExpiresAt: noon.Add(5 * time.Minute), Others: set{verify, sms}}, s)
-	s, err = l.Continue(t.Context(), mfa.Flow{}, want{Kind: mfa.KindSMS})
+	s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{Kind: mfa.KindSMS}})
 	require.NoError(t, err)
 	assert.Equal(t, mfa.State{Phase: mfa.PhasePassCode, Factor: sms, ExpiresAt: noon.Add(7 * time.Minute), Others: set{phone, verify}}, s)
 	l.Close(t.Context())
 	_, err = l.State(t.Context())
 	assert.ErrorIs(t, err, mfa.ErrOver)
-	_, err = l.Continue(t.Context(), mfa.Flow{}, want{})
+	_, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 	assert.ErrorIs(t, err, mfa.ErrOver)
 }

@@ -224,7 +224,7 @@ func (s *script) again(ctx context.Context) (okta.Transaction, error) { return s
 // flow is one of a mount of its own.
 func (s *script) flow() mfa.Flow {
 	return mfa.Flow{
-		Okta: s, Guard: new(mfa.Guard), Codes: new(mfa.Codes), Again: s.again,
+		Okta: s, Mount: new(mfa.Mount), Again: s.again,
 		Origin: "192.0.2.1", Show: func(mfa.Number) {}, Clock: newClock(),
 	}
 }
@@ -259,11 +259,14 @@ func (c *fakeClock) sleeps() []time.Duration {
 	return slices.Clone(c.list)
 }
 
+// whom is who Okta let in, zero for nobody.
+func whom(s *mfa.Session) okta.User { return okta.User{ID: s.Who().ID, Login: s.Who().Login} }
+
 // run brings a blocking login to its end.
-func run(ctx context.Context, flow mfa.Flow, tx okta.Transaction, want mfa.Want) (*mfa.Login, error) {
-	l, err := flow.Start(ctx, tx, want)
+func run(ctx context.Context, flow mfa.Flow, tx okta.Transaction, want mfa.Want) (*mfa.Session, error) {
+	l, err := flow.Begin(ctx, tx, mfa.Input{Want: want})
 	if err == nil {
-		err = l.Wait(ctx)
+		err = l.Run(ctx)
 	}
 	return l, err
 }

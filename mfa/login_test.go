@@ -227,10 +227,10 @@ func TestLogin(t *testing.T) {
 
 			assertError(t, tc.err, err)
 			if tc.err == nil {
-				assert.Equal(t, mia, l.User())
+				assert.Equal(t, mia, whom(l))
 				assert.Equal(t, tc.warned, l.PasswordWarning())
 			} else {
-				assert.Zero(t, l.User())
+				assert.Zero(t, whom(l))
 			}
 			assert.Equal(t, tc.challenged, l.Challenged())
 			assert.True(t, l.Over())

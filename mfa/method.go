@@ -28,26 +28,26 @@ type Method interface {
 	Prepare(ctx context.Context, who Subject, c Credential) (Attempt, error)
 }
 
-// Subject is the person who logs in, after Okta has accepted them.
+// Subject is the person whom Okta has let in, and whom the methods are about.
 type Subject struct {
-	// ID is the person's user id at Okta, in Org.
-	ID string
-	// Org is the URL of the org, as okta.Client.OrgURL returns it.
-	Org string
-	// Login is the person's login, as Okta spells it.
-	Login string
-	// Name is the username that the person typed.
-	Name string
-	// Verified is the factor that the person has verified in Okta's own challenge of
-	// this login. It is nil where Okta has not asked for one.
-	Verified *okta.Factor
-	// ByNumber is true where Verified was a push with a number challenge.
-	ByNumber bool
-	// Caller is the client that logs in, for requests to Okta.
-	Caller okta.Caller
-	// Address is the client's IP address, for other services. It is empty where the
-	// address is not known.
-	Address string
+	ID       string       // the user id at Okta, in Org
+	Org      string       // the org's URL, as okta.Client.OrgURL returns it
+	Login    string       // as Okta spells it
+	Name     string       // as the person typed it
+	Groups   []okta.Group // that the person has in Okta
+	Verified *okta.Factor // that Okta's own challenge of this login verified; nil: none
+	ByNumber bool         // Verified was a number challenge
+	Caller   okta.Caller  // from where the person logs in
+	Address  string       // the one IP address of the person; "" if it is not known
+
+	// rang reports whether a phone has rung for this login; see Rang.
+	rang func(phone string) bool
+}
+
+// Rang reports whether the phone of that factor has rung in this login: it must
+// not ring again.
+func (s Subject) Rang(org string, f okta.Factor) bool {
+	return s.rang != nil && s.rang(phoneKey(org, f.ID))
 }
 
 // Credential is what the person gave for one method. The zero value means that they
@@ -61,48 +61,66 @@ type Credential struct {
 	Device string
 }
 
-// Attempt is a prepared way to satisfy a method. It tells all that Verify will do to
-// the person's devices, so that the caller can ask Guard first.
+// Attempt is a prepared way to satisfy a method. Either Passed is true, or one of
+// Verify and Ring is set.
 type Attempt struct {
-	// Passed is true where nothing is left to do, because the person has verified
-	// this factor already or the service lets them in without one. Verify is nil then.
+	// Passed says that nothing is left to do: the person has shown this factor, or
+	// the method's service lets them in without one.
 	Passed bool
 
-	// Rings identifies the person whose phone Verify rings. Guard counts by it, so that
-	// it must be the same for all spellings of a name. It is empty where no phone rings.
-	Rings string
-
-	// Phone identifies the phone that Verify rings, among all phones of all methods: a
-	// login rings each phone once.
-	Phone string
-
-	// Sends is true where Verify has a code sent, which the next login gives back.
+	// Verify verifies a passcode, or has a code sent: nil lets the person pass. An
+	// error for which NotSent is true says that nothing was sent.
+	Verify func(ctx context.Context, x Exchange) error
+	// Sends says that Verify has a code sent, for the next login to bring.
 	Sends bool
 
-	// Verify satisfies the method, and returns nil where the person may pass. It ends
-	// with ctx and withdraws what it began, as far as the service can. After x.Until it
-	// fails with ErrPushTimeout. NotSent is true for an error before a phone rang.
-	Verify func(ctx context.Context, x Exchange) error
+	// Ring makes a phone ring, and returns the push as soon as it is on its way. An
+	// error for which NotSent is true says that no phone rang.
+	Ring func(ctx context.Context, x Exchange) (Push, error)
+	// Rings names the person whose phone Ring makes ring. The guard has to know a
+	// person by one name.
+	Rings string
+	// Phone names the phone that rings, by a name that no other phone has: it rings
+	// once in a login.
+	Phone string
+	// Limit tells what is left of Okta's rate limit for polls; nil means that nobody
+	// knows.
+	Limit func() okta.RateLimit
 }
 
-// Exchange is what an Attempt needs while it waits for the person.
+// Exchange is what an Attempt needs to know of the login that it belongs to.
 type Exchange struct {
 	// Clock tells the time and sleeps.
 	Clock Clock
-	// Until is when the wait for a push ends.
-	Until time.Time
-	// Pace spreads the questions of the mount's logins to Okta. It may be nil.
-	Pace *Pace
+	Mount *Mount
 
-	// Waiting must be called once a push is on its way, with the name of the phone and
-	// the time at which the push expires. Either may be zero.
-	Waiting func(device string, expires time.Time)
+	Life    context.Context // of the login: nothing of an attempt outlives it
+	Until   time.Time       // when the wait for the push ends
+	Numbers bool            // the number of a number challenge can be shown
+	Shown   bool            // if not, that is because the client has been shown one
+}
 
-	// Show shows the right number of a number challenge to the person. It may be called
-	// before or after Waiting. It is nil where no number can be shown.
-	Show func(Number)
-	// Shown is true where Show is nil because this login has already shown a number.
-	Shown bool
+// Push is a push on its way to a phone. It is used by one goroutine at a time.
+type Push interface {
+	// Waiting describes the push. It asks nobody.
+	Waiting() Waiting
+	// Poll asks once how the push stands: true lets the person pass, and false says
+	// that it still waits. An error is final, unless Okta limits the rate. The login
+	// cancels the push then.
+	Poll(ctx context.Context) (passed bool, err error)
+	// Decided is closed once Poll returns the answer without asking anybody. It is
+	// nil for a push that has to be polled.
+	Decided() <-chan struct{}
+	// Cancel takes back a push that has not been answered, where its service can do
+	// that, and ends all that goes on for it.
+	Cancel(ctx context.Context)
+}
+
+// Waiting is what there is to know about a push. Each field may be zero.
+type Waiting struct {
+	Device    string    // the name of the phone
+	Number    *Number   // the right number of a number challenge
+	ExpiresAt time.Time // when the service gives the push up
 }
 
 // These errors tell why a method denies a login. A method also fails with those of

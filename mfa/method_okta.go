@@ -2,12 +2,9 @@ package mfa
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -55,8 +52,6 @@ type OktaMethod struct {
 	NumberOnly bool
 	// Limit returns what is left of Okta's rate limit. It is nil where that is not known.
 	Limit func() okta.RateLimit
-	// Sent remembers the codes that Okta has sent and nobody has given back.
-	Sent *SentCodes
 }
 
 // Prepare finds the person's account and chooses one of its factors. It asks Okta
@@ -79,34 +74,36 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 	if err != nil {
 		return Attempt{}, err
 	}
-	first := choice.Factors[0]
-	person := m.Org + " " + account.ID // the same as in the guard of a Login
+	person := personKey(m.Org, account.ID)
 	switch choice.Action {
 	case ActionRing:
+		phone, err := m.phone(who, choice.Factors, offered)
+		if err != nil {
+			return Attempt{}, err
+		}
 		return Attempt{
-			Rings: person,
-			Phone: m.Org + " " + first.ID,
-			Verify: func(ctx context.Context, x Exchange) error {
-				return m.push(ctx, api, account.ID, first, x)
-			},
+			Rings: person, Phone: phoneKey(m.Org, phone.ID), Limit: m.Limit,
+			Ring: func(ctx context.Context, x Exchange) (Push, error) { return m.ring(ctx, api, account.ID, phone, x) },
 		}, nil
 	case ActionSend:
+		first := choice.Factors[0]
 		return Attempt{Sends: true, Verify: func(ctx context.Context, x Exchange) error {
-			// A person who names the type of factor asks for another code.
-			if c.Kind == "" && m.Sent.pending(person, first, x.Clock.Now()) {
+			sent := &x.Mount.sent
+			// To name the type of factor is to ask for another code.
+			if c.Kind == "" && sent.pending(person, first, x.Clock.Now()) {
 				return MarkNotSent(&CodeSentError{Factor: first, Again: true})
 			}
 			err := send(ctx, api, account.ID, first)
 			if !NotSent(err) {
-				m.Sent.note(person, first, x.Clock.Now())
+				sent.note(person, first, x.Clock.Now())
 			}
 			return err
 		}}, nil
 	case ActionAnswer:
-		return Attempt{Verify: func(ctx context.Context, _ Exchange) error {
+		return Attempt{Verify: func(ctx context.Context, x Exchange) error {
 			f, err := answer(ctx, api, account.ID, choice.Factors, c.PassCode)
 			if err == nil {
-				m.Sent.forget(person, f)
+				x.Mount.sent.forget(person, f)
 			}
 			return err
 		}}, nil
@@ -114,8 +111,23 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 	return Attempt{}, ErrNeedsPassCode
 }
 
-// shownBefore reports whether the person has verified a factor that the method accepts
-// in Okta's own challenge of this login.
+// phone is the first of the phones that has not rung in this login. Where all have,
+// the error says what else the person can give.
+func (m *OktaMethod) phone(who Subject, phones, offered []okta.Factor) (okta.Factor, error) {
+	for _, f := range phones {
+		if !who.Rang(m.Org, f) {
+			return f, nil
+		}
+	}
+	others := only(m.accepted(offered), func(f okta.Factor) bool { return KindOf(f) != KindPush })
+	if len(others) == 0 {
+		return okta.Factor{}, ErrRungBefore
+	}
+	return okta.Factor{}, &CredentialError{"does not send your phone another push in the same login: use one of your other factors, " + kinds(others)}
+}
+
+// shownBefore reports whether Okta's own challenge of this login was one that the
+// method would accept.
 func (m *OktaMethod) shownBefore(who Subject) bool {
 	if who.Verified == nil || who.Org != m.Org {
 		return false
@@ -175,8 +187,7 @@ func (m *OktaMethod) lookUp(ctx context.Context, api FactorsAPI, who Subject) (o
 
 // choose chooses among the accepted factors by the rules of Choose.
 func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error) {
-	policy := Policy{Factors: m.Kinds}
-	accepted := policy.Accepted(only(offered, func(f okta.Factor) bool { return f.Status == okta.FactorActive }))
+	policy, accepted := Policy{Factors: m.Kinds}, m.accepted(offered)
 	if len(accepted) == 0 {
 		return Choice{}, ErrNoFactor
 	}
@@ -192,7 +203,13 @@ func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error)
 	return Choice{}, &CredentialError{"is not answered by a passcode like that: you have " + kinds(accepted)}
 }
 
-// phones lists the names of the phones, for the end of a message.
+// accepted are the active factors that the method takes.
+func (m *OktaMethod) accepted(offered []okta.Factor) []okta.Factor {
+	active := only(offered, func(f okta.Factor) bool { return f.Status == okta.FactorActive })
+	return Policy{Factors: m.Kinds}.Accepted(active)
+}
+
+// phones lists the phones by name.
 func phones(factors []okta.Factor) string {
 	var names []string
 	for _, f := range factors {
@@ -251,118 +268,4 @@ func send(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) err
 		return unexpectedFactor(t, "a code was asked for")
 	}
 	return &CodeSentError{Factor: f}
-}
-
-// push rings the phone once and waits for the person's answer.
-func (m *OktaMethod) push(ctx context.Context, api FactorsAPI, userID string, phone okta.Factor, x Exchange) error {
-	switch {
-	case m.NumberOnly && x.Show == nil && x.Shown:
-		return MarkNotSent(ErrNumberShown)
-	case m.NumberOnly && x.Show == nil:
-		return MarkNotSent(ErrNumberChallenge)
-	case ctx.Err() != nil:
-		return MarkNotSent(ctx.Err())
-	}
-	// The request goes on where the client leaves: only Okta's answer to it tells how to
-	// withdraw the push.
-	asking, stop := withoutCaller(ctx)
-	t, err := api.ChallengeFactor(asking, userID, phone, x.Show != nil)
-	stop()
-	if err != nil {
-		return unlessRefused(err)
-	}
-	defer x.Pace.enter()()
-	waits, err := m.await(ctx, api, &t, phone, x)
-	if waits {
-		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
-		defer stop()
-		_ = api.CancelFactor(ctx, t) // where this fails, the push expires by itself
-	}
-	return err
-}
-
-// await polls a push until the person has answered it. waits is true where they have
-// not, so that the push must be withdrawn.
-func (m *OktaMethod) await(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, phone okta.Factor, x Exchange) (waits bool, err error) {
-	var told *int
-	for first := true; ; first = false {
-		step, err := nextOfFactor(*t, phone)
-		switch {
-		case err != nil: // the push still waits after an answer that was not understood
-			_, strange := errors.AsType[*UnexpectedError](err)
-			return strange || errors.Is(err, okta.ErrMalformed), err
-		case step != StepDone && step != StepWait:
-			return true, unexpectedFactor(*t, "a push was sent")
-		case m.NumberOnly && t.Challenge == nil:
-			return step == StepWait, unexpectedFactor(*t, "a push without the number that was asked for")
-		case step == StepDone:
-			return false, nil
-		}
-		until := earlier(t.ExpiresAt, x.Until)
-		if t.Challenge != nil && x.Show != nil && (told == nil || *told != t.Challenge.CorrectAnswer) {
-			told = &t.Challenge.CorrectAnswer
-			x.Show(Number{Answer: *told, Device: phone.DeviceName, ExpiresAt: until})
-		}
-		if first {
-			x.Waiting(phone.DeviceName, until)
-		}
-		if err := m.ask(ctx, api, t, until, x, first); err != nil {
-			return true, err
-		}
-	}
-}
-
-// ask waits until the next poll is due, and polls. After an HTTP 429 it waits as long as
-// Okta says and polls again, unless the push expires before that.
-func (m *OktaMethod) ask(ctx context.Context, api FactorsAPI, t *okta.FactorTransaction, until time.Time, x Exchange, first bool) error {
-	wait := PollInterval + rand.N(pollJitter)
-	if first {
-		wait = firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
-	}
-	for {
-		now := x.Clock.Now()
-		if err := x.Clock.Sleep(ctx, x.Pace.question(now, wait, 1, until, m.Limit).Sub(now)); err != nil {
-			return err
-		}
-		if x.Clock.Now().After(until) {
-			return ErrPushTimeout
-		}
-		next, err := api.PollFactor(ctx, *t)
-		if err == nil {
-			if next.Challenge == nil {
-				next.Challenge = t.Challenge
-			}
-			*t = next
-			return nil
-		}
-		wait, now = retryAfter(err), x.Clock.Now()
-		again := now.Add(wait)
-		if !tooManyRequests(err) || again.After(until) {
-			return err
-		}
-		x.Pace.rest(now, again, m.Limit)
-	}
-}
-
-// nextOfFactor returns the next step after an answer of the Factors API about f.
-func nextOfFactor(t okta.FactorTransaction, f okta.Factor) (Step, error) {
-	switch t.Result {
-	case okta.ResultSuccess:
-		return StepDone, nil
-	case "":
-		return 0, fmt.Errorf("%w: an answer about a factor without a result", okta.ErrMalformed)
-	}
-	return nextOfChallenge(okta.Transaction{Status: okta.StatusMFAChallenge, FactorResult: t.Result, Factor: &f})
-}
-
-func unexpectedFactor(t okta.FactorTransaction, why string) error {
-	return &UnexpectedError{FactorResult: t.Result, Why: why}
-}
-
-// unlessRefused marks err with MarkNotSent where Okta has refused to begin a challenge.
-func unlessRefused(err error) error {
-	if refused(err) || errors.Is(err, okta.ErrNoAPIToken) {
-		return MarkNotSent(err)
-	}
-	return err
 }

@@ -107,12 +107,12 @@ func TestOktaMethodPeople(t *testing.T) {
 			attempt, err := m.Prepare(t.Context(), tc.who(o), mfa.Credential{})
 			if tc.err != nil {
 				assert.ErrorIs(t, err, tc.err)
-				assert.Nil(t, attempt.Verify)
+				assert.Nil(t, attempt.Ring)
 				assert.Zero(t, o.Count("GET", "/api/v1/users/"+o.user.ID+"/factors"))
 				return
 			}
 			require.NoError(t, err)
-			assert.NoError(t, attempt.Verify(t.Context(), o.exchange()))
+			assert.NoError(t, o.satisfyAs(t.Context(), tc.who(o), m, mfa.Credential{}))
 			assert.Equal(t, 1, phone.Pushes())
 			assert.Equal(t, o.URL+" "+o.user.ID, attempt.Rings)
 		})

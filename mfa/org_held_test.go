@@ -28,7 +28,7 @@ func TestHeldAtOrg(t *testing.T) {
 		t.Helper()
 		o.clock.Advance(due)
 		var err error
-		s, err = l.Continue(t.Context(), mfa.Flow{}, w)
+		s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: w})
 		require.NoError(t, err)
 		assert.Equal(t, phase, s.Phase)
 		assert.Equal(t, f.ID, s.Factor.ID)
@@ -36,7 +36,7 @@ func TestHeldAtOrg(t *testing.T) {
 	bad := func(w want, expected error) {
 		t.Helper()
 		o.clock.Advance(due)
-		_, err := l.Continue(t.Context(), mfa.Flow{}, w)
+		_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: w})
 		assertError(t, expected, err)
 		assert.True(t, mfa.Retryable(err))
 		assert.False(t, l.Over())
@@ -64,10 +64,10 @@ func TestHeldAtOrg(t *testing.T) {
 	bad(want{Device: "phone 2"}, mfa.ErrRungBefore)
 	bad(want{Device: "phone 1"}, mfa.ErrRungBefore)
 
-	s, err := l.Continue(t.Context(), mfa.Flow{}, want{PassCode: totp.Code()})
+	s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: totp.Code()}})
 	require.NoError(t, err)
 	assert.Equal(t, mfa.PhaseDone, s.Phase)
-	assert.Equal(t, o.in(), l.User())
+	assert.Equal(t, o.in(), whom(l))
 	assert.True(t, l.Challenged())
 	assert.Zero(t, o.cancelled())
 	assert.Len(t, o.StateTokens(), 1)
@@ -80,11 +80,11 @@ func TestHeldCodeAtOrg(t *testing.T) {
 	phone, text := o.user.AddPush(), o.user.AddFactor("sms", "OKTA")
 	l, s := o.hold(t, o.flow(), want{Kind: mfa.KindSMS})
 	assert.Equal(t, mfa.PhasePassCode, s.Phase)
-	s, err := l.Continue(t.Context(), mfa.Flow{}, want{Kind: mfa.KindPush})
+	s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{Kind: mfa.KindPush}})
 	require.NoError(t, err)
 	assert.Equal(t, []any{mfa.PhaseWaiting, phone.ID}, []any{s.Phase, s.Factor.ID})
 	// The code is Okta's still, and answers the factor in the same transaction.
-	s, err = l.Continue(t.Context(), mfa.Flow{}, want{PassCode: text.Code()})
+	s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: text.Code()}})
 	require.NoError(t, err)
 	assert.Equal(t, mfa.PhaseDone, s.Phase)
 	assert.Equal(t, 1, phone.Withdrawn())
@@ -100,14 +100,14 @@ func TestHeldNumberAtOrg(t *testing.T) {
 	l, s := o.hold(t, o.flow(), want{})
 	assert.Nil(t, s.Number)
 	o.clock.Advance(due)
-	s, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+	s, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	require.NotNil(t, s.Number)
 	assert.Equal(t, []any{0, "Phone 2", tablet.ID}, []any{s.Number.Answer, s.Number.Device, s.Factor.ID})
 	assert.Equal(t, []int{0}, o.tokens("/cancel"), "the other phone")
 	for range 2 {
 		o.clock.Advance(due)
-		s, err = l.Continue(t.Context(), mfa.Flow{}, want{})
+		s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		require.NoError(t, err)
 	}
 	assert.Equal(t, mfa.PhaseDone, s.Phase)
@@ -178,18 +178,18 @@ func TestLostDecision(t *testing.T) {
 			flow.Okta = authn
 			l, _ := o.hold(t, flow, want{})
 			o.clock.Advance(due)
-			_, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+			_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			require.NoError(t, err)
 			o.clock.Advance(due)
 			ctx, cancel := context.WithCancel(t.Context())
 			authn.leave = cancel
-			_, _ = l.Continue(ctx, mfa.Flow{}, want{})
+			_, _ = l.Continue(ctx, mfa.Flow{}, mfa.Input{Want: want{}})
 			for range 3 {
 				o.clock.Advance(due)
-				_, _ = l.Continue(t.Context(), mfa.Flow{}, want{})
+				_, _ = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 			}
 			assert.Equal(t, 1, phone.Pushes())
-			assert.Zero(t, l.User())
+			assert.Zero(t, whom(l))
 			l.Close(t.Context())
 			assert.Zero(t, phone.Waiting())
 		})
@@ -213,10 +213,10 @@ func TestLostWarning(t *testing.T) {
 				cancel()
 			}
 		}
-		_, _ = l.Continue(ctx, mfa.Flow{}, want{})
+		_, _ = l.Continue(ctx, mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.Equal(t, "verify opf1 t1, verify opf1 t1, skip t1", strings.TrimSuffix(authn.asked(), ", cancel t1"))
 		flow.Clock.(*fakeClock).Advance(due)
-		_, _ = l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, _ = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.False(t, strings.HasPrefix(authn.asked(), "verify"), "the push was approved")
 	})
 	t.Run("too many requests", func(t *testing.T) {
@@ -224,10 +224,10 @@ func TestLostWarning(t *testing.T) {
 		authn := scripted(waiting(phone), state(okta.StatusPasswordWarn), tooSoon("E0000047"), success(mia))
 		l, flow := authn.hold(t, required(phone), want{})
 		flow.Clock.(*fakeClock).Advance(due)
-		_, _ = l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, _ = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.Equal(t, "verify opf1 t1, verify opf1 t1, skip t1", strings.TrimSuffix(authn.asked(), ", cancel t1"))
 		flow.Clock.(*fakeClock).Advance(due)
-		_, _ = l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, _ = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		assert.False(t, strings.HasPrefix(authn.asked(), "verify"), "the push was approved")
 	})
 }

@@ -89,7 +89,7 @@ func TestPhonesAtOrg(t *testing.T) {
 			}
 			l, err := o.loginBy(t, flow, tc.want)
 			assertError(t, tc.err, err)
-			assert.Equal(t, tc.err == nil, l.User() == o.in())
+			assert.Equal(t, tc.err == nil, whom(l) == o.in())
 			var pushes []int
 			var last time.Time
 			for _, one := range f {
@@ -129,7 +129,7 @@ func TestPhonesAndOthersAtOrg(t *testing.T) {
 	}
 	l, err := o.login(t, want{})
 	require.NoError(t, err)
-	assert.Equal(t, o.in(), l.User())
+	assert.Equal(t, o.in(), whom(l))
 	for _, r := range o.Requests() {
 		assert.NotEqual(t, http.StatusTooManyRequests, r.Status, r.Path)
 	}
@@ -149,13 +149,13 @@ func TestReplaceAtOrg(t *testing.T) {
 	for _, f := range []*oktatest.Factor{phone, tablet} {
 		assert.Equal(t, []int{2, 1, 1}, []int{f.Pushes(), f.Withdrawn(), f.Waiting()})
 	}
-	_, err := before.Continue(t.Context(), mfa.Flow{}, want{})
+	_, err := before.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 	assert.ErrorIs(t, err, mfa.ErrReplaced)
 	phone.Approve()
 	o.clock.Advance(due)
-	s, err = after.Continue(t.Context(), mfa.Flow{}, want{})
+	s, err = after.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	assert.Equal(t, mfa.PhaseDone, s.Phase)
 	assert.Zero(t, tablet.Waiting())
-	assert.Zero(t, before.User())
+	assert.Zero(t, whom(before))
 }

@@ -61,12 +61,12 @@ func (o *org) authenticate(ctx context.Context) (okta.Transaction, error) {
 }
 
 // login runs a blocking login from the password on.
-func (o *org) login(t testing.TB, w want) (*mfa.Login, error) {
+func (o *org) login(t testing.TB, w want) (*mfa.Session, error) {
 	t.Helper()
 	return o.loginBy(t, o.flow(), w)
 }
 
-func (o *org) loginBy(t testing.TB, flow mfa.Flow, w want) (*mfa.Login, error) {
+func (o *org) loginBy(t testing.TB, flow mfa.Flow, w want) (*mfa.Session, error) {
 	t.Helper()
 	tx, err := o.authenticate(t.Context())
 	require.NoError(t, err)
@@ -74,12 +74,12 @@ func (o *org) loginBy(t testing.TB, flow mfa.Flow, w want) (*mfa.Login, error) {
 }
 
 // hold starts a held login from the password on.
-func (o *org) hold(t testing.TB, flow mfa.Flow, w want) (*mfa.Login, mfa.State) {
+func (o *org) hold(t testing.TB, flow mfa.Flow, w want) (*mfa.Session, mfa.State) {
 	t.Helper()
 	flow.Hold, flow.Show = true, nil
 	tx, err := o.authenticate(t.Context())
 	require.NoError(t, err)
-	l, err := flow.Start(t.Context(), tx, w)
+	l, err := flow.Begin(t.Context(), tx, mfa.Input{Want: w})
 	require.NoError(t, err)
 	s, err := l.State(t.Context())
 	require.NoError(t, err)
@@ -147,10 +147,10 @@ func TestPushAtOrg(t *testing.T) {
 			l, err := o.login(t, want{})
 			assertError(t, tc.err, err)
 			if tc.err == nil {
-				assert.Equal(t, o.in(), l.User())
+				assert.Equal(t, o.in(), whom(l))
 				assert.Zero(t, o.cancelled())
 			} else {
-				assert.Zero(t, l.User())
+				assert.Zero(t, whom(l))
 				assert.Equal(t, 1, o.cancelled())
 			}
 			assert.True(t, l.Challenged())
@@ -184,7 +184,7 @@ func TestPushFaultsAtOrg(t *testing.T) {
 				o.Fail("verify", fault.Delivered().After(after))
 				l, err := o.login(t, want{})
 				assert.Error(t, err)
-				assert.Zero(t, l.User())
+				assert.Zero(t, whom(l))
 				assert.True(t, l.Challenged())
 				assert.Equal(t, 1, phone.Pushes())
 				assert.Equal(t, after+1, o.verifies(phone))
@@ -268,7 +268,7 @@ func TestWarningAtOrg(t *testing.T) {
 			l, err := o.login(t, add(o.user))
 			require.NoError(t, err)
 			assert.True(t, l.PasswordWarning())
-			assert.Equal(t, o.in(), l.User())
+			assert.Equal(t, o.in(), whom(l))
 			assert.Equal(t, 1, o.Count(http.MethodPost, "/api/v1/authn/skip"))
 			assert.Zero(t, o.cancelled())
 		})
@@ -304,7 +304,7 @@ func TestStatusesAtOrg(t *testing.T) {
 					expected = tc.bypassed
 				}
 				assertError(t, expected, err)
-				assert.Equal(t, expected == nil, l.User().ID == o.user.ID)
+				assert.Equal(t, expected == nil, whom(l).ID == o.user.ID)
 				assert.False(t, l.Challenged())
 			}
 		})

@@ -25,11 +25,11 @@ const (
 	freeGap = 20 * time.Millisecond
 )
 
-// Pace spreads the questions about pushes that the logins of one mount ask Okta:
+// pace spreads the questions about pushes that the logins of one mount ask Okta:
 // those of a rush do not come all at once, and they leave room for others where
 // Okta's rate limit is running out. It belongs to one mount. The zero value is
-// ready, and a nil *Pace lets every question be asked when it is due.
-type Pace struct {
+// ready, and a nil *pace lets every question be asked when it is due.
+type pace struct {
 	mu      sync.Mutex
 	waiting int
 	next    time.Time // the next question is reserved, or later
@@ -37,7 +37,7 @@ type Pace struct {
 }
 
 // enter counts one more push that waits, until leave is called.
-func (p *Pace) enter() (leave func()) {
+func (p *pace) enter() (leave func()) {
 	if p == nil {
 		return func() {}
 	}
@@ -55,7 +55,7 @@ func (p *Pace) enter() (leave func()) {
 // a time: after the interval, or later, each login at a time of its own, but once
 // more before the wait ends; a moment after its end, if that has been done. pushes
 // is the number of the login's. limit tells what Okta has left; nil: nobody knows.
-func (p *Pace) question(now time.Time, interval time.Duration, pushes int, until time.Time, limit func() okta.RateLimit) time.Time {
+func (p *pace) question(now time.Time, interval time.Duration, pushes int, until time.Time, limit func() okta.RateLimit) time.Time {
 	due := now.Add(interval)
 	if p != nil {
 		due = p.slot(now, interval, pushes, known(limit))
@@ -80,7 +80,7 @@ func known(limit func() okta.RateLimit) okta.RateLimit {
 
 // slot keeps questions apart by when they are reserved, not by when they are due: a
 // long interval of one login does not hold up another one's short interval.
-func (p *Pace) slot(now time.Time, interval time.Duration, pushes int, left okta.RateLimit) time.Time {
+func (p *pace) slot(now time.Time, interval time.Duration, pushes int, left okta.RateLimit) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.resting.After(now.Add(interval)) {
@@ -97,7 +97,7 @@ func (p *Pace) slot(now time.Time, interval time.Duration, pushes int, left okta
 // rest lets nobody ask before a time, where a 429 is about everybody: what Okta has
 // left for all of them is nothing. If nobody knows, they rest for as long as they
 // would at the slowest pace; the limit may be one person's.
-func (p *Pace) rest(now, until time.Time, limit func() okta.RateLimit) {
+func (p *pace) rest(now, until time.Time, limit func() okta.RateLimit) {
 	if p == nil {
 		return
 	}

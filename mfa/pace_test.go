@@ -12,7 +12,7 @@ import (
 
 // rush has so many logins ask about their pushes from the same moment on, and
 // returns when they do within a time.
-func rush(p *Pace, logins int, during time.Duration, limit func() okta.RateLimit) (asked []time.Duration) {
+func rush(p *pace, logins int, during time.Duration, limit func() okta.RateLimit) (asked []time.Duration) {
 	begin := time.Now()
 	due := make([]time.Time, logins)
 	for i := range due {
@@ -54,7 +54,7 @@ func TestPaceSpreadsARush(t *testing.T) {
 	for _, row := range []struct{ logins, atLeast, atMost int }{
 		{1, 1, 1}, {2, 2, 2}, {20, 15, 50}, {100, 40, 51}, {500, 210, 225}, {2000, 870, 900},
 	} {
-		asked := rush(&Pace{}, row.logins, 30*time.Second, nil)
+		asked := rush(&pace{}, row.logins, 30*time.Second, nil)
 		assert.LessOrEqual(t, busiest(asked), row.atMost, "%d logins", row.logins)
 		assert.GreaterOrEqual(t, busiest(asked), row.atLeast, "%d logins", row.logins)
 	}
@@ -70,8 +70,8 @@ func TestPaceLeavesRoom(t *testing.T) {
 		return func() okta.RateLimit { return okta.RateLimit{Limit: of, Remaining: left, Reset: at} }
 	}
 	perSecond := func(logins int, limit func() okta.RateLimit) float64 {
-		asked := rush(&Pace{}, logins, 40*time.Second, limit)
-		early := len(rush(&Pace{}, logins, 20*time.Second, limit)) // while they come in
+		asked := rush(&pace{}, logins, 40*time.Second, limit)
+		early := len(rush(&pace{}, logins, 20*time.Second, limit)) // while they come in
 		return float64(len(asked)-early) / 20
 	}
 	assert.InDelta(t, 215, perSecond(500, limit(60_000, 59_000, time.Minute)), 10, "there is room")
@@ -95,7 +95,7 @@ func TestPaceCountsPushes(t *testing.T) {
 // A long interval does not hold up a short one that is reserved after it.
 func TestPaceKeepsIntervals(t *testing.T) {
 	t.Parallel()
-	var p Pace
+	var p pace
 	defer p.enter()()
 	defer p.enter()()
 	now := time.Now()
@@ -115,7 +115,7 @@ func TestPaceKeepsIntervals(t *testing.T) {
 // once more before the wait ends.
 func TestPaceRests(t *testing.T) {
 	t.Parallel()
-	var p Pace
+	var p pace
 	defer p.enter()()
 	now := time.Now()
 	exhausted := func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: now.Add(time.Minute)} }
@@ -126,7 +126,7 @@ func TestPaceRests(t *testing.T) {
 	assert.Equal(t, now.Add(30*time.Second+freeGap), p.question(now, PollInterval, 1, until, nil), "not all at once then")
 	p.rest(now, now.Add(time.Hour), exhausted)
 	assert.Equal(t, until.Add(-lastMoment), p.question(now, PollInterval, 1, until, nil))
-	for _, pace := range []*Pace{&p, nil} {
+	for _, pace := range []*pace{&p, nil} {
 		last := until.Add(-lastMoment)
 		due := pace.question(last, PollInterval, 1, until, nil)
 		assert.True(t, due.After(until), "which was the last")
@@ -149,16 +149,16 @@ func TestPaceRestsForWhatIsEverybodys(t *testing.T) {
 		{"nobody knows", nil, longestCycle},
 		{"nobody knows any more", func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: now} }, longestCycle},
 	} {
-		var p Pace
+		var p pace
 		p.rest(now, now.Add(50*time.Second), row.limit)
 		assert.Equal(t, row.rests, max(p.resting.Sub(now), 0), row.name)
 	}
-	(*Pace)(nil).rest(now, now.Add(time.Second), nil)
+	(*pace)(nil).rest(now, now.Add(time.Second), nil)
 }
 
 func TestPaceForgetsWhoHasLeft(t *testing.T) {
 	t.Parallel()
-	var p Pace
+	var p pace
 	leave := p.enter()
 	leave()
 	leave()

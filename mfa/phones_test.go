@@ -153,9 +153,9 @@ func TestPhones(t *testing.T) {
 			l, err := run(t.Context(), flow, tc.start, tc.want)
 			assertError(t, tc.err, err)
 			if tc.err == nil {
-				assert.Equal(t, mia, l.User())
+				assert.Equal(t, mia, whom(l))
 			} else {
-				assert.Zero(t, l.User())
+				assert.Zero(t, whom(l))
 			}
 			assert.True(t, l.Challenged())
 			assert.Equal(t, tc.asked, authn.asked())

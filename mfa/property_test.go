@@ -35,7 +35,7 @@ var fuzzWants = []want{
 func play(bytes []byte) (foul, story []string) {
 	d := newDice(bytes)
 	clock := newClock()
-	flow := mfa.Flow{Okta: d, Guard: new(mfa.Guard), Codes: new(mfa.Codes), Again: d.again, Origin: here, Clock: clock, Show: d.show}
+	flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Origin: here, Clock: clock, Show: d.show}
 	flow.Policy = mfa.Policy{Bypass: d.roll(4) == 3, AllDevices: d.roll(2) == 1, Push: mfa.PushLimit{Failures: d.roll(4), Window: time.Minute}}
 	if d.roll(8) == 7 {
 		flow.Policy.Factors = []mfa.Kind{mfa.KindPush, mfa.KindSMS}
@@ -43,7 +43,7 @@ func play(bytes []byte) (foul, story []string) {
 	if d.roll(6) == 5 {
 		flow.Again = nil
 	}
-	var held []*mfa.Login
+	var held []*mfa.Session
 	for range 1 + d.roll(3) {
 		flow.Hold, flow.Unattended = d.roll(2) == 1, d.roll(8) == 7
 		if l := playLogin(d, flow, clock); l != nil {
@@ -58,7 +58,7 @@ func play(bytes []byte) (foul, story []string) {
 }
 
 // playLogin is one login. It is returned if it is left open.
-func playLogin(d *dice, flow mfa.Flow, clock *fakeClock) *mfa.Login {
+func playLogin(d *dice, flow mfa.Flow, clock *fakeClock) *mfa.Session {
 	d.login = newBets()
 	slept := len(clock.sleeps())
 	tx := d.begin()
@@ -83,8 +83,8 @@ func playLogin(d *dice, flow mfa.Flow, clock *fakeClock) *mfa.Login {
 			return l
 		}
 		end(context.Background())
-		if l.User() != (okta.User{}) {
-			d.fail("cancelled, and yet %+v", l.User())
+		if whom(l) != (okta.User{}) {
+			d.fail("cancelled, and yet %+v", whom(l))
 		}
 	}
 	d.settled(first)
@@ -105,7 +105,7 @@ func (d *dice) settled(first int) {
 }
 
 // playCall starts a login, or goes on with one, and judges what comes of it.
-func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Login, w want, before mfa.State) (*mfa.Login, error) {
+func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Session, w want, before mfa.State) (*mfa.Session, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.leave, d.call = cancel, newBets()
@@ -114,9 +114,9 @@ func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Login, w want,
 	d.log("call %+v (hold %v)", w, flow.Hold)
 	switch {
 	case l != nil:
-		s, err = l.Continue(ctx, mfa.Flow{}, w)
+		s, err = l.Continue(ctx, mfa.Flow{}, mfa.Input{Want: w})
 	case flow.Hold:
-		l, err = flow.Start(ctx, tx, w)
+		l, err = flow.Begin(ctx, tx, mfa.Input{Want: w})
 	default:
 		l, err = run(ctx, flow, tx, w)
 	}
@@ -124,7 +124,7 @@ func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Login, w want,
 	if err != nil && s.Phase == mfa.PhaseDone {
 		d.fail("%v, and yet done", err)
 	}
-	if in := l.User(); in != (okta.User{}) {
+	if in := whom(l); in != (okta.User{}) {
 		if err != nil && !errors.Is(err, mfa.ErrOver) {
 			d.fail("%v, and yet %+v", err, in)
 		}
@@ -244,7 +244,7 @@ func TestPlaysReach(t *testing.T) {
 		}
 		d := newDice(bytes)
 		clock := newClock()
-		flow := mfa.Flow{Okta: d, Guard: new(mfa.Guard), Codes: new(mfa.Codes), Again: d.again, Origin: here, Clock: clock, Hold: true}
+		flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Origin: here, Clock: clock, Hold: true}
 		d.login = newBets()
 		tx := d.begin()
 		l, _ := playCall(d, flow, tx, nil, pick(d, fuzzWants), mfa.State{})
@@ -257,7 +257,7 @@ func TestPlaysReach(t *testing.T) {
 		}
 		rang += len(d.login.rang)
 		sent += len(d.login.sent)
-		if l.User() != (okta.User{}) {
+		if whom(l) != (okta.User{}) {
 			in++
 		}
 	}

@@ -51,19 +51,19 @@ func TestCancelDuringACall(t *testing.T) {
 	authn := slowly(2, waiting(phone), success(mia))
 	flow := m.flow(authn, here)
 	flow.Hold = true
-	l, err := flow.Start(t.Context(), required(phone), want{})
+	l, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
 	require.NoError(t, err)
 	m.clock.Advance(due)
 	done := make(chan error)
 	go func() {
-		_, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		done <- err
 	}()
 	<-authn.entered
 	l.Cancel(t.Context(), mfa.Flow{})
 	assert.ErrorIs(t, <-done, mfa.ErrOver)
 	assert.True(t, l.Over())
-	assert.Zero(t, l.User())
+	assert.Zero(t, whom(l))
 	assert.Equal(t, "verify opf1 t1, cancel t1", authn.asked(), "the slow one never got through")
 }
 
@@ -72,10 +72,10 @@ func TestCancelDuringACall(t *testing.T) {
 func TestResendsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{})
-	start := func(ctx context.Context, authn mfa.Authn, token okta.StateToken, w want) (*mfa.Login, error) {
+	start := func(ctx context.Context, authn mfa.Authn, token okta.StateToken, w want) (*mfa.Session, error) {
 		flow := m.flow(authn, here)
 		flow.Hold = true
-		return flow.Start(ctx, on(token, required(sms, email)), w)
+		return flow.Begin(ctx, on(token, required(sms, email)), mfa.Input{Want: w})
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -86,7 +86,7 @@ func TestResendsDoNotWaitForEachOther(t *testing.T) {
 	require.NoError(t, err)
 
 	var all sync.WaitGroup
-	all.Go(func() { _, _ = first.Continue(ctx, mfa.Flow{}, want{Kind: mfa.KindSMS, Resend: true}) })
+	all.Go(func() { _, _ = first.Continue(ctx, mfa.Flow{}, mfa.Input{Want: want{Kind: mfa.KindSMS, Resend: true}}) })
 	<-a.entered // in the turn of the SMS
 	replaced := make(chan struct{})
 	b.each = sync.OnceFunc(func() { close(replaced) })
@@ -152,7 +152,7 @@ func TestSwitchThatIsRefused(t *testing.T) {
 	m := newMount(mfa.PushLimit{Failures: 1, Window: 10 * time.Minute})
 	waits, err := m.hold(t, scripted(waiting(phone)), here, required(phone, tablet))
 	require.NoError(t, err)
-	s, err := waits.Continue(t.Context(), mfa.Flow{}, want{Device: "Tablet"})
+	s, err := waits.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{Device: "Tablet"}})
 	assertWait(t, err, 10*time.Minute, false)
 	assert.Equal(t, mfa.PhaseWaiting, s.Phase)
 	waits.Close(t.Context())
@@ -160,11 +160,11 @@ func TestSwitchThatIsRefused(t *testing.T) {
 	authn := scripted(sent(sms), success(mia))
 	flow := m.flow(authn, here)
 	flow.Hold = true
-	l, err := flow.Start(t.Context(), required(phone, sms), want{Kind: mfa.KindSMS})
+	l, err := flow.Begin(t.Context(), required(phone, sms), mfa.Input{Want: want{Kind: mfa.KindSMS}})
 	require.NoError(t, err)
-	_, err = l.Continue(t.Context(), mfa.Flow{}, want{Kind: mfa.KindPush})
+	_, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{Kind: mfa.KindPush}})
 	assertWait(t, err, 10*time.Minute, false)
-	s, err = l.Continue(t.Context(), mfa.Flow{}, want{PassCode: code})
+	s, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: code}})
 	assert.NoError(t, err)
 	assert.Equal(t, mfa.PhaseDone, s.Phase)
 	assert.Equal(t, "verify sms1 t1, verify sms1 t1 123456", authn.asked())
@@ -198,13 +198,13 @@ func TestPassCodeAnswersWhatWasAskedFor(t *testing.T) {
 		authn := scripted(success(mia))
 		flow := authn.flow()
 		flow.Hold = true
-		l, err := flow.Start(t.Context(), required(rsa, verify, google, question), want{})
+		l, err := flow.Begin(t.Context(), required(rsa, verify, google, question), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		if tc.choose != (want{}) {
-			_, err = l.Continue(t.Context(), mfa.Flow{}, tc.choose)
+			_, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: tc.choose})
 			require.NoError(t, err)
 		}
-		_, err = l.Continue(t.Context(), mfa.Flow{}, want{PassCode: tc.passCode})
+		_, err = l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{PassCode: tc.passCode}})
 		assert.NoError(t, err, name)
 		assert.Equal(t, tc.asked, authn.asked(), name)
 	}
@@ -217,14 +217,14 @@ func TestPolicyOfTheDay(t *testing.T) {
 	authn, later := scripted(), scripted(success(mia))
 	flow := authn.flow()
 	flow.Hold = true
-	hold := func() *mfa.Login {
-		l, err := flow.Start(t.Context(), required(verify, google), want{Provider: okta.ProviderGoogle})
+	hold := func() *mfa.Session {
+		l, err := flow.Begin(t.Context(), required(verify, google), mfa.Input{Want: want{Provider: okta.ProviderGoogle}})
 		require.NoError(t, err)
 		return l
 	}
 	now := flow
 	now.Okta = later
-	_, err := hold().Continue(t.Context(), now, want{PassCode: code})
+	_, err := hold().Continue(t.Context(), now, mfa.Input{Want: want{PassCode: code}})
 	assert.NoError(t, err)
 	assert.Equal(t, "verify uft1 t1 123456", later.asked())
 
@@ -232,7 +232,7 @@ func TestPolicyOfTheDay(t *testing.T) {
 	assert.Equal(t, "cancel t1", later.asked())
 
 	now.Policy.Factors = []mfa.Kind{mfa.KindPush}
-	_, err = hold().Continue(t.Context(), now, want{PassCode: code})
+	_, err = hold().Continue(t.Context(), now, mfa.Input{Want: want{PassCode: code}})
 	assert.ErrorIs(t, err, mfa.ErrOver)
 	assert.Equal(t, "cancel t1", later.asked())
 	assert.Empty(t, authn.asked())

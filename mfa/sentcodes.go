@@ -7,11 +7,11 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// SentCodes are the codes that methods of Okta's have had sent, so that a login
+// sentCodes are the codes that methods of Okta's have had sent, so that a login
 // which does not bring the code does not have another one sent: a telephone must
 // not ring for each. It belongs to one mount and lives in memory only. The zero
-// value is ready, and a nil *SentCodes remembers nothing.
-type SentCodes struct {
+// value is ready.
+type sentCodes struct {
 	mu    sync.Mutex
 	until map[sentCode]time.Time
 }
@@ -23,17 +23,14 @@ type sentCode struct{ person, factor string }
 const codeLife = 5 * time.Minute
 
 // note remembers a code that was sent at now.
-func (s *SentCodes) note(person string, f okta.Factor, now time.Time) {
-	if s == nil {
-		return
-	}
+func (s *sentCodes) note(person string, f okta.Factor, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.until == nil {
 		s.until = map[sentCode]time.Time{}
 	}
 	if len(s.until) >= maxCodes {
-		s.tidy(now)
+		s.dropExpired(now)
 	}
 	if len(s.until) < maxCodes {
 		s.until[sentCode{person, f.ID}] = now.Add(codeLife)
@@ -41,33 +38,27 @@ func (s *SentCodes) note(person string, f okta.Factor, now time.Time) {
 }
 
 // pending reports whether a code is good still.
-func (s *SentCodes) pending(person string, f okta.Factor, now time.Time) bool {
-	if s == nil {
-		return false
-	}
+func (s *sentCodes) pending(person string, f okta.Factor, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return now.Before(s.until[sentCode{person, f.ID}])
 }
 
 // forget is for a code that has been used.
-func (s *SentCodes) forget(person string, f okta.Factor) {
-	if s == nil {
-		return
-	}
+func (s *sentCodes) forget(person string, f okta.Factor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.until, sentCode{person, f.ID})
 }
 
-// Tidy forgets the codes that are no longer good at now. Call it now and then.
-func (s *SentCodes) Tidy(now time.Time) {
+// tidy forgets the codes that are no longer good at now.
+func (s *sentCodes) tidy(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tidy(now)
+	s.dropExpired(now)
 }
 
-func (s *SentCodes) tidy(now time.Time) {
+func (s *sentCodes) dropExpired(now time.Time) {
 	for code, until := range s.until {
 		if !now.Before(until) {
 			delete(s.until, code)

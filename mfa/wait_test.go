@@ -58,13 +58,13 @@ func TestHeldInterval(t *testing.T) {
 	authn.asked()
 	for range 50 {
 		clock.Advance(100 * time.Millisecond)
-		_, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		require.NoError(t, err)
 	}
 	assert.LessOrEqual(t, strings.Count(authn.asked(), "verify"), 3, "in five seconds")
 	clock.Advance(mfa.PollInterval)
 	for range 20 {
-		_, err := l.Continue(t.Context(), mfa.Flow{}, want{})
+		_, err := l.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		assert.Equal(t, "verify opf1 t1", authn.asked())
 		clock.Advance(mfa.PollInterval)
@@ -148,10 +148,10 @@ func TestContextEnds(t *testing.T) {
 		for range 20 {
 			ctx, cancel := context.WithCancel(t.Context())
 			authn := scripted(waiting(phone))
-			l, err := authn.flow().Start(ctx, required(phone), want{})
+			l, err := authn.flow().Begin(ctx, required(phone), mfa.Input{Want: want{}})
 			require.NoError(t, err)
 			cancel()
-			assert.ErrorIs(t, l.Wait(ctx), context.Canceled)
+			assert.ErrorIs(t, l.Run(ctx), context.Canceled)
 			assert.True(t, l.Over())
 			assertFarewell(t, authn, "verify opf1 t1, cancel t1")
 		}
@@ -203,11 +203,11 @@ func TestContextEnds(t *testing.T) {
 		authn := scripted(expiring(began.Add(time.Minute)))
 		flow := authn.flow()
 		flow.Clock = nil
-		l, err := flow.Start(ctx, required(phone), want{})
+		l, err := flow.Begin(ctx, required(phone), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		timer := time.AfterFunc(20*time.Millisecond, cancel)
 		defer timer.Stop()
-		assert.ErrorIs(t, l.Wait(ctx), context.Canceled)
+		assert.ErrorIs(t, l.Run(ctx), context.Canceled)
 		assert.Less(t, time.Since(began), mfa.PollInterval)
 		assertFarewell(t, authn, "verify opf1 t1, cancel t1")
 	})
@@ -218,7 +218,7 @@ func TestContextEnds(t *testing.T) {
 		flow.Clock, flow.Policy.AllDevices = nil, true
 		authn.answers = said(expiring(time.Now().Add(time.Minute)), okta.ErrUnreachable, success(mia))
 		began := time.Now()
-		l, err := flow.Start(t.Context(), required(phone, tablet), want{}) // sleeps between the phones
+		l, err := flow.Begin(t.Context(), required(phone, tablet), mfa.Input{Want: want{}}) // sleeps between the phones
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond)
 		l.Close(t.Context())

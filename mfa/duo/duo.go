@@ -85,7 +85,9 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	}
 	// Duo ignores the case of names: the guard must count all spellings as one.
 	person := "duo " + m.host + " " + strings.ToLower(l.name)
-	return mfa.Attempt{Rings: person, Phone: person, Verify: l.push}, nil
+	return mfa.Attempt{Rings: person, Phone: person, Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
+		return service.Ring(ctx, x, func(ctx context.Context, sent func()) error { return l.push(ctx, x, sent) })
+	}}, nil
 }
 
 // login is one person's login.
@@ -169,11 +171,9 @@ func (l *login) passCode(ctx context.Context, code string) error {
 	}
 }
 
-// push rings the person's phone once and waits for their answer. Duo cannot withdraw a
-// push: where ctx ends, the phone still shows it, but nobody reads the answer.
-func (l *login) push(ctx context.Context, x mfa.Exchange) error {
-	ctx, cancel := service.Bound(ctx, x)
-	defer cancel()
+// push makes the person's phone ring, once, and waits for their answer. Duo has
+// no way to take a push back: where ctx ends, nobody asks for the answer any more.
+func (l *login) push(ctx context.Context, x mfa.Exchange, sent func()) error {
 	options := l.options(authapi.AuthDevice("auto"), authapi.AuthAsync())
 	if l.method.pushInfo != "" {
 		options = append(options, authapi.AuthPushinfo(l.method.pushInfo))
@@ -183,12 +183,12 @@ func (l *login) push(ctx context.Context, x mfa.Exchange) error {
 	case refused(err):
 		return mfa.MarkNotSent(meaning(err))
 	case err != nil:
-		return service.PushError(ctx, meaning(err))
+		return meaning(err)
 	case result.Response.Txid == "":
 		return fmt.Errorf("%w: a push without a transaction", mfa.ErrServiceMalformed)
 	}
-	x.Waiting("", x.Until)
-	return service.PushError(ctx, l.await(ctx, x, result.Response.Txid))
+	sent()
+	return l.await(ctx, x, result.Response.Txid)
 }
 
 // pause is the time between two polls of a push. Duo answers a poll when it has news;

@@ -70,7 +70,7 @@ func TestPrepare(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Equal(t, test.passed, attempt.Passed)
-			assert.Equal(t, test.passed, attempt.Verify == nil)
+			assert.Equal(t, test.passed, attempt.Verify == nil && attempt.Ring == nil)
 			assert.False(t, attempt.Sends)
 			if test.rings {
 				assert.Equal(t, "duo "+srv.Host()+" mia.ito@acme.test", attempt.Rings)
@@ -184,7 +184,7 @@ func TestPush(t *testing.T) {
 			attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 			require.NoError(t, err)
 			var said methodtest.Talk
-			err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
+			err = said.Satisfy(t.Context(), attempt, time.Minute)
 			if test.denied != "" {
 				assert.Equal(t, &mfa.DeniedError{Reason: test.denied}, err)
 			} else {
@@ -219,8 +219,7 @@ func TestWaitingForever(t *testing.T) {
 	attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 	clock := fakeClock{oktatest.NewClock(time.Now())}
-	exchange := new(methodtest.Talk).Exchange(0)
-	exchange.Clock, exchange.Until = clock, clock.Now().Add(10*time.Second)
-	assert.ErrorIs(t, attempt.Verify(t.Context(), exchange), mfa.ErrPushTimeout)
+	said := methodtest.Talk{Clock: clock}
+	assert.ErrorIs(t, said.Satisfy(t.Context(), attempt, 10*time.Second), mfa.ErrPushTimeout)
 	assert.Equal(t, 20, srv.Count("/auth_status"))
 }

@@ -86,7 +86,7 @@ func TestTogether(t *testing.T) {
 		all.Go(func() {
 			attempt, err := method.Prepare(t.Context(), who, mfa.Credential{})
 			if assert.NoError(t, err) {
-				assert.ErrorIs(t, attempt.Verify(t.Context(), new(methodtest.Talk).Exchange(time.Minute)), want)
+				assert.ErrorIs(t, new(methodtest.Talk).Satisfy(t.Context(), attempt, time.Minute), want)
 			}
 			assert.Equal(t, 1, user.Pushes())
 		})

@@ -100,9 +100,11 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	}
 	person := "pingid " + m.settings.OrgAlias + " " + strings.ToLower(name)
 	return mfa.Attempt{
-		Rings:  person,
-		Phone:  person,
-		Verify: func(ctx context.Context, x mfa.Exchange) error { return m.push(ctx, x, name) },
+		Rings: person,
+		Phone: person,
+		Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
+			return service.Ring(ctx, x, func(ctx context.Context, sent func()) error { return m.push(ctx, name, sent) })
+		},
 	}, nil
 }
 
@@ -139,18 +141,16 @@ const (
 // Where ctx ends, the wait ends and the connection is closed. The push cannot be
 // withdrawn: cancelauthentication needs a session id, which authonline tells only when
 // the push is over.
-func (m *Method) push(ctx context.Context, x mfa.Exchange, name string) error {
-	ctx, cancel := service.Bound(ctx, x)
-	defer cancel()
+func (m *Method) push(ctx context.Context, name string, sent func()) error {
 	req, payload, err := m.request(ctx, "authonline", map[string]string{
 		"spAlias": "web", "userName": name, "authType": "CONFIRM",
 	})
 	if err != nil {
 		return mfa.MarkNotSent(err)
 	}
-	resp, body, err := m.client.Send(req, payload, 0, func() { x.Waiting("", x.Until) })
+	resp, body, err := m.client.Send(req, payload, 0, sent)
 	if err != nil {
-		return service.PushError(ctx, err)
+		return err
 	}
 	answer, err := m.open(body)
 	switch {

@@ -63,7 +63,7 @@ func TestPush(t *testing.T) {
 			attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 			require.NoError(t, err)
 			var said methodtest.Talk
-			err = attempt.Verify(t.Context(), said.Exchange(time.Minute))
+			err = said.Satisfy(t.Context(), attempt, time.Minute)
 			if test.denied != "" {
 				assert.Equal(t, &mfa.DeniedError{Reason: test.denied}, err)
 			} else {

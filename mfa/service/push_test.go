@@ -143,7 +143,7 @@ func TestPushIsAnswered(t *testing.T) {
 			var said methodtest.Talk
 			attempt := s.attempt(t, 0)
 			s.whenAsked(s.lastStep(), s.waits*(i+1), i+1, test.do)
-			assert.Equal(t, test.want, attempt.Verify(t.Context(), said.Exchange(time.Minute)))
+			assert.Equal(t, test.want, said.Satisfy(t.Context(), attempt, time.Minute))
 			assert.Equal(t, 1, said.Waited())
 		}
 		assert.Equal(t, 2, s.user.Pushes())
@@ -156,7 +156,7 @@ func TestPushEndsWithTheTime(t *testing.T) {
 		ctx := newExpiring(t)
 		attempt := s.attempt(t, 0)
 		s.whenAsked(s.lastStep(), s.waits, 1, ctx.expire)
-		err := attempt.Verify(ctx, new(methodtest.Talk).Exchange(time.Minute))
+		err := new(methodtest.Talk).Satisfy(ctx, attempt, time.Minute)
 		assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 		assert.False(t, mfa.NotSent(err))
 	})
@@ -167,7 +167,7 @@ func TestPushWithoutTime(t *testing.T) {
 	each(t, func(t *testing.T, s simulated) {
 		s.script()
 		var said methodtest.Talk
-		err := s.attempt(t, 0).Verify(t.Context(), said.Exchange(-time.Second))
+		err := said.Satisfy(t.Context(), s.attempt(t, 0), -time.Second)
 		assert.ErrorIs(t, err, mfa.ErrPushTimeout)
 		assert.True(t, mfa.NotSent(err))
 		assert.Zero(t, s.user.Pushes())
@@ -181,7 +181,7 @@ func TestPushEndsWithTheClient(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		attempt := s.attempt(t, 0)
 		s.whenAsked(s.lastStep(), s.waits, 1, cancel)
-		err := attempt.Verify(ctx, new(methodtest.Talk).Exchange(time.Minute))
+		err := new(methodtest.Talk).Satisfy(ctx, attempt, time.Minute)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.False(t, mfa.NotSent(err))
 		assert.Equal(t, s.waits, s.srv.Count(s.lastStep()))
@@ -195,26 +195,31 @@ func TestServiceGone(t *testing.T) {
 		attempt := s.attempt(t, 0)
 		s.srv.Close()
 		var said methodtest.Talk
-		err := attempt.Verify(t.Context(), said.Exchange(time.Minute))
+		err := said.Satisfy(t.Context(), attempt, time.Minute)
 		assert.ErrorIs(t, err, mfa.ErrServiceUnreachable)
 		assert.True(t, mfa.NotSent(err))
 		assert.Zero(t, said.Waited())
 	})
 }
 
-// TestBound: the context of a push ends when the exchange does, by its own clock.
-func TestBound(t *testing.T) {
+// TestRingTakesTheTimeOfTheClock: a push may wait as long as the exchange's own clock
+// says.
+func TestRingTakesTheTimeOfTheClock(t *testing.T) {
 	t.Parallel()
-	exchange := new(methodtest.Talk).Exchange(0)
 	clock := fixed(time.Unix(1_000_000, 0))
-	exchange.Clock, exchange.Until = clock, clock.Now().Add(time.Hour)
 	before := time.Now()
-	ctx, cancel := service.Bound(t.Context(), exchange)
-	defer cancel()
-	deadline, ok := ctx.Deadline()
-	require.True(t, ok)
-	assert.False(t, deadline.Before(before.Add(time.Hour)))
-	assert.False(t, deadline.After(time.Now().Add(time.Hour)))
+	push, err := service.Ring(t.Context(), mfa.Exchange{Clock: clock, Life: t.Context(), Until: clock.Now().Add(time.Hour)},
+		func(ctx context.Context, sent func()) error {
+			deadline, ok := ctx.Deadline()
+			assert.True(t, ok)
+			assert.False(t, deadline.Before(before.Add(time.Hour)))
+			assert.False(t, deadline.After(time.Now().Add(time.Hour)))
+			return nil
+		})
+	require.NoError(t, err)
+	passed, err := push.Poll(t.Context())
+	assert.NoError(t, err)
+	assert.True(t, passed)
 }
 
 // fixed is a clock that stands still.
@@ -288,7 +293,7 @@ func (s simulated) fail(t *testing.T, i int, name string) {
 			want = mfa.ErrPushTimeout
 			s.whenAsked(step, 1, 1, ctx.expire)
 		}
-		err = attempt.Verify(ctx, new(methodtest.Talk).Exchange(time.Minute))
+		err = new(methodtest.Talk).Satisfy(ctx, attempt, time.Minute)
 		assert.Equal(t, rings && test.notSent, mfa.NotSent(err))
 		assert.Equal(t, 1, s.srv.Count(s.ring))
 		if rings && test.notSent {

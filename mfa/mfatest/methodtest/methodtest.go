@@ -40,31 +40,46 @@ func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Talk counts how often an attempt says that a push is on its way.
+// Talk takes attempts to their end, and counts the pushes that were on their way.
 type Talk struct {
-	// Rings, unless nil, is called each time.
+	// Rings, unless nil, is called for each of them.
 	Rings func()
+	// Clock is that of the exchanges; nil is the real one.
+	Clock mfa.Clock
 
 	mu    sync.Mutex
 	waits int
 }
 
-// Exchange makes an exchange that ends after patience.
-func (k *Talk) Exchange(patience time.Duration) mfa.Exchange {
-	return mfa.Exchange{
-		Clock: Clock{}, Until: time.Now().Add(patience),
-		Waiting: func(string, time.Time) {
-			k.mu.Lock()
-			k.waits++
-			k.mu.Unlock()
-			if k.Rings != nil {
-				k.Rings()
-			}
-		},
+// Satisfy takes an attempt to its end, as a login does whose patience that is.
+func (k *Talk) Satisfy(ctx context.Context, attempt mfa.Attempt, patience time.Duration) error {
+	clock := k.Clock
+	if clock == nil {
+		clock = Clock{}
 	}
+	x := mfa.Exchange{Clock: clock, Mount: new(mfa.Mount), Life: ctx, Until: clock.Now().Add(patience)}
+	if attempt.Ring == nil {
+		return attempt.Verify(ctx, x)
+	}
+	push, err := attempt.Ring(ctx, x)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.waits++
+	k.mu.Unlock()
+	if k.Rings != nil {
+		k.Rings()
+	}
+	<-push.Decided()
+	passed, err := push.Poll(ctx)
+	if passed == (err != nil) {
+		panic("a decided push that neither passed nor failed")
+	}
+	return err
 }
 
-// Waited returns how often.
+// Waited returns how many pushes were on their way.
 func (k *Talk) Waited() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -77,7 +92,7 @@ func Login(ctx context.Context, m mfa.Method, c mfa.Credential) error {
 	if err != nil || attempt.Passed {
 		return err
 	}
-	return attempt.Verify(ctx, new(Talk).Exchange(time.Minute))
+	return new(Talk).Satisfy(ctx, attempt, time.Minute)
 }
 
 // AssertNoSecret wants no secret in what is printed of any of the values.

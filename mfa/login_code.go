@@ -7,7 +7,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// This file holds what a Login does about a code that Okta sends. The
+// This file says what a login does about a code that Okta sends. The
 // transaction in which it was sent may be this login's own or, more often, that
 // of a login before; whoever uses it does so in the code's turn.
 
@@ -20,7 +20,7 @@ const (
 )
 
 // send has Okta send the code of f.
-func (l *Login) send(ctx context.Context, f okta.Factor) error {
+func (l *login) send(ctx context.Context, f okta.Factor) error {
 	if err := l.sending(l.main.verify(ctx, f, "")); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (l *Login) send(ctx context.Context, f okta.Factor) error {
 }
 
 // sendAgain has the code that is pending sent again, if the person wants that.
-func (l *Login) sendAgain(ctx context.Context, resend bool) error {
+func (l *login) sendAgain(ctx context.Context, resend bool) error {
 	c, own := l.code, l.own
 	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
 	if !resend {
@@ -45,7 +45,7 @@ func (l *Login) sendAgain(ctx context.Context, resend bool) error {
 	err := l.sending(c.resend(ctx, l.flow.Okta))
 	switch {
 	case err == nil:
-		l.flow.Codes.renew(c, l.expires(c.leg))
+		l.flow.Mount.codes.renew(c, l.expires(c.leg))
 	case !Retryable(err) && !uncertain(err):
 		l.takeCode()
 	}
@@ -59,7 +59,7 @@ func (l *Login) sendAgain(ctx context.Context, resend bool) error {
 // answerCode tries the passcode on the code that was sent and, where another
 // login had it sent, on the other factors in this one's transaction. If the
 // code's transaction is gone, this login's has to do for all.
-func (l *Login) answerCode(ctx context.Context, factors []okta.Factor, passCode string) error {
+func (l *login) answerCode(ctx context.Context, factors []okta.Factor, passCode string) error {
 	c, own := l.code, l.own
 	l.phase, l.factor = PhasePassCode, c.factor
 	l.challenged.Store(true)
@@ -87,7 +87,7 @@ func (l *Login) answerCode(ctx context.Context, factors []okta.Factor, passCode 
 
 // sending notes that a code has been sent, or may have been, unless Okta has
 // refused to.
-func (l *Login) sending(err error) error {
+func (l *login) sending(err error) error {
 	if !tooManyRequests(err) {
 		l.sent = true
 		l.challenged.Store(true)
@@ -96,20 +96,20 @@ func (l *Login) sending(err error) error {
 }
 
 // newCode is one that is awaited in the login's own transaction.
-func (l *Login) newCode(f okta.Factor) *code {
+func (l *login) newCode(f okta.Factor) *code {
 	return &code{person: l.person, factor: f, turn: newTurn(), leg: l.main}
 }
 
 // keepCode makes c, which nobody else knows yet, the code that waits for the
 // person, and returns the one that did before, if any: to be cancelled.
-func (l *Login) keepCode(c *code) (replaced *code) {
+func (l *login) keepCode(c *code) (replaced *code) {
 	l.code, l.own = c, true
 	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
-	return l.flow.Codes.keep(c, l.expires(c.leg))
+	return l.flow.Mount.codes.keep(c, l.expires(c.leg))
 }
 
 // expires is when the transaction does. Okta is not believed everything.
-func (l *Login) expires(g *leg) time.Time {
+func (l *login) expires(g *leg) time.Time {
 	now := l.flow.Clock.Now()
 	if g.tx.ExpiresAt.IsZero() {
 		return now.Add(assumedLife)
@@ -122,11 +122,11 @@ func (l *Login) expires(g *leg) time.Time {
 
 // takeCode makes the code's transaction one of this login's own, in the code's
 // turn: the code waits no longer. It returns nil if another login was quicker.
-func (l *Login) takeCode() *leg {
+func (l *login) takeCode() *leg {
 	c, own := l.code, l.own
 	g := c.leg
 	c.leg, l.code, l.own = nil, nil, false
-	l.flow.Codes.forget(c)
+	l.flow.Mount.codes.forget(c)
 	switch {
 	case own && g == nil: // main is the other login's by now
 		l.legs = nil
@@ -137,7 +137,7 @@ func (l *Login) takeCode() *leg {
 }
 
 // giveUpCode takes the login's own transaction back, if that waits for a code.
-func (l *Login) giveUpCode(ctx context.Context) error {
+func (l *login) giveUpCode(ctx context.Context) error {
 	if !l.own {
 		return nil
 	}
@@ -153,14 +153,14 @@ func (l *Login) giveUpCode(ctx context.Context) error {
 }
 
 // pending is the id of the factor whose code waits, or "".
-func (l *Login) pending() string {
+func (l *login) pending() string {
 	if l.code == nil {
 		return ""
 	}
 	return l.code.factor.ID
 }
 
-func (l *Login) isPending(f okta.Factor) bool { return l.code != nil && l.code.factor.ID == f.ID }
+func (l *login) isPending(f okta.Factor) bool { return l.code != nil && l.code.factor.ID == f.ID }
 
 // answer sends the passcode, in turn, on behalf of whoever brings it.
 func (c *code) answer(ctx context.Context, caller Authn, passCode string) error {

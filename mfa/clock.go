@@ -2,7 +2,6 @@ package mfa
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -43,32 +42,6 @@ type Clock interface {
 	Now() time.Time
 	// Sleep returns after d, or with ctx's error as soon as ctx ends.
 	Sleep(ctx context.Context, d time.Duration) error
-}
-
-// interval is the time until the next question about a push. Who continues a held
-// login every PollInterval is told something new each time.
-func (l *Login) interval() time.Duration {
-	if l.flow.Hold {
-		return PollInterval - pollJitter
-	}
-	return PollInterval + rand.N(pollJitter)
-}
-
-// firstInterval is the time until the first question about a push.
-func (l *Login) firstInterval() time.Duration {
-	if l.flow.Hold {
-		return l.interval()
-	}
-	return firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
-}
-
-// patience is how long a push is waited for: a login that is held goes on from
-// call to call, any other has to answer before its context ends.
-func (l *Login) patience(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok && !l.flow.Hold {
-		return min(MaxWait, time.Until(deadline)-farewell)
-	}
-	return MaxWait
 }
 
 type systemClock struct{}

@@ -22,12 +22,10 @@ const (
 
 // push makes the phones ring, each once: the first, and then the others, unless
 // one was named or numbers are to be chosen from.
-func (l *Login) push(ctx context.Context, phones []okta.Factor, named bool) error {
-	r := l.newRing(ctx)
-	if err := l.flow.Guard.begin(ctx, r); err != nil {
+func (l *login) push(ctx context.Context, phones []okta.Factor, named bool) error {
+	if err := l.begin(ctx, l.person, &l.flow.Mount.pace); err != nil {
 		return err
 	}
-	l.ring, l.until, l.leave = r, l.flow.Clock.Now().Add(l.patience(ctx)), l.flow.Pace.enter()
 	l.main.factor, l.main.failed = phones[0], nil
 	if err := l.rings(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
 		if refused(err) {
@@ -47,18 +45,20 @@ func (l *Login) push(ctx context.Context, phones []okta.Factor, named bool) erro
 			return err
 		}
 	}
-	l.schedule(l.firstInterval())
+	if l.phase == PhaseWaiting { // none has been answered meanwhile
+		l.schedule(l.firstInterval(), l.polls())
+	}
 	return nil
 }
 
 // ringMore makes further phones ring, until one has an answer or wants a number
 // to be chosen.
-func (l *Login) ringMore(ctx context.Context, phones []okta.Factor) error {
+func (l *login) ringMore(ctx context.Context, phones []okta.Factor) error {
 	for _, phone := range phones {
 		if l.number != nil || l.phase != PhaseWaiting {
 			break
 		}
-		if l.rung[phone.ID] {
+		if l.rang[l.phone(phone)] {
 			continue
 		}
 		if err := l.flow.Clock.Sleep(ctx, ringPace); err != nil {
@@ -75,36 +75,17 @@ func (l *Login) ringMore(ctx context.Context, phones []okta.Factor) error {
 	return nil
 }
 
-// newRing is the leave to ask for.
-func (l *Login) newRing(ctx context.Context) *ring {
-	return &ring{
-		guard: l.flow.Guard, clock: l.flow.Clock, person: l.person, origin: l.flow.Origin,
-		unattended: l.flow.Unattended, limit: l.flow.Policy.Push, until: l.flow.Clock.Now().Add(l.patience(ctx)),
-		instead: l.ring, withdraw: l.withdraw,
-	}
-}
-
 // rings notes that the phone rings, or may ring, unless Okta has refused to make
 // it.
-func (l *Login) rings(phone okta.Factor, err error) error {
+func (l *login) rings(phone okta.Factor, err error) error {
 	if !refused(err) {
-		l.rung[phone.ID] = true
-		l.challenged.Store(true)
+		l.hasRung(l.phone(phone))
 	}
 	return err
 }
 
-// hangUp gives the leave back.
-func (l *Login) hangUp(how result) {
-	if l.ring != nil {
-		l.ring.end(how)
-		l.leave()
-		l.ring = nil
-	}
-}
-
 // ringToo makes one more phone ring, in a transaction of its own.
-func (l *Login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transaction) error {
+func (l *login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transaction) error {
 	g := &leg{okta: l.flow.Okta, tx: tx, factor: phone}
 	l.legs = append(l.legs, g)
 	if tx.Status != okta.StatusMFARequired || tx.User.ID != l.user {
@@ -120,7 +101,7 @@ func (l *Login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transact
 
 // poll asks Okta once how each push stands. The first approval wins, and a
 // rejection on any phone ends them all.
-func (l *Login) poll(ctx context.Context) error {
+func (l *login) poll(ctx context.Context) error {
 	var pause time.Duration
 	now := l.flow.Clock.Now() // one phone's answer must not make the next one late
 	for _, g := range slices.Clone(l.legs) {
@@ -134,29 +115,28 @@ func (l *Login) poll(ctx context.Context) error {
 		switch {
 		case err == nil:
 			err = l.judge(ctx, g)
-		case l.mayAskAgain(err):
+		case l.mayAskAgain(err, l.until):
 			pause, err = max(pause, retryAfter(err)), nil
 		}
-		if err = l.heed(ctx, g, err); err != nil || l.phase == PhaseDone {
+		if err = l.heed(ctx, g, err); err != nil || l.passed() {
 			return err
 		}
 	}
-	if pause > 0 {
-		now := l.flow.Clock.Now()
-		l.flow.Pace.rest(now, now.Add(pause), l.flow.Limit)
+	if l.phase == PhaseWaiting {
+		l.putOff(pause, l.polls())
 	}
-	l.schedule(l.interval() + pause)
 	return nil
 }
 
-// mayAskAgain reports whether Okta has put a question off, to a time when the
-// push will still wait.
-func (l *Login) mayAskAgain(err error) bool {
-	return tooManyRequests(err) && l.flow.Clock.Now().Add(retryAfter(err)).Before(l.until)
+// polls is what the polls of the phones that ring depend on.
+func (l *login) polls() polls {
+	return polls{pace: &l.flow.Mount.pace, limit: l.flow.Limit, pushes: len(l.legs), ends: l.ends(l.main)}
 }
 
+func (l *login) phone(f okta.Factor) string { return phoneKey(l.flow.Org, f.ID) }
+
 // late fails once the wait is over, or the challenge has expired.
-func (l *Login) late(g *leg, now time.Time) error {
+func (l *login) late(g *leg, now time.Time) error {
 	if now.After(l.until) || !g.tx.ExpiresAt.IsZero() && now.After(g.tx.ExpiresAt) {
 		return ErrPushTimeout
 	}
@@ -165,7 +145,7 @@ func (l *Login) late(g *leg, now time.Time) error {
 
 // judge says what has become of a push: nil while it waits and when it is
 // approved.
-func (l *Login) judge(ctx context.Context, g *leg) error {
+func (l *login) judge(ctx context.Context, g *leg) error {
 	step, err := g.settle(ctx, false)
 	switch {
 	case err != nil && g.tx.Status != okta.StatusMFAChallenge:
@@ -177,7 +157,7 @@ func (l *Login) judge(ctx context.Context, g *leg) error {
 		return err
 	case step == StepDone:
 		phone := g.factor
-		return l.done(g, &phone)
+		return l.done(ctx, g, &phone)
 	case step == StepAnswer:
 		return unexpected(g.tx, "a push was sent")
 	case step != StepWait:
@@ -185,14 +165,14 @@ func (l *Login) judge(ctx context.Context, g *leg) error {
 	case !g.challenges(g.factor):
 		return errOtherFactor
 	case g.tx.Challenge != nil:
-		return l.show(ctx, g)
+		return l.showNumber(ctx, g)
 	}
 	return nil
 }
 
 // heed decides whether the failure of one push ends the login: a rejection does,
 // what follows an approval does, and anything else once no other phone rings.
-func (l *Login) heed(ctx context.Context, g *leg, err error) error {
+func (l *login) heed(ctx context.Context, g *leg, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -212,36 +192,22 @@ func (l *Login) heed(ctx context.Context, g *leg, err error) error {
 	return &finalError{l.legs[0].failed} // what became of the phone that rang first
 }
 
-// show tells the right number of a number challenge. The person is in front of
-// that phone, so the others need not ring any more.
-func (l *Login) show(ctx context.Context, g *leg) error {
+// showNumber tells the right number of a number challenge. The person is in front
+// of that phone, so the others need not ring any more.
+func (l *login) showNumber(ctx context.Context, g *leg) error {
 	if l.flow.Show == nil && !l.flow.Hold {
 		return ErrNumberChallenge
 	}
-	number := Number{Answer: g.tx.Challenge.CorrectAnswer, Device: g.factor.DeviceName, ExpiresAt: l.ends(g)}
-	l.number, l.factor, l.main = &number, g.factor, g
-	if l.flow.Show != nil {
-		l.flow.Show(number)
-	}
+	l.factor, l.main = g.factor, g
+	l.show(Number{Answer: g.tx.Challenge.CorrectAnswer, Device: g.factor.DeviceName, ExpiresAt: l.ends(g)})
 	l.cancel(ctx, cancelTimeout, func(other *leg) bool { return other != g })
 	return nil
 }
 
 // ends is when a push can no longer be approved.
-func (l *Login) ends(g *leg) time.Time {
+func (l *login) ends(g *leg) time.Time {
 	if expires := l.expires(g); expires.Before(l.until) {
 		return expires
 	}
 	return l.until
-}
-
-// schedule says when to ask next: after the interval, or later, as other logins and
-// Okta's rate limit leave room for, but once more before the wait ends.
-func (l *Login) schedule(interval time.Duration) {
-	if l.phase != PhaseWaiting {
-		return
-	}
-	now := l.flow.Clock.Now()
-	l.due = l.flow.Pace.question(now, interval, len(l.legs), l.ends(l.main), l.flow.Limit)
-	l.ring.extend(l.ends(l.main))
 }

@@ -38,7 +38,7 @@ func TestValidationOnePushAtATime(t *testing.T) {
 				soon(t, b.phone.rang)
 				assert.ErrorIs(t, soon(t, first), mfa.ErrReplaced)
 				assert.True(t, one.Over())
-				assert.False(t, one.Passed(need(b.phone)))
+				assert.False(t, one.Passed())
 				b.phone.decided <- nil
 				assert.NoError(t, soon(t, second))
 				assert.Equal(t, "prepare app, prepare phone, answer app, withdraw phone, ring phone", b.journal.read(),
@@ -237,7 +237,7 @@ func TestValidationContext(t *testing.T) {
 		assert.False(t, mfa.NotSent(err))
 		assert.Equal(t, "prepare phone, ring phone, withdraw phone", b.journal.read())
 		assert.True(t, v.Challenged())
-		assert.False(t, v.Passed(need(b.phone)))
+		assert.False(t, v.Passed())
 		assertError(t, errRefused, b.validation(here).Run(t.Context(), need(b.phone), nil)) // it counts
 	})
 	t.Run("the wait ends before the deadline", func(t *testing.T) {

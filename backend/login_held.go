@@ -1,0 +1,141 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// A login with wait=false answers at once, and further requests, which name it by
+// its transaction_id, take it to its end.
+
+// hold begins a login that further requests continue.
+func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	if l.held.full() {
+		return l.fail(nil, errTooManyLogins)
+	}
+	session, err := l.begin(ctx, l.flow())
+	if session == nil {
+		return l.fail(nil, err)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		session.Close(ctx) // nobody knows of it
+		return l.fail(session, err)
+	}
+	login := &heldLogin{
+		session: session, org: l.client.OrgURL(), userID: session.UserID(), origin: origin(l.req),
+		id: newTransactionID(), username: l.in.username, password: l.in.password, began: l.now(),
+	}
+	state, err := session.State(ctx)
+	if err != nil {
+		return l.setback(ctx, login, err)
+	}
+	return l.progress(ctx, login, state)
+}
+
+// proceed continues a held login.
+func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	login := l.held.find(l.in.transactionID, l.in.username, l.now())
+	if login == nil {
+		return l.fail(nil, errNoTransaction)
+	}
+	if login.org != l.client.OrgURL() { // the mount has moved since
+		l.held.forget(login)
+		login.session.Cancel(ctx, mfa.Flow{}) // at the org where it was begun
+		return l.fail(login.session, errNoTransaction)
+	}
+	l.in.password = login.password
+	if l.in.cancel {
+		l.held.forget(login)
+		login.session.Cancel(ctx, l.flow())
+		return &logical.Response{Data: map[string]any{"transaction_id": login.id, "state": "cancelled"}}, nil
+	}
+	state, err := login.session.Continue(ctx, l.flow(), l.in.given())
+	if err != nil {
+		return l.setback(ctx, login, err)
+	}
+	return l.progress(ctx, login, state)
+}
+
+// progress answers with the token, or with what the login waits for.
+func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa.State) (*logical.Response, error) {
+	if state.Phase == mfa.PhaseDone {
+		l.held.forget(login)
+		return l.token(login.session), nil
+	}
+	until := state.ExpiresAt
+	if end := login.began.Add(maxHeldLife); end.Before(until) {
+		until = end
+	}
+	gone, kept := l.held.keep(login, until)
+	if !kept {
+		return l.setback(ctx, login, mfa.ErrOver)
+	}
+	if gone != nil {
+		gone.session.Close(ctx)
+	}
+	data := describeState(state)
+	data["transaction_id"] = login.id
+	data["expires_at"] = until.UTC().Format(time.RFC3339)
+	return &logical.Response{Data: data}, nil
+}
+
+// setback tells why a held login did not get on. What the person can mend leaves
+// it open, unless it was begun by this very request: then nobody knows its id.
+func (l *loginRequest) setback(ctx context.Context, login *heldLogin, err error) (*logical.Response, error) {
+	if !login.session.Over() && l.held.has(login) {
+		l.logRefusal(l.req, okta.User{ID: login.userID}, err)
+		return l.answerOpen(err, login.session.Challenged())
+	}
+	l.held.forget(login)
+	login.session.Close(ctx)
+	if errors.Is(err, mfa.ErrOver) {
+		err = errNoTransaction
+	}
+	return l.fail(login.session, err)
+}
+
+// newTransactionID makes 128 random bits.
+func newTransactionID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+// endAll ends logins at the same time.
+func endAll(logins []*heldLogin, end func(*mfa.Session)) {
+	var all sync.WaitGroup
+	for _, login := range logins {
+		all.Go(func() { end(login.session) })
+	}
+	all.Wait()
+}
+
+// clean is called when the mount goes: nobody can continue what is held.
+func (b *backend) clean(ctx context.Context) {
+	endAll(b.held.drain(), func(s *mfa.Session) { s.Close(ctx) })
+	b.clients.drop()
+}
+
+// tidy is called once a minute: it forgets what has expired.
+func (b *backend) tidy(ctx context.Context, _ *logical.Request) error {
+	now := b.now()
+	endAll(b.held.expired(now), func(s *mfa.Session) { s.Expire(ctx) })
+	b.logins.Tidy(now)
+	return nil
+}

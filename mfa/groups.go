@@ -1,0 +1,41 @@
+package mfa
+
+import (
+	"context"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// GroupRead is a read of a person's groups that goes on beside something else that
+// takes its time: Okta's check of the password, or the person's answer to a push.
+type GroupRead struct {
+	userID string
+	done   chan struct{}
+	groups []okta.Group // after done
+	err    error        // after done
+}
+
+// ReadGroups begins to read the groups of a user. The read ends with ctx.
+func ReadGroups(ctx context.Context, userID string, read func(ctx context.Context, userID string) ([]okta.Group, error)) *GroupRead {
+	r := &GroupRead{userID: userID, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		r.groups, r.err = read(ctx, userID)
+	}()
+	return r
+}
+
+// of returns the groups of the user, if r reads them and has not failed; ok is
+// false where the caller has to read them itself. A failure may be of long ago,
+// and the person should not have to approve another push for it.
+func (r *GroupRead) of(ctx context.Context, userID string) (groups []okta.Group, ok bool, err error) {
+	if r == nil || r.userID != userID {
+		return nil, false, nil
+	}
+	select {
+	case <-r.done:
+		return r.groups, r.err == nil, nil
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+}

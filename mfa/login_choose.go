@@ -1,0 +1,183 @@
+package mfa
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file says how a login goes from choice to choice, and what it does with a
+// passcode.
+
+// start takes a transaction whose password was right as far as it goes without
+// waiting for anybody.
+func (l *login) start(ctx context.Context, want Want) error {
+	step, err := l.main.settle(ctx, l.flow.Policy.Bypass)
+	switch {
+	case err != nil:
+		return err
+	case step == StepDone:
+		return l.done(ctx, l.main, nil)
+	case step != StepChoose:
+		return unexpected(l.main.tx, "a challenge that nobody started")
+	}
+	if l.user == "" {
+		return fmt.Errorf("%w: a transaction of nobody", okta.ErrMalformed)
+	}
+	l.phase, l.offered = PhaseFactor, l.main.tx.Factors
+	l.code = l.flow.Mount.codes.of(l.person, l.flow.Clock.Now())
+	return l.choose(ctx, want)
+}
+
+// proceed goes on with a held login: with what the person wants or, where that is
+// nothing, with a poll if one is due.
+func (l *login) proceed(ctx context.Context, want Want) error {
+	switch {
+	case want != (Want{}):
+		return l.choose(ctx, want)
+	case l.phase == PhaseWaiting && !l.flow.Clock.Now().Before(l.due):
+		return l.poll(ctx)
+	}
+	return nil
+}
+
+// choose acts on what the person gave. What was going on before is given up,
+// but not for a choice that cannot be.
+func (l *login) choose(ctx context.Context, want Want) error {
+	choice, err := l.choice(want)
+	if err != nil {
+		return err
+	}
+	first := choice.Factors[0]
+	switch {
+	case choice.Action == ActionAsk:
+		return l.ask(ctx, choice.Factors, want)
+	case l.isPending(first):
+		return l.useCode(ctx, choice, want)
+	}
+	if err := l.may(ctx, choice); err != nil {
+		return err
+	}
+	if err := l.goBack(ctx); err != nil {
+		return err
+	}
+	if choice.Action == ActionSend {
+		return l.send(ctx, first)
+	}
+	l.readGroups()
+	if choice.Action == ActionAnswer {
+		return l.answer(ctx, choice.Factors, want.PassCode)
+	}
+	return l.push(ctx, choice.Factors, want.Device != "")
+}
+
+// useCode acts on a choice of the code that is pending. What was going on before
+// is given up, unless it is the wait for that code.
+func (l *login) useCode(ctx context.Context, choice Choice, want Want) error {
+	if !l.own {
+		if err := l.goBack(ctx); err != nil {
+			return err
+		}
+	}
+	if choice.Action == ActionSend {
+		return l.sendAgain(ctx, want.Resend)
+	}
+	l.readGroups()
+	return l.answerCode(ctx, choice.Factors, want.PassCode)
+}
+
+// choice is Choose's. A passcode that comes alone answers what the person was
+// asked for.
+func (l *login) choice(want Want) (Choice, error) {
+	if len(l.asked) > 0 && want == (Want{PassCode: want.PassCode}) {
+		choice, err := Choose(l.asked, want, l.flow.Policy, l.pending())
+		if err != nil {
+			err = noFactor(want, l.flow.Policy, l.offered)
+		}
+		return choice, err
+	}
+	return Choose(l.offered, want, l.flow.Policy, l.pending())
+}
+
+// may says why the choice must not be, before anything is given up for it.
+func (l *login) may(ctx context.Context, choice Choice) error {
+	switch first := choice.Factors[0]; {
+	case choice.Action == ActionRing && l.rang[l.phone(first)]:
+		return ErrRungBefore
+	case choice.Action == ActionRing:
+		return l.mayRing(ctx, l.person)
+	case choice.Action == ActionSend && l.flow.Mount.codes.full(l.person, l.flow.Clock.Now()):
+		return ErrTooManyCodes
+	}
+	return nil
+}
+
+// ask leaves the next word to the person, where there is a way for them to say
+// it.
+func (l *login) ask(ctx context.Context, factors []okta.Factor, want Want) error {
+	if !l.flow.Hold {
+		return noFactor(want, l.flow.Policy, l.offered)
+	}
+	if err := l.goBack(ctx); err != nil {
+		return err
+	}
+	l.phase, l.factor, l.asked = PhaseFactor, okta.Factor{}, factors
+	if len(factors) == 1 {
+		l.phase, l.factor = PhasePassCode, factors[0]
+	}
+	return nil
+}
+
+// goBack gives up the challenge that is open, so that another factor can be
+// chosen in the same transaction.
+func (l *login) goBack(ctx context.Context) error {
+	if err := l.giveUpCode(ctx); err != nil {
+		return err
+	}
+	if l.main.tx.Status != okta.StatusMFAChallenge {
+		return nil
+	}
+	l.hangUp(unanswered)
+	l.cancel(ctx, cancelTimeout, func(g *leg) bool { return g != l.main })
+	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
+	if err := l.main.advance(l.main.okta.Previous(ctx, l.main.tx)); err != nil {
+		return err
+	}
+	if l.main.tx.Status != okta.StatusMFARequired {
+		return unexpected(l.main.tx, "no way back to the choice of a factor")
+	}
+	return nil
+}
+
+// answer tries the passcode on each factor, once.
+func (l *login) answer(ctx context.Context, factors []okta.Factor, passCode string) error {
+	var err error
+	for _, f := range factors {
+		l.phase, l.factor = PhasePassCode, f
+		if err = l.main.verify(ctx, f, passCode); !refusedPassCode(err) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return l.verified(ctx, l.main)
+	case saidBy(err, okta.CodeNextPassCode):
+		// The token's server wants the next passcode in the same conversation.
+		l.keepCode(l.newCode(l.factor)).cancel(ctx)
+	}
+	return err
+}
+
+// verified goes on after a passcode was right.
+func (l *login) verified(ctx context.Context, g *leg) error {
+	step, err := g.settle(ctx, false)
+	switch {
+	case err != nil:
+		return err
+	case step != StepDone:
+		return unexpected(g.tx, leftBefore)
+	}
+	f := l.factor
+	return l.done(ctx, g, &f)
+}

@@ -1,0 +1,25 @@
+package mfa
+
+import "time"
+
+// Mount is what the logins of one mount share: whose phone is ringing, which
+// codes are on their way, and when Okta may be polled next. It lives in memory
+// only and forgets everything when the process ends. The zero value is ready. A
+// Mount is safe for concurrent use and must not be copied.
+type Mount struct {
+	guard guard
+	codes codes     // sent by Okta's own challenges
+	sent  sentCodes // sent by methods of Okta's
+
+	// pace and factorPace spread the polls of Okta's two APIs, which have rate
+	// limits of their own.
+	pace, factorPace pace
+}
+
+// Tidy forgets what no longer matters at now. The caller calls it about once a
+// minute.
+func (m *Mount) Tidy(now time.Time) {
+	m.guard.tidy(now)
+	m.codes.tidy(now)
+	m.sent.tidy(now)
+}

@@ -1,0 +1,452 @@
+package mfa
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// Authn is what a Session asks of Okta's Authentication API; *okta.Client has it.
+// Each method sends one request and stops with its context.
+type Authn interface {
+	// Verify answers or starts the challenge of a factor, or polls an open one.
+	Verify(ctx context.Context, t okta.Transaction, f okta.Factor, passCode string) (okta.Transaction, error)
+	// Resend asks Okta to send the code of an open challenge again.
+	Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error)
+	// Previous goes back from a challenge to the choice of a factor.
+	Previous(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
+	// Skip skips a warning.
+	Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
+	// Cancel ends the transaction.
+	Cancel(ctx context.Context, t okta.Transaction) error
+}
+
+// Flow says how one login goes. Okta and Mount are required; the zero value of
+// every other field is useful.
+type Flow struct {
+	// Okta acts on behalf of the person who logs in.
+	Okta Authn
+	// Org is the org's URL, as okta.Client.OrgURL returns it.
+	Org string
+	// Mount is shared by all logins of one mount.
+	Mount *Mount
+	// Policy says which factors the mount accepts.
+	Policy Policy
+
+	// Name is the user name as the person typed it, Caller and Address are where
+	// they log in from. The methods get them in their Subject.
+	Name    string
+	Caller  okta.Caller
+	Address string
+
+	// Origin tells where the login comes from: a login from the same origin may take
+	// the place of one that waits. The empty string is never the same origin.
+	Origin string
+	// Unattended marks a login that nobody began and nobody watches, such as the
+	// renewal of a token: it takes nobody's place.
+	Unattended bool
+
+	// Groups reads the groups of a user. Where it is nil, nobody has groups.
+	Groups func(ctx context.Context, userID string) ([]okta.Group, error)
+	// Begun is a read of the groups that began before the login; it may be nil.
+	Begun *GroupRead
+	// Require returns the methods that a person has to satisfy after Okta is
+	// satisfied. A Session asks again at each call, so that what changes meanwhile
+	// counts. Where it is nil, no method is required.
+	Require func(ctx context.Context, who Subject) ([]Required, error)
+
+	// Limit tells what is left of Okta's rate limit; nil means that nobody knows.
+	Limit func() okta.RateLimit
+	// Again verifies the password once more, for a transaction of its own for each
+	// further phone. Where it is nil, only the first phone rings.
+	Again func(ctx context.Context) (okta.Transaction, error)
+
+	// Hold marks a login that further calls of Continue bring to its end, which read
+	// its State. Any other is brought to its end by Run.
+	Hold bool
+	// Show is called with the right number of a number challenge each time a service
+	// tells it. Where it is nil, and the login is not held, no number can be shown.
+	Show func(Number)
+	// Clock is the system's where it is nil.
+	Clock Clock
+}
+
+// Input is what a person gave in one request.
+type Input struct {
+	Want  Want  // chooses and answers a factor of Okta's own challenge
+	Given Given // answers the methods of the mount
+}
+
+// Phase is what a Session waits for.
+type Phase int
+
+const (
+	// PhaseFactor: the person has to choose a factor.
+	PhaseFactor Phase = iota + 1
+	// PhasePassCode: the person has to give a passcode.
+	PhasePassCode
+	// PhaseWaiting: the person has to approve a push.
+	PhaseWaiting
+	// PhaseMethods: the person has to give credentials for methods of the mount.
+	PhaseMethods
+	// PhaseDone: the login has succeeded.
+	PhaseDone
+)
+
+// State is where a Session stands.
+type State struct {
+	Phase     Phase
+	Factor    okta.Factor   // of Okta's challenge; zero where that is not what is open
+	Method    *Required     // whose push waits; nil where Okta's own challenge is open
+	Device    string        // the phone that the method's push went to; may be empty
+	Number    *Number       // of the push that waits, once it is known
+	ExpiresAt time.Time     // when the session ends unless somebody continues it
+	Others    []okta.Factor // what else could answer Okta's challenge
+	Missing   []Required    // in PhaseMethods: the methods that want a credential
+}
+
+// Session is one login, from the right password to its last factor: first Okta's
+// own challenge, then the methods that the mount requires. It owns all that the
+// login knows. It is safe for concurrent use and serves one call at a time.
+type Session struct {
+	*trail
+	turn turn
+
+	// life ends with the session: for ErrReplaced where another login takes its
+	// place, otherwise for ErrOver.
+	life context.Context
+	stop context.CancelCauseFunc
+	over atomic.Bool
+
+	// All of the rest is used in turn only.
+
+	okta    *login
+	methods *demands
+	given   Given      // for the methods, and not used yet
+	groups  *GroupRead // begun beside the factor; may be nil
+	who     Subject    // once Okta has let the person in
+	missing []Required // methods that want a credential
+}
+
+// Begin opens a session for a transaction whose password was right, and takes it
+// as far as it goes without waiting for anybody. When Begin fails the session has
+// ended, unless it is held: then the caller must close it.
+func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Session, error) {
+	if f.Clock == nil {
+		f.Clock = systemClock{}
+	}
+	s := &Session{
+		trail: &trail{flow: f, rang: map[string]bool{}},
+		turn:  newTurn(), given: in.Given, groups: f.Begun,
+	}
+	s.trail.withdraw = s.giveWay
+	s.life, s.stop = context.WithCancelCause(context.Background())
+	s.okta = newLogin(s.trail, tx, s.readGroups)
+	s.methods = &demands{trail: s.trail, passed: map[string]bool{}, life: s.life}
+	return s, s.do(ctx, func(ctx context.Context) error {
+		if err := s.okta.start(ctx, in.Want); err != nil {
+			return err
+		}
+		return s.advance(ctx)
+	})
+}
+
+// Run brings a session that is not held to its end, and polls the pushes that it
+// waits for. It fails with *CodeSentError where a code has been sent instead.
+func (s *Session) Run(ctx context.Context) error {
+	if s.phase == PhaseDone { // Begin was enough
+		return nil
+	}
+	return s.do(ctx, func(ctx context.Context) error {
+		for s.phase == PhaseWaiting {
+			if err := s.wait(ctx); err != nil {
+				return err
+			}
+			if err := s.poll(ctx); err != nil {
+				return err
+			}
+			if err := s.advance(ctx); err != nil {
+				return err
+			}
+		}
+		if s.phase == PhaseDone {
+			return nil
+		}
+		return s.okta.asks()
+	})
+}
+
+// Continue goes on with a held session: with what the person gave by now or, where
+// that is nothing, with a poll of the push that waits, if one is due. Of now, what
+// depends on the configuration and the caller counts from here on; the zero Flow
+// stands for the one that the session has. Continue returns where the session
+// stands then; one call at most returns PhaseDone. A caller that leaves ends
+// neither the session nor a request that is on its way to Okta.
+func (s *Session) Continue(ctx context.Context, now Flow, in Input) (st State, err error) {
+	err = s.do(ctx, func(ctx context.Context) error {
+		if err := s.follow(now); err != nil {
+			return err
+		}
+		if len(in.Given) > 0 {
+			s.given = in.Given
+		}
+		err := s.proceed(ctx, in.Want)
+		st = s.state()
+		return err
+	})
+	return st, err
+}
+
+// follow takes over what may have changed since the last call.
+func (s *Session) follow(now Flow) error {
+	if now.Okta == nil {
+		return nil
+	}
+	f := &s.flow
+	f.Okta, f.Policy, f.Limit, f.Groups, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Require
+	f.Caller, f.Address = now.Caller, now.Address
+	return s.okta.follow()
+}
+
+// proceed acts on what the person gave, in the half in which the session is.
+func (s *Session) proceed(ctx context.Context, want Want) error {
+	if !s.okta.passed() {
+		if err := s.okta.proceed(ctx, want); err != nil {
+			return err
+		}
+	} else if s.methods.isDue() {
+		if err := s.methods.poll(ctx); err != nil {
+			return err
+		}
+	}
+	return s.advance(ctx)
+}
+
+// poll asks once how the push stands that the session waits for.
+func (s *Session) poll(ctx context.Context) error {
+	if s.okta.passed() {
+		return s.methods.poll(ctx)
+	}
+	return s.okta.poll(ctx)
+}
+
+// wait sleeps until the next poll is due.
+func (s *Session) wait(ctx context.Context) error {
+	if s.okta.passed() {
+		return s.methods.wait(ctx)
+	}
+	return s.flow.Clock.Sleep(ctx, s.due.Sub(s.flow.Clock.Now()))
+}
+
+// advance goes on to the methods once Okta is satisfied, and through them as far
+// as they go without waiting for anybody.
+func (s *Session) advance(ctx context.Context) error {
+	if !s.okta.passed() {
+		return nil
+	}
+	required, err := s.require(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return &finalError{err} // the factors have been verified and cannot be again
+	}
+	given := s.given
+	s.given, s.missing = nil, nil // a passcode is good once
+	err = s.methods.proceed(ctx, s.who, required, given)
+	if s.flow.Hold {
+		if s.missing = wanted(err); s.missing != nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// require finds out who the person is and which methods they have to satisfy.
+func (s *Session) require(ctx context.Context) ([]Required, error) {
+	groups, err := s.groupsNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.who = Subject{
+		ID: s.okta.admitted.ID, Org: s.flow.Org, Login: s.okta.admitted.Login, Groups: groups,
+		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
+		Verified: s.okta.by, ByNumber: s.okta.byNumber,
+		rang: func(phone string) bool { return s.rang[phone] },
+	}
+	if s.flow.Require == nil {
+		return nil, nil
+	}
+	return s.flow.Require(ctx, s.who)
+}
+
+// readGroups begins to read the groups of a person whose password was right,
+// unless that has begun. A held login reads them at its end: the person may take
+// minutes, and groups that old decide nothing.
+func (s *Session) readGroups() {
+	userID := s.okta.user
+	if s.flow.Hold || s.flow.Groups == nil || s.groups != nil && s.groups.userID == userID {
+		return
+	}
+	s.groups = ReadGroups(s.life, userID, s.flow.Groups)
+}
+
+// groupsNow returns the groups of the person whom Okta let in.
+func (s *Session) groupsNow(ctx context.Context) ([]okta.Group, error) {
+	if s.flow.Groups == nil {
+		return nil, nil
+	}
+	userID := s.okta.admitted.ID
+	if groups, ok, err := s.groups.of(ctx, userID); ok || err != nil {
+		return groups, err
+	}
+	s.groups = ReadGroups(ctx, userID, s.flow.Groups)
+	<-s.groups.done
+	return s.groups.groups, s.groups.err
+}
+
+// Close ends the session where it has not ended, and cancels what is open, also
+// where ctx has ended. A code that has been sent stays good for the next login.
+func (s *Session) Close(ctx context.Context) { s.end(ctx, func(context.Context) {}) }
+
+// Cancel ends the session and cancels all that is open, also a code that it has
+// had sent, on behalf of now.Okta unless that is nil.
+func (s *Session) Cancel(ctx context.Context, now Flow) {
+	s.end(ctx, func(ctx context.Context) {
+		_ = s.follow(now) // what the session waits for no longer matters
+		_ = s.okta.giveUpCode(ctx)
+	})
+}
+
+// Expire ends a session that nobody has continued in time. What has expired at
+// Okta, too, is not cancelled there.
+func (s *Session) Expire(ctx context.Context) {
+	s.end(ctx, func(context.Context) { s.okta.dropExpired() })
+}
+
+// giveWay ends the session in favor of another login.
+func (s *Session) giveWay(ctx context.Context) {
+	s.stop(ErrReplaced)
+	s.Close(ctx)
+}
+
+// end ends the session, and the call that is being served. before runs first,
+// unless the session had ended by itself.
+func (s *Session) end(ctx context.Context, before func(ctx context.Context)) {
+	s.stop(ErrOver)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), turnPatience)
+	defer stop()
+	if s.turn.take(ctx) != nil {
+		return
+	}
+	defer s.turn.give()
+	if !s.over.Load() {
+		before(ctx)
+		s.finish(ctx, unanswered)
+	}
+}
+
+// do serves one call, in turn, until the caller leaves or the session ends. A
+// session that fails for good has ended when do returns.
+func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) error {
+	if err := s.turn.take(ctx); err != nil {
+		return err
+	}
+	defer s.turn.give()
+	if s.over.Load() {
+		return context.Cause(s.life) // ErrOver or ErrReplaced
+	}
+	if s.flow.Hold && s.phase != 0 {
+		// A held session outlives its callers. An answer for a caller who has left
+		// counts, too: to poll again after a rejection would send another push.
+		var stop context.CancelFunc
+		ctx, stop = withoutCaller(ctx)
+		defer stop()
+	}
+	during, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(s.life, stop)()
+	err := step(during)
+	switch {
+	case s.life.Err() != nil && s.phase != PhaseDone:
+		err = context.Cause(s.life)
+		s.finish(ctx, unanswered)
+	case err == nil && s.phase == PhaseDone:
+		s.finish(ctx, approved)
+	case err != nil && !(s.flow.Hold && Retryable(err)):
+		s.finish(ctx, resultOf(err))
+	}
+	return err
+}
+
+// finish ends the session: what rings, and what is open at Okta and at the
+// methods' services.
+func (s *Session) finish(ctx context.Context, how result) {
+	if s.over.Swap(true) {
+		return
+	}
+	s.stop(ErrOver)
+	s.methods.giveUp(ctx, how)
+	s.hangUp(how)
+	s.okta.cancelAll(ctx, cancelTimeout)
+}
+
+// State returns where the session stands after Begin.
+func (s *Session) State(ctx context.Context) (State, error) {
+	if err := s.turn.take(ctx); err != nil {
+		return State{}, err
+	}
+	defer s.turn.give()
+	if s.over.Load() && s.phase != PhaseDone {
+		return State{}, context.Cause(s.life)
+	}
+	return s.state(), nil
+}
+
+// credentialLife is how long a held session waits for credentials of methods.
+const credentialLife = 5 * time.Minute
+
+func (s *Session) state() State {
+	st := State{Phase: s.phase}
+	if s.phase != PhaseMethods {
+		st.Number = s.number
+	}
+	switch {
+	case !s.okta.passed():
+		st.Factor, st.ExpiresAt, st.Others = s.okta.factor, s.okta.expiry(), s.okta.others()
+	case s.methods.push != nil:
+		at := s.methods.at.method
+		st.Method, st.Device, st.ExpiresAt = &at, s.methods.push.Waiting().Device, s.methods.ends()
+	default:
+		st.Missing, st.ExpiresAt = s.missing, s.flow.Clock.Now().Add(credentialLife)
+	}
+	return st
+}
+
+// Who is the person whom Okta let in, with their groups; it is zero until then.
+func (s *Session) Who() Subject { return s.who }
+
+// UserID is the Okta user id whose password was right.
+func (s *Session) UserID() string { return s.okta.user }
+
+// PasswordWarning says that the password is about to expire.
+func (s *Session) PasswordWarning() bool { return s.okta.warning }
+
+// Challenged says that a phone may have rung, or a code may have been sent, for
+// this login or for the one that it completes, even where it then failed: a client
+// that repeats it may make that happen again.
+func (s *Session) Challenged() bool { return s.challenged.Load() }
+
+// Over reports whether the session has ended.
+func (s *Session) Over() bool { return s.over.Load() }
+
+// withoutCaller is ctx until its deadline, also where the caller leaves.
+func withoutCaller(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if ctx = context.WithoutCancel(ctx); !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
+}

@@ -1,0 +1,367 @@
+package mfa
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Required is a method that a person has to satisfy.
+type Required struct {
+	ID     string // differs from that of every other method
+	Name   string // what people call the method
+	Type   string // for words only
+	Method Method
+}
+
+// Given are the credentials of a login, by the name or the ID of the method.
+type Given map[string]Credential
+
+func (g Given) of(m Required) Credential {
+	if c, ok := g[m.ID]; ok {
+		return c
+	}
+	return g[m.Name]
+}
+
+// MethodError says at which method a login has failed.
+type MethodError struct {
+	Method Required
+	Err    error
+}
+
+func (e *MethodError) Error() string { return e.Method.Name + ": " + e.Err.Error() }
+
+func (e *MethodError) Unwrap() error { return e.Err }
+
+// MissingError lists the methods that want a passcode and were given none.
+type MissingError struct{ Methods []Required }
+
+func (e *MissingError) Error() string {
+	names := make([]string, len(e.Methods))
+	for i, m := range e.Methods {
+		names[i] = m.Name
+	}
+	return "no passcode for " + strings.Join(names, ", ")
+}
+
+// wanted are the methods whose credential the person has to bring, where err says
+// only that.
+func wanted(err error) []Required {
+	if missing, ok := errors.AsType[*MissingError](err); ok {
+		return missing.Methods
+	}
+	if _, sent := errors.AsType[*CodeSentError](err); sent {
+		if at, ok := errors.AsType[*MethodError](err); ok {
+			return []Required{at.Method}
+		}
+	}
+	return nil
+}
+
+// demands is the part of a session that is about the methods of the mount. It
+// prepares all that are required before it uses one up: codes are sent first, then
+// passcodes are verified, and then phones ring, one after the other.
+type demands struct {
+	*trail
+	life context.Context // of the session
+
+	required []Required
+	passed   map[string]bool // by the ID of the method
+	given    Given           // that the queue was prepared with
+	queue    []way           // prepared, in the order in which they are taken
+
+	at   way  // whose push waits
+	push Push // nil: none waits
+}
+
+// way is a prepared attempt at a method.
+type way struct {
+	Attempt
+	method Required
+}
+
+// rank is the place of an attempt in the queue.
+func (a Attempt) rank() int {
+	switch {
+	case a.Sends:
+		return 0
+	case a.Ring == nil:
+		return 1
+	}
+	return 2
+}
+
+// proceed goes on until a push waits or nothing is left to do. A push that waits is
+// given up only for another credential that the method accepts.
+func (d *demands) proceed(ctx context.Context, who Subject, required []Required, given Given) error {
+	d.required = required
+	news := d.isNews(given)
+	switch {
+	case d.push != nil && !d.isRequired(d.at.method):
+		d.giveUp(ctx, uncounted)
+	case d.push != nil && !news:
+		d.heed()
+		return nil
+	}
+	if news || !d.isCovered() {
+		if err := d.prepare(ctx, who, given, news); err != nil {
+			return err
+		}
+	}
+	d.giveUp(ctx, unanswered)
+	for len(d.queue) > 0 {
+		w := d.queue[0]
+		d.queue = d.queue[1:]
+		if err := d.take(ctx, w); err != nil {
+			d.queue = nil
+			return &MethodError{w.method, err}
+		}
+		if d.push != nil {
+			return nil
+		}
+	}
+	d.phase = PhaseDone
+	return nil
+}
+
+// isNews reports whether the person gives something for a method that they have
+// not satisfied, which the queue was not prepared with. To ask for a push is no
+// news: a push comes without a credential.
+func (d *demands) isNews(given Given) bool {
+	return slices.ContainsFunc(d.required, func(m Required) bool {
+		c := given.of(m)
+		return !d.passed[m.ID] && c != (Credential{}) && c != (Credential{Kind: KindPush}) && c != d.given.of(m)
+	})
+}
+
+func (d *demands) isRequired(m Required) bool {
+	return slices.ContainsFunc(d.required, func(r Required) bool { return r.ID == m.ID })
+}
+
+// isCovered reports whether each required method is satisfied or prepared.
+func (d *demands) isCovered() bool {
+	return !slices.ContainsFunc(d.required, func(m Required) bool { return !d.passed[m.ID] && !d.isQueued(m) })
+}
+
+func (d *demands) isQueued(m Required) bool {
+	return slices.ContainsFunc(d.queue, func(w way) bool { return w.method.ID == m.ID })
+}
+
+// prepare finds a way for each method that is not satisfied or, without news, for
+// those that became required since the others were prepared. It changes nothing
+// where it fails.
+func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bool) error {
+	var queue []way
+	var missing []Required
+	if !news {
+		queue = slices.Clone(d.queue)
+	}
+	for _, m := range d.required {
+		if d.passed[m.ID] || !news && d.isQueued(m) {
+			continue
+		}
+		attempt, err := m.Method.Prepare(ctx, who, given.of(m))
+		switch {
+		case errors.Is(err, ErrNeedsPassCode):
+			missing = append(missing, m)
+		case err != nil && len(missing) == 0:
+			return &MethodError{m, MarkNotSent(err)}
+		case err != nil: // the person has something to mend first
+			return &MissingError{missing}
+		case attempt.Passed:
+			d.passed[m.ID] = true
+		default:
+			queue = append(queue, way{attempt, m})
+		}
+	}
+	if len(missing) > 0 {
+		return &MissingError{missing}
+	}
+	if err := d.mayReplace(ctx, queue); err != nil {
+		return err
+	}
+	slices.SortStableFunc(queue, func(a, b way) int { return cmp.Compare(a.rank(), b.rank()) })
+	d.queue, d.given = queue, given
+	return nil
+}
+
+// mayReplace says why none of the queue's phones may ring in place of the push that
+// waits.
+func (d *demands) mayReplace(ctx context.Context, queue []way) error {
+	for _, w := range queue {
+		if d.push == nil || w.Ring == nil {
+			continue
+		}
+		if err := d.mayRingFor(ctx, w); err != nil {
+			return &MethodError{w.method, MarkNotSent(err)}
+		}
+	}
+	return nil
+}
+
+func (d *demands) mayRingFor(ctx context.Context, w way) error {
+	switch {
+	case d.patience(ctx) <= 0:
+		return ErrPushTimeout
+	case w.Phone != "" && d.rang[w.Phone]:
+		return ErrRungBefore
+	}
+	return d.mayRing(ctx, w.Rings)
+}
+
+// take goes one way, until it has passed or a push waits.
+func (d *demands) take(ctx context.Context, w way) error {
+	if err := ctx.Err(); err != nil {
+		return MarkNotSent(err)
+	}
+	if w.Ring != nil {
+		return d.ringFor(ctx, w)
+	}
+	err := w.Verify(ctx, Exchange{Clock: d.flow.Clock, Mount: d.flow.Mount})
+	if w.Sends && !NotSent(err) {
+		d.challenged.Store(true)
+	}
+	if err == nil {
+		d.passed[w.method.ID] = true
+	}
+	return err
+}
+
+// ringFor makes a phone ring, by leave of the guard.
+func (d *demands) ringFor(ctx context.Context, w way) error {
+	if err := d.mayRingFor(ctx, w); err != nil {
+		return MarkNotSent(err)
+	}
+	if err := d.begin(ctx, w.Rings, &d.flow.Mount.factorPace); err != nil {
+		return MarkNotSent(err)
+	}
+	push, err := w.Ring(ctx, Exchange{
+		Clock: d.flow.Clock, Mount: d.flow.Mount, Life: d.life, Until: d.until, Numbers: d.canShow(), Shown: d.shown,
+	})
+	switch {
+	case NotSent(err):
+		d.hangUp(uncounted)
+		return err
+	case err != nil:
+		d.hasRung(w.Phone)
+		d.hangUp(resultOf(err))
+		return err
+	}
+	d.hasRung(w.Phone)
+	d.at, d.push, d.phase = w, push, PhaseWaiting
+	d.heed()
+	if d.isDecided() {
+		return d.look(ctx)
+	}
+	d.schedule(d.firstInterval(), d.polls())
+	return nil
+}
+
+// isDecided reports whether the push has an answer that Poll returns without
+// asking.
+func (d *demands) isDecided() bool {
+	select {
+	case <-d.push.Decided():
+		return true
+	default:
+		return false
+	}
+}
+
+// isDue reports whether it is time for a poll.
+func (d *demands) isDue() bool {
+	return d.push != nil && (d.isDecided() || !d.flow.Clock.Now().Before(d.due))
+}
+
+// wait sleeps until the next poll is due, or until a push that tells by itself has
+// been answered.
+func (d *demands) wait(ctx context.Context) error {
+	decided := d.push.Decided()
+	if decided == nil {
+		return d.where(d.flow.Clock.Sleep(ctx, d.due.Sub(d.flow.Clock.Now())))
+	}
+	waiting, stop := context.WithTimeout(ctx, d.ends().Sub(d.flow.Clock.Now()))
+	defer stop()
+	select {
+	case <-decided:
+		return nil
+	case <-waiting.Done():
+	}
+	if ctx.Err() != nil {
+		return d.where(ctx.Err())
+	}
+	at := d.at
+	d.giveUp(ctx, unanswered)
+	return &MethodError{at.method, ErrPushTimeout}
+}
+
+// where adds the method to an error of its push.
+func (d *demands) where(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &MethodError{d.at.method, err}
+}
+
+// poll asks once how the push stands.
+func (d *demands) poll(ctx context.Context) error { return d.where(d.look(ctx)) }
+
+func (d *demands) look(ctx context.Context) error {
+	ends := d.ends()
+	passed, err := false, error(ErrPushTimeout)
+	if d.isDecided() || !d.flow.Clock.Now().After(ends) {
+		passed, err = d.push.Poll(ctx)
+	}
+	switch {
+	case err == nil && passed:
+		d.hangUp(approved)
+		d.passed[d.at.method.ID] = true
+		d.push, d.number, d.phase = nil, nil, PhaseMethods
+		return nil
+	case err == nil:
+		d.heed()
+		d.schedule(d.interval(), d.polls())
+		return nil
+	case d.mayAskAgain(err, ends):
+		d.putOff(retryAfter(err), d.polls())
+		return nil
+	}
+	how := resultOf(err)
+	if NotSent(err) { // which some services tell late
+		how = uncounted
+		delete(d.rang, d.at.Phone)
+	}
+	d.giveUp(ctx, how)
+	return err
+}
+
+// heed shows the number of the push, where that is new.
+func (d *demands) heed() {
+	n := d.push.Waiting().Number
+	if n != nil && (d.number == nil || d.number.Answer != n.Answer) {
+		d.show(Number{Answer: n.Answer, Device: n.Device, ExpiresAt: d.ends()})
+	}
+}
+
+// ends is when the push can no longer be approved.
+func (d *demands) ends() time.Time { return earlier(d.push.Waiting().ExpiresAt, d.until) }
+
+func (d *demands) polls() polls {
+	return polls{pace: &d.flow.Mount.factorPace, limit: d.at.Limit, pushes: 1, ends: d.ends()}
+}
+
+// giveUp takes back the push that waits, if one does, also where ctx has ended.
+func (d *demands) giveUp(ctx context.Context, how result) {
+	if d.push == nil {
+		return
+	}
+	d.hangUp(how)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer stop()
+	d.push.Cancel(ctx)
+	d.push, d.number, d.phase = nil, nil, PhaseMethods
+}
