@@ -99,7 +99,7 @@ func TestCodeResend(t *testing.T) {
 		kept := m.okta.StateTokens()[0]
 
 		m.okta.Reset()
-		assert.Equal(t, "a code was sent "+row.sent+" before and is still good: log in again with totp=<code>, "+
+		assert.Equal(t, "Okta sent a code "+row.sent+" before, and it is still good: log in again with totp=<code>, "+
 			"or have another one sent with resend=true (by the API; vault login cannot send that)", m.refused(nil))
 		assert.Equal(t, 1, f.Sent())
 		assert.Zero(t, m.calls("verify")+m.calls("resend"))

@@ -156,7 +156,7 @@ func TestGuardKeepsTheLastPush(t *testing.T) {
 
 		// Nor does a held login give up its own for another phone.
 		held := m.hold(nil)
-		assert.Equal(t, tooManyText+"600 seconds"+stillOpen, m.setback(held, fields{"device": "Phone 2"}))
+		assert.Equal(t, tooManyText+"10 minutes"+stillOpen, m.setback(held, fields{"device": "Phone 2"}))
 		state := m.continued(held, nil)
 		assert.Equal(t, []string{"waiting", "Phone 1"}, []string{state.State, state.Device})
 		assert.Equal(t, []int{2, 0}, rung(all))

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	replacedText = "another login of yours from the same address has taken the place of this one"
-	tooManyText  = "too many pushes to you were rejected or not answered, so no more are sent for now: use a passcode, or try again in "
-	waitingText  = "a push is waiting on your phone already: if that login is not yours, reject it; else answer it, use a passcode, or try again in "
+	replacedText = "another login of yours from the same address has replaced this one: continue that one"
+	tooManyText  = "too many pushes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in "
+	waitingText  = "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in "
 )
 
 // While a push waits, who comes from elsewhere gets none, and who comes from the
@@ -116,18 +116,20 @@ func TestGuardWait(t *testing.T) {
 		m.configure(nil)
 		push := m.addUser("Everyone").AddPush()
 		held := m.hold(nil)
-		waits := func() int {
+		waits := func(unit string) int {
 			_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, nil))
 			require.Equal(t, http.StatusTooManyRequests, status)
 			n := 0
-			_, err := fmt.Sscanf(text, waitingText+"%d seconds", &n)
+			_, err := fmt.Sscanf(text, waitingText+"%d "+unit, &n)
 			require.NoError(t, err, text)
 			return n
 		}
-		first := waits()
-		assert.InDelta(t, 300, first, 3)
-		m.clock.advance(100 * time.Second)
-		assert.InDelta(t, first-100, waits(), 1)
+		assert.InDelta(t, 5, waits("minutes"), 1)
+		m.clock.advance(200 * time.Second)
+		first := waits("seconds")
+		assert.InDelta(t, 100, first, 3)
+		m.clock.advance(50 * time.Second)
+		assert.InDelta(t, first-50, waits("seconds"), 1)
 		push.Approve()
 		m.later()
 		m.ended(held, nil)
@@ -206,7 +208,7 @@ func TestGuardWindow(t *testing.T) {
 				for range 3 {
 					_, status, text := m.login(nil)
 					assert.Equal(t, http.StatusTooManyRequests, status)
-					assert.Equal(t, tooManyText+seconds(last.Add(test.window).Sub(m.clock.Now())), text)
+					assert.Equal(t, tooManyText+inWords(last.Add(test.window).Sub(m.clock.Now())), text)
 					_, status, text = m.login(fields{"wait": false})
 					assert.Equal(t, http.StatusTooManyRequests, status, text)
 					m.clock.advance(test.window / 4)
@@ -342,7 +344,7 @@ func TestGuardAndRenewals(t *testing.T) {
 		sms := u.AddFactor("sms", "OKTA")
 		_, status, text := m.renew(auth)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Equal(t, "Okta asks for a factor, and a renewal can be answered by push only: log in again", text)
+		assert.Equal(t, "Okta asks for a factor, and a renewal can use only a push: log in again", text)
 		assert.Zero(t, sms.Sent())
 
 		push := u.AddPush()

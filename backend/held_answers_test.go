@@ -37,7 +37,7 @@ func TestHeldPassCodeIsForWhatWasAsked(t *testing.T) {
 		assert.Equal(t, []string{question.ID}, asked(), "an answer may be a number")
 		m.continued(held, fields{"factor": "totp"})
 		m.okta.Reset()
-		assert.Contains(t, m.setback(held, fields{"totp": question.Code()}), "none of yours goes with what you gave",
+		assert.Contains(t, m.setback(held, fields{"totp": question.Code()}), "the passcode does not match any of yours",
 			"and a passcode may not be an answer")
 		assert.Empty(t, m.okta.Requests())
 		assert.Contains(t, m.setback(held, fields{"totp": wrongCode(code)}), "(E0000068)")
@@ -97,7 +97,7 @@ func TestHeldPassCodeUsedBefore(t *testing.T) {
 		sms, totp := u.AddFactor("sms", "OKTA"), u.AddTOTP("OKTA")
 		for _, test := range []struct{ code, result, says string }{
 			{"E0000082", "PASSCODE_REPLAYED", "this passcode has been used already: wait for the next one"},
-			{"E0000083", "TIME_WINDOW_EXCEEDED", "this passcode belongs to another time: check the clock"},
+			{"E0000083", "TIME_WINDOW_EXCEEDED", "this passcode is of another time: check the clock"},
 		} {
 			for _, f := range []*oktatest.Factor{totp, sms} {
 				for _, form := range []string{"an error", "a result"} {

@@ -85,9 +85,9 @@ func (m *mount) setback(held heldState, more fields) string {
 }
 
 // stillOpen is added to what a person can mend.
-const stillOpen = " (this login is still open: go on with its transaction_id)"
+const stillOpen = " (this login is still open: continue it with its transaction_id)"
 
-const noTransaction = "there is no login of this user with this transaction_id, or it has ended: log in again"
+const noTransaction = "no login of this user is open under this transaction_id: log in again"
 
 // later lets it be time to ask Okta about a push.
 func (m *mount) later() { m.clock.advance(3 * time.Second) }

@@ -371,7 +371,7 @@ func TestHeldCodeAndOtherLogins(t *testing.T) {
 		m.configure(nil)
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		held := m.hold(nil)
-		assert.Contains(t, m.refused(nil), "was sent by SMS to +1 XXX-XXX-4821 before and is still good")
+		assert.Contains(t, m.refused(nil), "Okta sent a code by SMS to +1 XXX-XXX-4821 before, and it is still good")
 		m.mustLogin(fields{"totp": sms.Code()})
 		assert.Equal(t, noTransaction, m.setback(held, fields{"totp": "123456"}), "its transaction is used up")
 

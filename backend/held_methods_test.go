@@ -32,7 +32,7 @@ func TestMethodSendsACodeOnce(t *testing.T) {
 			m.clock.advance(31 * time.Second)
 			resp, status, text := m.proceed(held, nil)
 			assert.Equal(t, "mfa_required", heldMethods(t, m, resp, status, text)["state"])
-			assert.Contains(t, m.refused(nil), "a code was sent by a telephone call to +1 XXX-XXX-4821 before and is still good: "+
+			assert.Contains(t, m.refused(nil), "Okta sent a code by a telephone call to +1 XXX-XXX-4821 before, and it is still good: "+
 				"log in again with mfa=corp_okta:call=<code>, or have another one sent with mfa=corp_okta:call")
 		}
 		assert.Equal(t, 1, phone.Sent())

@@ -177,7 +177,7 @@ func TestHeldPassCode(t *testing.T) {
 				assert.Equal(t, "Okta did not accept the passcode (E0000068)"+stillOpen, m.setback(held, fields{"totp": wrong}))
 				assert.Equal(t, "passcode_required", m.continued(held, nil).State)
 				assert.Equal(t, "Okta did not accept the passcode (E0000068)"+stillOpen, m.setback(held, fields{"passcode": wrong, "provider": test.kind}))
-				assert.Contains(t, m.setback(held, fields{"totp": "?" + wrong[:2] + "é", "provider": "sms"}), "none of yours goes with what you gave")
+				assert.Contains(t, m.setback(held, fields{"totp": "?" + wrong[:2] + "é", "provider": "sms"}), "the passcode does not match any of yours")
 				m.ended(held, fields{"passcode": m.nextCode(factor)})
 				assert.Equal(t, 1, m.authnCalls())
 				assert.Equal(t, noTransaction, m.setback(held, nil))
@@ -234,7 +234,7 @@ func TestHeldChoice(t *testing.T) {
 			{ID: totp.ID, Factor: "totp", Provider: "GOOGLE"},
 		}, held.Factors)
 		assert.Zero(t, sms.Sent()+email.Sent())
-		assert.Contains(t, m.setback(held, fields{"factor": "token"}), "none of yours is the one you chose")
+		assert.Contains(t, m.setback(held, fields{"factor": "token"}), "you cannot use the one that you chose")
 
 		s := m.continued(held, fields{"factor": "totp"})
 		assert.Equal(t, "passcode_required", s.State)
@@ -267,7 +267,7 @@ func TestHeldSwitch(t *testing.T) {
 		assert.Equal(t, 1, m.calls("previous"))
 		require.Len(t, s.Factors, 2, "the push is still one of those it could have been")
 		for _, with := range []fields{{"factor": "push"}, {"provider": "push"}, {"device": "Phone 1"}} {
-			assert.Equal(t, "this phone has been sent a push for this login already: use another factor, or begin another login"+stillOpen,
+			assert.Equal(t, "this phone has had a push for this login already: use another factor, or log in again"+stillOpen,
 				m.setback(held, with))
 		}
 		assert.Equal(t, 1, push.Pushes(), "no phone rings twice for one login")
@@ -283,7 +283,7 @@ func TestHeldSwitch(t *testing.T) {
 
 		// What cannot be does not touch the push.
 		held = m.hold(nil)
-		assert.Contains(t, m.setback(held, fields{"factor": "email"}), "none of yours is the one you chose")
+		assert.Contains(t, m.setback(held, fields{"factor": "email"}), "you cannot use the one that you chose")
 		assert.Equal(t, "waiting", m.continued(held, nil).State)
 		push.Approve()
 		m.later()
@@ -304,8 +304,8 @@ func TestHeldSwitchOfPhones(t *testing.T) {
 		assert.Equal(t, "Phone 2", s.Device)
 		assert.Equal(t, []int{1, 1, 0}, rung(all))
 		assert.Equal(t, 1, all[0].Withdrawn())
-		assert.Contains(t, m.setback(held, fields{"device": "Phone 1"}), "has been sent a push for this login already")
-		assert.Contains(t, m.setback(held, fields{"device": "Phone 9"}), "none of yours is the one you chose")
+		assert.Contains(t, m.setback(held, fields{"device": "Phone 1"}), "has had a push for this login already")
+		assert.Contains(t, m.setback(held, fields{"device": "Phone 9"}), "you cannot use the one that you chose")
 		assert.Equal(t, 1, all[1].Waiting())
 		all[1].Approve()
 		m.later()
@@ -374,7 +374,7 @@ func TestHeldGroupsFail(t *testing.T) {
 		m.okta.Fail("groups", oktatest.Status(http.StatusInternalServerError, "E0000009", "Internal Server Error"))
 		text := m.setback(held, nil)
 		assert.Contains(t, text, "(E0000009)")
-		assert.Contains(t, text, "a push or a code had been sent")
+		assert.Contains(t, text, "a push or a code may have been sent")
 		m.okta.ClearFaults()
 		assert.Equal(t, noTransaction, m.setback(held, nil), "not even now")
 

@@ -104,7 +104,7 @@ func TestHeldAndTheFactorsOfToday(t *testing.T) {
 			assert.Equal(t, "email", state.Factors[0].Factor)
 			_, status, text := post(fields{"transaction_id": held.TransactionID, "factor": kind})
 			assert.Equal(t, http.StatusBadRequest, status)
-			assert.Contains(t, text, "not accepted by this mount")
+			assert.Contains(t, text, "this mount does not accept it")
 			resp, status, text := post(fields{"transaction_id": held.TransactionID, "totp": m.nextCode(token)})
 			require.Equal(t, http.StatusOK, status, text)
 			require.NotNil(t, resp.Auth)

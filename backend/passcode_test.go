@@ -30,18 +30,18 @@ func TestLoginPassCode(t *testing.T) {
 		assert.Contains(t, text, "(E0000068)")
 
 		m.okta.Reset()
-		assert.Contains(t, m.refused(fields{"totp": "not-it"}), "none of yours goes with what you gave")
+		assert.Contains(t, m.refused(fields{"totp": "not-it"}), "the passcode does not match any of yours")
 		assert.Zero(t, m.calls("verify"), "what cannot be a passcode is not tried")
 
 		_, status, text = m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status, "no passcode, and no push enrolled")
-		assert.Equal(t, "Okta asks for a factor: say which one, with what it needs; you have Google Authenticator "+
+		assert.Equal(t, "Okta asks for a factor: choose one, and send what it needs. You can use: Google Authenticator "+
 			"(totp=<its 6 digits> provider=GOOGLE), Okta Verify's passcode (totp=<its 6 digits> provider=OKTA)", text)
 
 		google.SetStatus("INACTIVE")
 		_, status, text = m.login(fields{"totp": m.nextCode(google), "provider": "GOOGLE"})
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "not usable here: Google Authenticator (not active)")
+		assert.Contains(t, text, "You cannot use: Google Authenticator (it is not active)")
 	})
 }
 
@@ -176,8 +176,8 @@ func TestPassCodeNextToken(t *testing.T) {
 		rsa := m.addUser("Everyone").AddFactor("token", "RSA")
 		rsa.RequireNextToken()
 		code := m.nextCode(rsa)
-		assert.Equal(t, "your token has to show that it is right once more: wait for the next code, and log in again "+
-			"with that one (E0000113)", m.refused(fields{"totp": code}))
+		assert.Equal(t, "Okta needs one more passcode of your token: wait for the next one, and log in again "+
+			"with that (E0000113)", m.refused(fields{"totp": code}))
 		assert.Zero(t, m.calls("cancel"), "the conversation goes on")
 		m.okta.Reset()
 		m.mustLogin(fields{"totp": m.nextCode(rsa)})

@@ -204,7 +204,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
 	if err != nil {
-		return inputAnswer(err)
+		return answerInput(err)
 	}
 	if err := b.configs.write(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &group.MFAMethods)
 	if err != nil {
-		return inputAnswer(err)
+		return answerInput(err)
 	}
 	if replaces(d, "policies") {
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))

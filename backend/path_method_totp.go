@@ -205,7 +205,7 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 	defer b.writes.Unlock()
 	m, keys, login, err := b.totpKeyOf(ctx, req, d)
 	if err != nil {
-		return inputAnswer(err)
+		return answerInput(err)
 	}
 	key, url, barcode, err := mfa.NewTOTPKey(mfa.TOTPConfig{
 		Issuer: m.TOTP.Issuer, Period: m.TOTP.Period, Digits: m.TOTP.Digits, Algorithm: m.TOTP.Algorithm,
@@ -226,7 +226,7 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	_, keys, login, err := b.totpKeyOf(ctx, req, d)
 	if err != nil {
-		return inputAnswer(err)
+		return answerInput(err)
 	}
 	return nil, keys.destroy(ctx, login)
 }

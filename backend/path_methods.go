@@ -160,16 +160,16 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 			*entry = *stored // which logins are using
 		}
 		if err := b.nameMethod(ctx, req.Storage, d, entry); err != nil {
-			return inputAnswer(err)
+			return answerInput(err)
 		}
 		if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
 			entry.UsernameFormat = strings.TrimSpace(v)
 		}
 		if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
-			return inputAnswer(invalid("username_format", err.Error()))
+			return answerInput(invalid("username_format", err.Error()))
 		}
 		if err := t.update(b, req, d, entry); err != nil {
-			return inputAnswer(err)
+			return answerInput(err)
 		}
 		created := entry.ID == ""
 		if created {

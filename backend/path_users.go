@@ -86,7 +86,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &user.MFAMethods)
 	if err != nil {
-		return inputAnswer(err)
+		return answerInput(err)
 	}
 	if replaces(d, "groups") {
 		user.Groups = d.Get("groups").([]string)

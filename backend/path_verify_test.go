@@ -139,8 +139,8 @@ func TestNumberBoardIsBounded(t *testing.T) {
 		ends = append(ends, end)
 	}
 	_, _, err := board.open("one more")
-	assert.Equal(t, http.StatusTooManyRequests, describe(err).status)
-	assert.Contains(t, describe(err).text, "5 seconds")
+	assert.Equal(t, http.StatusTooManyRequests, replyTo(err).status)
+	assert.Contains(t, replyTo(err).text, "5 seconds")
 	ends[0]()
 	_, _, err = board.open("one more")
 	assert.NoError(t, err)

@@ -118,7 +118,7 @@ func TestPhonesDevice(t *testing.T) {
 			assert.Equal(t, test.want, rung(all), test.data)
 		}
 		for _, device := range []string{"Phone 2", "Mia", strings.ToLower(all[1].ID), "*"} {
-			assert.Equal(t, `Okta asks for a factor, and none of yours is the one you chose; you have `+
+			assert.Equal(t, `Okta asks for a factor, and you cannot use the one that you chose. You can use: `+
 				`a push "Phone 1" (provider=push, or by the API device="Phone 1"), `+
 				`a push "Mia's Pixel" (provider=push, or by the API device="Mia's Pixel"), `+
 				`a push "Phone 3" (provider=push, or by the API device="Phone 3")`,
@@ -219,7 +219,7 @@ func TestPhonesApprovalForNothing(t *testing.T) {
 		all := phones(u, 3)
 		for status, says := range map[string]string{
 			"PASSWORD_EXPIRED": "your Okta password has expired", "LOCKED_OUT": "your Okta account is locked",
-			"PASSWORD_RESET": "is being recovered", "MFA_ENROLL": "set up a factor", "A_NEW_STATUS": "A_NEW_STATUS",
+			"PASSWORD_RESET": "is being recovered", "MFA_ENROLL": "enroll a factor", "A_NEW_STATUS": "A_NEW_STATUS",
 		} {
 			u.SetStatusAfterMFA(status)
 			for i, approved := range all {

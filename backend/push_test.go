@@ -61,8 +61,8 @@ func TestLoginPushOnlyToActiveFactors(t *testing.T) {
 		assert.Equal(t, 1, current.Pushes())
 		_, status, text := m.login(fields{"provider": "google"})
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Equal(t, `Okta asks for a factor, and none of yours is the one you chose; you have a push "Phone 2" `+
-			`(provider=push, or by the API device="Phone 2"); not usable here: a push "Phone 1" (not active)`, text)
+		assert.Equal(t, `Okta asks for a factor, and you cannot use the one that you chose. You can use: a push "Phone 2" `+
+			`(provider=push, or by the API device="Phone 2"). You cannot use: a push "Phone 1" (it is not active)`, text)
 	})
 }
 

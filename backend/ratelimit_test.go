@@ -40,7 +40,7 @@ func TestRateLimitedPolls(t *testing.T) {
 				assert.Equal(t, 1, push.Pushes())
 				if test.waits == 0 {
 					assert.Equal(t, http.StatusBadRequest, status)
-					assert.Contains(t, text, "Okta limits the rate of requests (E0000047): try again in 90 seconds (a push or a code had been sent")
+					assert.Contains(t, text, "Okta limits the rate of requests (E0000047): try again in 90 seconds (a push or a code may have been sent")
 					assert.Less(t, took, 5*time.Second, "nobody waits for nothing")
 					assert.Equal(t, 1, push.Withdrawn())
 					return
@@ -84,7 +84,7 @@ func TestHeldRateLimit(t *testing.T) {
 		assert.Equal(t, "waiting", m.continued(held, nil).State)
 		m.clock.advance(4 * time.Minute)
 		m.later()
-		assert.Contains(t, m.setback(held, nil), "Okta limits the rate of requests (E0000047): try again in 120 seconds (a push or a code had been sent")
+		assert.Contains(t, m.setback(held, nil), "Okta limits the rate of requests (E0000047): try again in 2 minutes (a push or a code may have been sent")
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 		assert.Zero(t, push.Waiting())
 		_, status, text := m.login(nil)

@@ -103,7 +103,7 @@ func TestRenewByPushOnly(t *testing.T) {
 		m.write("config", fields{"mfa_factors": "email,totp"})
 		_, status, text = m.renew(auth)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Equal(t, "Okta asks for a factor, and a renewal can be answered by push only: log in again", text)
+		assert.Equal(t, "Okta asks for a factor, and a renewal can use only a push: log in again", text)
 		assert.Zero(t, email.Sent())
 		assert.Equal(t, 1, push.Pushes())
 	})

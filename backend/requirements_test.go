@@ -74,7 +74,7 @@ func TestRefusedRenewalRingsNobody(t *testing.T) {
 			m.write(path, fields{"mfa_methods": "my_totp"})
 			_, status, text := m.renew(auth)
 			assert.Equal(t, http.StatusBadRequest, status)
-			assert.Contains(t, text, "requires an MFA method by now")
+			assert.Contains(t, text, "now requires an MFA method")
 			m.write(path, fields{"mfa_methods": ""})
 		}
 		assert.Equal(t, 1, phone.Pushes())

@@ -45,7 +45,7 @@ func TestDuoMethod(t *testing.T) {
 		require.Equal(t, 3, u.Pushes())
 
 		u.SetResult("deny", "Your account is disabled.")
-		assert.Equal(t, "MFA method my_duo: it does not let you in: Your account is disabled.", m.refused(nil))
+		assert.Equal(t, "MFA method my_duo: its service does not let you in: Your account is disabled.", m.refused(nil))
 		u.SetResult("enroll", "Enroll first")
 		assert.Contains(t, m.refused(nil), "Enroll first: https://", "the person is told where")
 		assert.NotContains(t, m.logs.String(), "/portal", "and nobody else")
@@ -105,7 +105,7 @@ func TestPingIDMethod(t *testing.T) {
 		assert.Contains(t, m.refused(nil), "MFA method my_ping: its service does not know you")
 		u := ping.AddUser(testLogin).Script(mfatest.PingIDOutcome{ErrorID: 200}, mfatest.PingIDOutcome{ErrorID: 10551, Message: "Failed transaction"})
 		m.mustLogin(nil)
-		assert.Contains(t, m.refused(nil), "MFA method my_ping: it does not let you in: PingID error 10551: Failed transaction")
+		assert.Contains(t, m.refused(nil), "MFA method my_ping: its service does not let you in: PingID error 10551: Failed transaction")
 		assert.Contains(t, m.refused(fields{"mfa": "my_ping:123456"}), "takes no passcode")
 		require.Equal(t, 2, u.Pushes())
 		ping.Close()

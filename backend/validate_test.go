@@ -72,7 +72,7 @@ func TestMethodIsRequired(t *testing.T) {
 				m.write(where, fields{"mfa_methods": "my_totp"})
 
 				text := m.refused(nil)
-				assert.Contains(t, text, "my_totp (the passcode of your authenticator app: mfa=my_totp:<passcode>)")
+				assert.Contains(t, text, "my_totp (the passcode of your authenticator app, as mfa=my_totp:<passcode>)")
 				assert.Contains(t, text, "vault auth tune -passthrough-request-headers=X-Vault-MFA okta/")
 				assert.Equal(t, "MFA method my_totp: the passcode is not right", m.refused(fields{"mfa": []string{"my_totp:" + app.wrong()}}))
 				assert.Equal(t, "MFA method my_totp: takes a passcode of 6 digits", m.refused(fields{"mfa": "my_totp:12345678"}))
@@ -352,7 +352,7 @@ func TestRenewalOfAValidatedToken(t *testing.T) {
 		m.write("config", fields{"mfa_methods": "my_totp"})
 		_, status, text := m.renew(before)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "requires an MFA method by now")
+		assert.Contains(t, text, "now requires an MFA method")
 
 		auth := issued(m.mustLogin(fields{"mfa": app.credential()}))
 		auth.InternalData = plain(t, auth.InternalData) // as Vault's lease brings it back

@@ -92,14 +92,14 @@ func TestNextTokenOfRSA(t *testing.T) {
 		return m.runLogin(cli, m.loginArgs(u, "password="+u.Password(), "totp="+f.Code())...)
 	}
 	f.RequireNextToken()
-	requireCLIRefused(t, login(), "wait for the next code", "(E0000113)")
+	requireCLIRefused(t, login(), "wait for the next one", "(E0000113)")
 	requireCLIRefused(t, login(), "(E0000082)")
 	clock.Advance(time.Minute)
 	m.requireLoggedIn(cli, login())
 
 	clock.Advance(time.Minute)
 	f.RequireNextToken()
-	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "wait for the next code")
+	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "wait for the next one")
 	clock.Advance(time.Minute)
 	m.mustLogin(u, object{"totp": f.Code()})
 }
@@ -333,17 +333,17 @@ func TestFactorsThatTheMountDoesNotAccept(t *testing.T) {
 	asked := func() int { return m.org.Count(http.MethodPost, "/api/v1/authn/factors/"+question.ID+"/verify") }
 
 	requireRefused(t, m.login(u), http.StatusBadRequest, "Okta Verify's passcode",
-		"not usable here", `e-mail m...a@acme.test (not accepted by this mount)`, "security question")
-	requireRefused(t, m.login(u, object{"provider": "email"}), http.StatusBadRequest, "not accepted by this mount")
-	requireRefused(t, m.login(u, object{"totp": question.Code()}), http.StatusBadRequest, "not accepted by this mount")
-	requireRefused(t, m.login(u, object{"totp": question.Code(), "factor": "question"}), http.StatusBadRequest, "not accepted by this mount")
+		"You cannot use", `e-mail m...a@acme.test (this mount does not accept it)`, "security question")
+	requireRefused(t, m.login(u, object{"provider": "email"}), http.StatusBadRequest, "this mount does not accept it")
+	requireRefused(t, m.login(u, object{"totp": question.Code()}), http.StatusBadRequest, "this mount does not accept it")
+	requireRefused(t, m.login(u, object{"totp": question.Code(), "factor": "question"}), http.StatusBadRequest, "this mount does not accept it")
 	require.Zero(t, mail.Sent())
 	require.Zero(t, asked())
 	a := m.login(u, object{"wait": false})
 	require.NoError(t, a.Err())
 	require.NotContains(t, string(a.Raw), "email")
 	require.NotContains(t, string(a.Raw), "question")
-	requireRefused(t, m.login(u, object{"wait": false, "factor": "email"}), http.StatusBadRequest, "not accepted")
+	requireRefused(t, m.login(u, object{"wait": false, "factor": "email"}), http.StatusBadRequest, "does not accept it")
 	m.mustLogin(u, object{"totp": generator.Code()})
 
 	m.mustWrite("config", object{"mfa_factors": ""})
@@ -357,7 +357,7 @@ func TestFactorsThatNeedABrowser(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
 	u, cli := m.addUser("mia@acme.test"), m.person()
-	names := []string{"Google Authenticator (not active)"}
+	names := []string{"Google Authenticator (it is not active)"}
 	for name, f := range map[string]struct{ factorType, provider string }{
 		"WebAuthn": {"webauthn", "FIDO"}, "U2F": {"u2f", "FIDO"}, "DUO web": {"web", "DUO"},
 		"identity provider": {"claims_provider", "CUSTOM"}, "Okta FastPass": {"signed_nonce", "OKTA"},
@@ -367,7 +367,7 @@ func TestFactorsThatNeedABrowser(t *testing.T) {
 	}
 	u.AddTOTP("GOOGLE").SetStatus("PENDING_ACTIVATION")
 	requireCLIRefused(t, m.runLogin(cli, m.loginArgs(u, "password="+u.Password())...),
-		append(names, "(needs a browser)", "none that can be used here")...)
+		append(names, "(it needs a browser)", "none that this mount can use")...)
 	requireRefused(t, m.login(u, object{"wait": false}), http.StatusBadRequest, names...)
 
 	f := u.AddFactor("question", "OKTA")

@@ -126,7 +126,7 @@ func (h *held) requireOver() {
 	h.m.t.Helper()
 	before := len(h.m.org.Requests())
 	for _, body := range []object{{}, {"totp": "123456"}, {"factor": "push"}, {"cancel": true}, {"wait": false}} {
-		requireRefused(h.m.t, h.post(body), http.StatusBadRequest, "no login of this user with this transaction_id")
+		requireRefused(h.m.t, h.post(body), http.StatusBadRequest, "no login of this user is open under this transaction_id")
 	}
 	require.Len(h.m.t, h.m.org.Requests(), before)
 }
@@ -326,7 +326,7 @@ func TestHeldSwitch(t *testing.T) {
 	require.Equal(t, []int{0, 1}, []int{first.Waiting(), second.Waiting()})
 	require.Equal(t, 1, first.Withdrawn())
 
-	requireRefused(t, h.post(object{"device": first.ID}), http.StatusBadRequest, "has been sent a push for this login already")
+	requireRefused(t, h.post(object{"device": first.ID}), http.StatusBadRequest, "has had a push for this login already")
 	require.Equal(t, []int{1, 1}, []int{first.Pushes(), second.Pushes()}, "no phone rings twice")
 
 	h.next(object{"factor": "sms"}).require(object{"state": "passcode_required", "factor": "sms", "device": nil})
@@ -423,7 +423,7 @@ func TestHeldIDExpires(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, time.Until(expires), 3*time.Second)
 	eventually(t, "the end of the login", func() bool { return h.post().Err() != nil })
-	requireRefused(t, h.post(object{"totp": f.Code()}), http.StatusBadRequest, "it has ended: log in again")
+	requireRefused(t, h.post(object{"totp": f.Code()}), http.StatusBadRequest, "no login of this user is open")
 	h.requireOver()
 }
 

@@ -36,7 +36,7 @@ func TestMethodOfAnotherOrg(t *testing.T) {
 
 	// An SMS takes two logins; an e-mail, which is not listed, does not count.
 	phone.SetStatus("INACTIVE")
-	requireRefused(t, m.login(u), http.StatusBadRequest, "a code was sent by SMS", "mfa=corp_okta:sms=<code>")
+	requireRefused(t, m.login(u), http.StatusBadRequest, "Okta has sent a code by SMS", "mfa=corp_okta:sms=<code>")
 	require.Equal(t, 1, sms.Sent())
 	require.Zero(t, email.Sent())
 	m.mustLogin(u, object{"mfa": "corp_okta:sms=" + sms.Code()})
@@ -66,7 +66,7 @@ func TestMethodFindsNobody(t *testing.T) {
 		{"two with one e-mail", object{"primary_email": true}, func(other *org) *oktatest.User {
 			other.AddUser("twin@acme.test", secret()).SetEmail("mia@acme.test")
 			return other.AddUser("mia@acme.test", secret())
-		}, "several people"},
+		}, "several accounts"},
 		{"suspended", nil, func(other *org) *oktatest.User {
 			u := other.AddUser("mia@acme.test", secret())
 			u.SetStatus("SUSPENDED")

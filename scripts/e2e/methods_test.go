@@ -113,7 +113,7 @@ func TestNoSubsetOfMethodsIsEnough(t *testing.T) {
 			requireRefused(t, a, http.StatusBadRequest, "used already")
 			m.mustLogin(u, object{"mfa": []string{mine.at(t, 1), "code_only:" + generator.CodeAt(time.Now().Add(30*time.Second))}})
 		default:
-			requireRefused(t, a, http.StatusBadRequest, "this mount asks for more than Okta does")
+			requireRefused(t, a, http.StatusBadRequest, "this mount requires more than Okta does")
 			require.Equal(t, before, phone.Pushes(), "no phone rings in vain")
 		}
 	}

@@ -73,7 +73,7 @@ func TestDuo(t *testing.T) {
 	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_duo: the push was rejected")
 	m.mustLogin(u, object{"mfa": "my_duo:passcode=731004"})
 	requireRefused(t, m.login(u, object{"mfa": "my_duo:731004"}), http.StatusBadRequest, "MFA method my_duo: the passcode is not right")
-	requireRefused(t, m.login(stranger), http.StatusBadRequest, "MFA method my_duo: it does not let you in: Enroll")
+	requireRefused(t, m.login(stranger), http.StatusBadRequest, "MFA method my_duo: its service does not let you in: Enroll")
 	there.SetResult("deny", "Your account is disabled")
 	requireRefused(t, m.login(u), http.StatusBadRequest, "disabled")
 	require.Equal(t, 2, there.Pushes())
@@ -105,7 +105,7 @@ func TestPingID(t *testing.T) {
 	there.Reject()
 	refused := <-login
 	require.NoError(t, refused.err)
-	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_ping: it does not let you in")
+	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_ping: its service does not let you in")
 	requireRefused(t, m.login(stranger), http.StatusBadRequest, "MFA method my_ping: its service does not know you")
 	require.Equal(t, 2, there.Pushes())
 	ping.Close()

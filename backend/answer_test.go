@@ -2,7 +2,11 @@ package backend
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -130,11 +136,97 @@ func TestQuotas(t *testing.T) {
 	})
 }
 
-// A mount keeps so many codes at most, and says so.
-func TestTooManyCodes(t *testing.T) {
+// examples are errors of all kinds that a login can fail by.
+func examples() []error {
+	phone := okta.Factor{Type: okta.FactorSMS, Provider: okta.ProviderOkta, SentTo: "+1 XXX-XXX-4821"}
+	method := func(err error) error { return &mfa.MethodError{Method: mfa.Required{Name: "second"}, Err: err} }
+	said := func(status int, code string) error {
+		return fmt.Errorf("logging in: %w", &okta.Error{HTTPStatus: status, Code: code, Summary: "Summary of Okta's"})
+	}
+	all := []error{
+		invalid("totp", "must not be blank"), errTooManyLogins, logical.ErrPermissionDenied, &panics.Error{What: "x"}, errors.New("storage is down"),
+		fmt.Errorf("%w: %q", errMethodGone, "x"), errNotConfigured, errNoTransaction, errNotRenewable, errNoPush, errPoliciesChanged, errMethodsChanged,
+		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}, mount: "okta/"},
+		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
+		&mfa.PushRefusedError{Wait: time.Minute, Waiting: true}, &mfa.PushRefusedError{Wait: time.Minute},
+		method(&mfa.CredentialError{Problem: "takes no device"}), method(&mfa.DeniedError{Reason: "Locked out."}),
+		method(&mfa.PassCodesBarredError{Wait: time.Minute}), method(okta.ErrNoAPIToken), method(said(403, okta.CodeAccessDenied)),
+		method(&mfa.ServiceError{Status: 429}), method(&mfa.ServiceError{Status: 503}), method(&mfa.ServiceError{Status: 401}),
+		fmt.Errorf("%w: %w", errAPIToken, said(401, okta.CodeInvalidToken)),
+		okta.ErrTimeout, context.Canceled, okta.ErrUnreachable, okta.ErrMalformed,
+		said(429, "E0000047"), said(504, "E0000067"), said(500, "E0000009"), said(202, "E0000070"), said(403, ""), said(400, "E0000001"),
+	}
+	for _, again := range []bool{true, false} {
+		sent := &mfa.CodeSentError{Factor: phone, Again: again}
+		all = append(all, sent, method(sent))
+	}
+	for _, code := range []string{
+		okta.CodeAuthenticationFailed, okta.CodeInvalidToken, okta.CodePolicyDenied, okta.CodeInvalidPassCode, okta.CodeUserLocked,
+		okta.CodePassCodeReplayed, okta.CodePassCodeTimeWindow, okta.CodeNextPassCode, okta.CodeFactorRejected, okta.CodeFactorService,
+		okta.CodeResendSMS, okta.CodeResendEmail, okta.CodeResendCall, okta.CodeSMSQuota, okta.CodeCallQuota,
+	} {
+		all = append(all, said(403, code))
+	}
+	for _, err := range []error{
+		mfa.ErrLockedOut, mfa.ErrPasswordExpired, mfa.ErrRecovery, mfa.ErrEnrollment, mfa.ErrRejected, mfa.ErrPushTimeout, mfa.ErrCancelled,
+		mfa.ErrFactorFailed, mfa.ErrPassCodeReplayed, mfa.ErrPassCodeTimeWindow, mfa.ErrReplaced, mfa.ErrRungBefore, mfa.ErrTooManyCodes,
+		mfa.ErrOver, mfa.ErrNumberChallenge, mfa.ErrWrongPassCode, mfa.ErrUnknownPerson, mfa.ErrSeveralPeople, mfa.ErrOtherPerson,
+		mfa.ErrInactivePerson, mfa.ErrNoKey, mfa.ErrNumberShown, mfa.ErrNoFactor, mfa.ErrServiceTimeout, mfa.ErrServiceUnreachable,
+		mfa.ErrServiceMalformed,
+	} {
+		all = append(all, err, method(err))
+	}
+	return all
+}
+
+// Each row of the table is reached by some error, and its words can be made.
+func TestAnswerTable(t *testing.T) {
 	t.Parallel()
-	r := describe(mfa.ErrTooManyCodes)
-	assert.Equal(t, reply{http.StatusTooManyRequests, "too many codes are waiting on this mount: try again in 5 seconds"}, r)
+	reached := map[int]bool{}
+	for _, err := range examples() {
+		reached[slices.IndexFunc(table, func(r row) bool { return r.match(err) })] = true
+		assert.NotRegexp(t, `[{}]|%!|  |: :`, replyTo(err).text)
+	}
+	for i, r := range table {
+		assert.True(t, reached[i], "no error reaches: %s", r.text)
+		assert.Regexp(t, `^([a-z{]|Okta).*[^.]$`, r.text, "a sentence begins in lower case and has no full stop")
+		assert.NotContains(t, r.text, "operator", "people know an administrator")
+		assert.Contains(t, []int{400, 403, 429, 500, 502, 504}, r.status, r.text)
+		assert.Equal(t, r.status == 429, strings.Contains(r.text, "{wait}"), "a client that may try again learns when: %s", r.text)
+	}
+}
+
+// What differs from one error to the next is in the sentence.
+func TestAnswerParts(t *testing.T) {
+	t.Parallel()
+	second := func(err error) error { return &mfa.MethodError{Method: mfa.Required{Name: "second"}, Err: err} }
+	for want, err := range map[reply]error{
+		{429, "too many codes are waiting on this mount: try again in 5 seconds"}:                                                      mfa.ErrTooManyCodes,
+		{429, "Okta limits the rate of requests: try again in 60 seconds"}:                                                             &okta.Error{HTTPStatus: 429},
+		{429, "Okta limits the rate of requests (E0000047): try again in 1 second"}:                                                    &okta.Error{HTTPStatus: 429, Code: "E0000047", RetryAfter: time.Second},
+		{429, "MFA method second: its service limits the rate of requests: try again in 60 seconds"}:                                   second(&mfa.ServiceError{Status: 429}),
+		{429, "MFA method second: too many wrong passcodes: try again in 15 minutes"}:                                                  second(&mfa.PassCodesBarredError{Wait: 15 * time.Minute}),
+		{502, "MFA method second: its service failed with HTTP 503: try again later"}:                                                  second(&mfa.ServiceError{Status: 503}),
+		{400, "MFA method second: its service does not let you in: Locked out."}:                                                       second(&mfa.DeniedError{Reason: "Locked out."}),
+		{400, "MFA method second: takes no device"}:                                                                                    second(&mfa.CredentialError{Problem: "takes no device"}),
+		{400, "totp must not be blank"}:                                                                                                invalid("totp", "must not be blank"),
+		{400, "Okta refused the login: {code} of Okta's (E0000001)"}:                                                                   &okta.Error{HTTPStatus: 400, Code: "E0000001", Summary: "{code} of Okta's"},
+		{400, `Okta's answer does not let you in: an unknown status (status "NEW", factor result "")`}:                                 &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
+		{400, "MFA method second: Okta refused its API token (E0000006): ask your Vault administrator to configure a valid api_token"}: second(&okta.Error{HTTPStatus: 403, Code: okta.CodeAccessDenied}),
+	} {
+		assert.Equal(t, want, replyTo(err))
+	}
+}
+
+func TestInWords(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]string{
+		-time.Second: "1 second", 0: "1 second", time.Millisecond: "1 second", time.Second: "1 second",
+		1001 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 119 * time.Second: "119 seconds",
+		119*time.Second + 1: "2 minutes", 2 * time.Minute: "2 minutes", 2*time.Minute + 1: "3 minutes", time.Hour: "60 minutes",
+	} {
+		assert.Equal(t, want, inWords(wait), wait)
+	}
 }
 
 // What the log says is what was answered, and who must look at it is warned.

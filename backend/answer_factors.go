@@ -8,54 +8,77 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// This file holds the words for factors: how people are told which they have,
-// and what to give for each. "provider" is named wherever it will do, because
-// the command line tool can send nothing else.
+// This file holds the words for factors and for what an MFA method asks for. They
+// name the field provider wherever it will do: the command line tool can send no other
+// that chooses a factor.
 
-// describeNoFactor says what the person could give instead. The password was
-// right by then.
-func describeNoFactor(e *mfa.NoFactorError) string {
-	var ways, useless []string
-	for _, f := range e.Offered {
-		if why := uselessBecause(e.Policy, f); why != "" {
-			useless = append(useless, factorName(f)+" ("+why+")")
-		} else {
-			ways = append(ways, factorName(f)+" ("+howTo(f)+")")
-		}
+// needs lists the MFA methods that ask for a passcode, and says how to give it.
+func needs(e *needError) string {
+	wants := make([]string, len(e.Methods))
+	for i, m := range e.Methods {
+		wants[i] = fmt.Sprintf("%s (%s, as mfa=%s:<passcode>)", m.Name, passCodeOf(m.Type), m.Name)
 	}
-	text := "Okta asks for a factor"
-	switch {
-	case len(ways) == 0:
-		text += ", and you have enrolled none that can be used here"
-	case e.Given:
-		text += ", and none of yours goes with what you gave"
-	case len(e.Chosen()) == 0:
-		text += ", and none of yours is the one you chose"
-	default:
-		text += ": say which one, with what it needs"
-	}
-	if len(ways) > 0 {
-		text += "; you have " + strings.Join(unique(ways), ", ")
-	}
-	if len(useless) > 0 {
-		text += "; not usable here: " + strings.Join(unique(useless), ", ")
+	text := strings.Join(wants, ", ") + `. By the API, send "mfa" as a list. By the command line, add -mfa=<name>:<passcode> to vault login`
+	if !e.header {
+		text += ". If this mount does not receive that, ask your Vault administrator to run vault auth tune -passthrough-request-headers=" +
+			mfaHeader + " " + e.mount
 	}
 	return text
 }
 
-// uselessBecause says why a factor cannot be used, "" if it can.
+// passCodeOf says which passcode a method of that type takes.
+func passCodeOf(methodType string) string {
+	switch methodType {
+	case totpMethodType.name:
+		return "the passcode of your authenticator app"
+	case duoMethodType.name:
+		return "a passcode of Duo"
+	}
+	return "a passcode of one of your factors in Okta"
+}
+
+// factorChoice says why Okta's question for a factor is not answered, and what the
+// person can give instead. They have shown that they know the password.
+func factorChoice(e *mfa.NoFactorError) string {
+	var usable, useless []string
+	for _, f := range e.Offered {
+		if why := uselessBecause(e.Policy, f); why != "" {
+			useless = append(useless, factorName(f)+" ("+why+")")
+		} else {
+			usable = append(usable, factorName(f)+" ("+howTo(f)+")")
+		}
+	}
+	text := ": choose one, and send what it needs"
+	switch {
+	case len(usable) == 0:
+		text = ", and you have enrolled none that this mount can use"
+	case e.Given:
+		text = ", and the passcode does not match any of yours"
+	case len(e.Chosen()) == 0:
+		text = ", and you cannot use the one that you chose"
+	}
+	if len(usable) > 0 {
+		text += ". You can use: " + strings.Join(unique(usable), ", ")
+	}
+	if len(useless) > 0 {
+		text += ". You cannot use: " + strings.Join(unique(useless), ", ")
+	}
+	return text
+}
+
+// uselessBecause says why this mount cannot use a factor; "" means that it can.
 func uselessBecause(policy mfa.Policy, f okta.Factor) string {
 	switch {
 	case len(policy.Accepted([]okta.Factor{f})) > 0:
 		return ""
 	case mfa.NeedsBrowser(f):
-		return "needs a browser"
+		return "it needs a browser"
 	case mfa.KindOf(f) == "":
-		return "not known to this method"
+		return "the plugin does not know it"
 	case !mfa.Usable(f):
-		return "not active"
+		return "it is not active"
 	}
-	return "not accepted by this mount"
+	return "this mount does not accept it"
 }
 
 // factorName is what people call a factor.
@@ -96,8 +119,8 @@ func factorName(f okta.Factor) string {
 	return okta.Clip(fmt.Sprintf("%s of %s", f.Type, f.Provider), 64)
 }
 
-// vendor is the name that an administrator gave to a product that is not Okta's,
-// if they gave it one.
+// vendor is the name that an administrator gave to a product that is not Okta's, or
+// otherwise where they gave it none.
 func vendor(f okta.Factor, otherwise string) string {
 	if f.VendorName == "" || f.VendorName == string(f.Provider) {
 		return otherwise
@@ -112,7 +135,7 @@ func quoted(s string) string {
 	return `"` + s + `"`
 }
 
-// howTo tells the parameters that choose and answer a factor.
+// howTo says which fields of a login choose and answer a factor.
 func howTo(f okta.Factor) string {
 	switch kind := mfa.KindOf(f); kind {
 	case mfa.KindPush:
@@ -131,15 +154,7 @@ func howTo(f okta.Factor) string {
 	}
 }
 
-// describeCodeSent says where a code went, and how to go on.
-func describeCodeSent(e *mfa.CodeSentError) string {
-	if e.Again {
-		return fmt.Sprintf("a code was sent %s before and is still good: log in again with totp=<code>, or have another one sent with resend=true (by the API; vault login cannot send that)", sentBy(e.Factor))
-	}
-	return fmt.Sprintf("Okta has sent a code %s: log in again in the same way, with totp=<code> added", sentBy(e.Factor))
-}
-
-// sentBy tells how a code was sent, and where to.
+// sentBy says how a code was sent, and where to.
 func sentBy(f okta.Factor) string {
 	way := map[mfa.Kind]string{mfa.KindSMS: "by SMS", mfa.KindCall: "by a telephone call", mfa.KindEmail: "by e-mail"}[mfa.KindOf(f)]
 	if f.SentTo == "" {
@@ -148,8 +163,8 @@ func sentBy(f okta.Factor) string {
 	return way + " to " + f.SentTo
 }
 
-// describeFactor names a factor by the parameters that choose it, and tells what
-// a person knows it by.
+// describeFactor makes the part of an answer that is about a factor: the fields that
+// choose it, and what the person knows it by.
 func describeFactor(f okta.Factor) map[string]any {
 	data := map[string]any{}
 	for field, value := range map[string]string{

@@ -15,10 +15,10 @@ import (
 // What people are told when Okta asks for a factor and it is not clear which, or
 // there is none that will do: the whole sentence.
 func TestWhichFactor(t *testing.T) {
-	const ask, none, mismatch, notThere = "Okta asks for a factor: say which one, with what it needs; you have ",
-		"Okta asks for a factor, and you have enrolled none that can be used here",
-		"Okta asks for a factor, and none of yours goes with what you gave; you have ",
-		"Okta asks for a factor, and none of yours is the one you chose; you have "
+	const ask, none, mismatch, notThere = "Okta asks for a factor: choose one, and send what it needs. You can use: ",
+		"Okta asks for a factor, and you have enrolled none that this mount can use",
+		"Okta asks for a factor, and the passcode does not match any of yours. You can use: ",
+		"Okta asks for a factor, and you cannot use the one that you chose. You can use: "
 	const (
 		google   = "Google Authenticator (totp=<its 6 digits> provider=GOOGLE)"
 		own      = "Okta Verify's passcode (totp=<its 6 digits> provider=OKTA)"
@@ -66,33 +66,33 @@ func TestWhichFactor(t *testing.T) {
 			want: ask + sms + ", " + own},
 
 		{name: "nothing that can be used", enrol: []factor{{"webauthn", "FIDO"}},
-			want: none + "; not usable here: WebAuthn security key or passkey (needs a browser)"},
+			want: none + ". You cannot use: WebAuthn security key or passkey (it needs a browser)"},
 		{
 			name:  "browser only, beside others",
 			enrol: []factor{{"webauthn", "FIDO"}, {"u2f", "FIDO"}, {"web", "DUO"}, {"claims_provider", "GENERIC_SAML"}, {"signed_nonce", "OKTA"}, {"token:software:totp", "GOOGLE"}},
-			want: ask + google + "; not usable here: WebAuthn security key or passkey (needs a browser), U2F security key (needs a browser), " +
-				"DUO web (needs a browser), identity provider (needs a browser), Okta FastPass (needs a browser)",
+			want: ask + google + ". You cannot use: WebAuthn security key or passkey (it needs a browser), U2F security key (it needs a browser), " +
+				"DUO web (it needs a browser), identity provider (it needs a browser), Okta FastPass (it needs a browser)",
 		},
-		{name: "unknown", enrol: []factor{{"telepathy", "ACME"}}, want: none + "; not usable here: telepathy of ACME (not known to this method)"},
+		{name: "unknown", enrol: []factor{{"telepathy", "ACME"}}, want: none + ". You cannot use: telepathy of ACME (the plugin does not know it)"},
 		{name: "of another provider than it is known of", enrol: []factor{{"sms", "TWILIO"}},
-			want: none + "; not usable here: SMS +1 XXX-XXX-4821 (not known to this method)"},
+			want: none + ". You cannot use: SMS +1 XXX-XXX-4821 (the plugin does not know it)"},
 		{name: "inactive", enrol: []factor{{"push", "OKTA"}, {"sms", "OKTA"}},
 			change: func(f []*oktatest.Factor) {
 				f[0].SetStatus("PENDING_ACTIVATION")
 				f[1].SetStatus("INACTIVE")
 			},
-			want: none + `; not usable here: a push "Phone 1" (not active), SMS +1 XXX-XXX-4821 (not active)`},
+			want: none + `. You cannot use: a push "Phone 1" (it is not active), SMS +1 XXX-XXX-4821 (it is not active)`},
 		{name: "shut out", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}, {"question", "OKTA"}}, config: fields{"mfa_factors": "totp,push"},
-			want: none + `; not usable here: SMS +1 XXX-XXX-4821 (not accepted by this mount), ` +
-				`e-mail m...o@acme.test (not accepted by this mount), ` +
-				`security question "What is the food you least liked as a child?" (not accepted by this mount)`},
+			want: none + `. You cannot use: SMS +1 XXX-XXX-4821 (this mount does not accept it), ` +
+				`e-mail m...o@acme.test (this mount does not accept it), ` +
+				`security question "What is the food you least liked as a child?" (this mount does not accept it)`},
 		{name: "shut out, beside others", enrol: []factor{{"push", "OKTA"}, {"token", "RSA"}, {"question", "OKTA"}},
 			config: fields{"mfa_factors": "token"},
-			want: ask + rsa + `; not usable here: a push "Phone 1" (not accepted by this mount), ` +
-				`security question "What is the food you least liked as a child?" (not accepted by this mount)`},
+			want: ask + rsa + `. You cannot use: a push "Phone 1" (this mount does not accept it), ` +
+				`security question "What is the food you least liked as a child?" (this mount does not accept it)`},
 		{name: "shut out and asked for", enrol: []factor{{"push", "OKTA"}, {"email", "OKTA"}}, config: fields{"mfa_factors": "push"},
 			give: fields{"provider": "email"},
-			want: notThere + phone1 + "; not usable here: e-mail m...o@acme.test (not accepted by this mount)"},
+			want: notThere + phone1 + ". You cannot use: e-mail m...o@acme.test (this mount does not accept it)"},
 		{name: "a phone without a name", enrol: []factor{{"push", "OKTA"}}, give: fields{"provider": "sms"},
 			change:  func(f []*oktatest.Factor) { f[0].SetName("") },
 			want:    "^" + notThere + `a push \(provider=push, or by the API device=opf[0-9A-Za-z]+\)$`,
@@ -155,7 +155,7 @@ func TestMFAFactors(t *testing.T) {
 			case "push":
 			case "sms", "call", "email":
 				if text := m.refused(fields{by: kind}); !strings.Contains(text, "has sent a code") {
-					assert.Contains(t, text, "not accepted by this mount")
+					assert.Contains(t, text, "this mount does not accept it")
 					return false
 				}
 				with["totp"] = factors[kind].Code()
@@ -166,7 +166,7 @@ func TestMFAFactors(t *testing.T) {
 			if status == http.StatusOK {
 				return resp.Auth != nil
 			}
-			assert.Contains(t, text, "not accepted by this mount")
+			assert.Contains(t, text, "this mount does not accept it")
 			return false
 		}
 		for _, shut := range kinds {
@@ -196,7 +196,7 @@ func TestMFAFactorsShutMeanwhile(t *testing.T) {
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		m.write("config", fields{"mfa_factors": "push"})
-		assert.Contains(t, m.refused(fields{"totp": sms.Code()}), "SMS +1 XXX-XXX-4821 (not accepted by this mount)")
+		assert.Contains(t, m.refused(fields{"totp": sms.Code()}), "SMS +1 XXX-XXX-4821 (this mount does not accept it)")
 		m.write("config", fields{"mfa_factors": "sms"})
 		m.mustLogin(fields{"totp": sms.Code()})
 	})

@@ -1,0 +1,144 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file turns the error of a login into Vault's answer and into a line of the
+// log. The statuses and sentences are in answer_table.go.
+
+// reply is what Vault answers to a request that failed.
+type reply struct {
+	status int // of HTTP
+	text   string
+}
+
+// Warnings of a successful login.
+const (
+	passwordWarning = "your Okta password is about to expire: change it in Okta soon"
+	noGroupsWarning = "Okta lists no groups for you: you get only what this mount gives you by name"
+)
+
+// answer logs the error of a login and turns it into Vault's answer. challenged
+// says that a push or a code may have been sent.
+//
+// Vault's Go client repeats a request by itself on 429 and 5xx. After a challenge
+// that would make the phone ring again, so every failure is answered with 400 then.
+func (b *backend) answer(err error, challenged bool) (*logical.Response, error) {
+	r := replyTo(err)
+	if challenged && r.status != http.StatusBadRequest {
+		r = reply{http.StatusBadRequest, r.text + " (a push or a code may have been sent already: logging in again may send another)"}
+	}
+	return b.tell(err, r)
+}
+
+// answerOpen is answer for a login that the caller can continue.
+func (b *backend) answerOpen(err error, challenged bool) (*logical.Response, error) {
+	r := replyTo(err)
+	r.text += " (this login is still open: continue it with its transaction_id)"
+	if challenged {
+		r.status = http.StatusBadRequest
+	}
+	return b.tell(err, r)
+}
+
+// answerInput answers with what is wrong with a field, and returns any other error
+// as it is. It is for requests that are not logins.
+func answerInput(err error) (*logical.Response, error) {
+	if input, ok := errors.AsType[*inputError](err); ok {
+		return logical.ErrorResponse(input.Error()), nil
+	}
+	return nil, err
+}
+
+// tell uses the few forms of an error that the plugin protocol preserves: an error
+// response for 400, the bare sentinel for 403, an outermost coded error for the rest.
+func (b *backend) tell(err error, r reply) (*logical.Response, error) {
+	b.logFailure(err, r)
+	switch r.status {
+	case http.StatusForbidden:
+		return nil, logical.ErrPermissionDenied
+	case http.StatusBadRequest:
+		return logical.ErrorResponse(r.text), nil
+	default:
+		return nil, logical.CodedError(r.status, r.text)
+	}
+}
+
+// logFailure logs what the person is not told. It names neither the person, whom
+// Vault's audit log names, nor anything that they gave. Okta's ids lead to the entry
+// in Okta's own log.
+func (b *backend) logFailure(err error, r reply) {
+	if p, ok := errors.AsType[*panics.Error](err); ok {
+		b.Logger().Error("request failed by a bug in the plugin", "status", r.status, "error", p, "stack", p.Stack)
+		return
+	}
+	args := []any{"status", r.status}
+	if said, ok := errors.AsType[*okta.Error](err); ok { // whose own text may quote what the person typed
+		args = append(args, "okta_status", said.HTTPStatus, "okta_code", said.Code,
+			"okta_error_id", said.ID, "okta_request_id", said.RequestID)
+	} else {
+		args = append(args, "error", err)
+	}
+	if operational(err) {
+		b.Logger().Warn("login failed", args...)
+		return
+	}
+	b.Logger().Debug("login denied", args...)
+}
+
+// operational reports whether err is the Vault administrator's to look at: neither
+// the person nor a client that has left is the cause.
+func operational(err error) bool {
+	return !errors.Is(err, context.Canceled) &&
+		(replyTo(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken) || errors.Is(err, errMethodGone) ||
+			refusesMount(err))
+}
+
+// logRefusal logs that a push was not sent, to spare somebody's phone, and from
+// where it was asked for: whoever asks for many pushes may know the password.
+func (b *backend) logRefusal(req *logical.Request, user okta.User, err error) {
+	spared, ok := errors.AsType[*mfa.PushRefusedError](err)
+	if !ok {
+		return
+	}
+	b.Logger().Warn("no push was sent", "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
+		"client_address", connected(req), "forwarded_for", strings.Join(forwarded(req), ", "), "wait", inWords(spared.Wait))
+}
+
+// logPanic calls f for work that has no caller to answer: a panic of f ends f, and
+// is logged.
+func (b *backend) logPanic(f func()) {
+	err := func() (err error) {
+		defer panics.Recover(&err)
+		f()
+		return nil
+	}()
+	if err != nil {
+		b.logFailure(err, replyTo(err))
+	}
+}
+
+// inWords prints a wait, rounded up: in seconds, and from two minutes up in minutes.
+func inWords(wait time.Duration) string {
+	roundedUp := func(unit time.Duration) int64 { return int64((wait + unit - 1) / unit) }
+	switch seconds := roundedUp(time.Second); {
+	case seconds <= 1:
+		return "1 second"
+	case seconds < 120:
+		return fmt.Sprintf("%d seconds", seconds)
+	default:
+		return fmt.Sprintf("%d minutes", roundedUp(time.Minute))
+	}
+}
