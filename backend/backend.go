@@ -1,12 +1,15 @@
-// Package backend is Vault's side of the Okta auth method: the paths config,
-// users, groups, login and verify of one mount, and the renewal of its tokens.
-// It behaves as Vault's builtin method does, on the same fields and the same
-// stored data.
+// Package backend is Vault's side of the Okta auth method. It serves the paths of a
+// mount (config, users, groups, login, verify, and mfa/method for the mount's own MFA
+// methods), renews tokens, and holds the logins with wait=false between their
+// requests. A mount behaves as one of Vault's builtin method does, on the same fields
+// and the same stored data.
 //
 //	plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory("v1.2.3")})
 //
-// What Okta's answers mean is decided in package mfa; how Okta is called is
-// written in package okta.
+// Package mfa decides what Okta's and other services' answers mean for a login, and
+// package okta calls Okta. This package gives them the mount's configuration and
+// clock, turns their errors into HTTP statuses and sentences, and finds the groups
+// and policies of a person.
 package backend
 
 import (
@@ -26,7 +29,7 @@ import (
 // operationPrefix begins every OpenAPI operation id of this method.
 const operationPrefix = "okta"
 
-// settings are what a test changes and a mount does not.
+// settings hold what a test changes and a mount does not.
 type settings struct {
 	version string
 	rootCAs *x509.CertPool // nil: the system's
@@ -38,18 +41,19 @@ type settings struct {
 type backend struct {
 	*framework.Backend
 	settings
-	configs  memory[configEntry]
-	users    memory[userEntry]
-	mappings memory[groupEntry] // of groups to policies
-	methods  memory[methodEntry]
-	clients  clientCache
-	numbers  numberBoard
-	logins   mfa.Mount // what the logins share
-	held     heldLogins
-	known    knownPeople
-	built    methodCache
-	totpKeys []*locksutil.LockEntry // by storage key
-	writes   sync.Mutex             // of entries that depend on one another
+	sensitive map[string]framework.FieldType // the fields of all paths that hold a secret
+	configs   memory[configEntry]
+	users     memory[userEntry]
+	mappings  memory[groupEntry] // of groups to policies
+	methods   memory[methodEntry]
+	clients   clientCache
+	numbers   numberBoard
+	logins    mfa.Mount // what the logins share
+	held      heldLogins
+	known     knownPeople
+	built     methodCache
+	totpKeys  []*locksutil.LockEntry // by storage key
+	writes    sync.Mutex             // of entries that depend on one another
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -100,10 +104,11 @@ func newBackend(s settings) *backend {
 		PeriodicFunc: b.tidy,
 		Clean:        b.clean,
 	}
+	b.sensitive = sensitiveFields(b.Paths)
 	return b
 }
 
-// now is the time by the mount's clock.
+// now returns the time by the mount's clock.
 func (b *backend) now() time.Time {
 	if b.clock == nil {
 		return time.Now()
@@ -111,35 +116,7 @@ func (b *backend) now() time.Time {
 	return b.clock.Now()
 }
 
-// HandleRequest serves one request. The framework quotes a value that cannot be
-// what its field is, in an error; the fields with secrets are looked at before.
-func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
-	for _, field := range secretFields {
-		switch req.Data[field].(type) {
-		case map[string]any, []any:
-			return logical.ErrorResponse("%s must be a string", field), nil
-		}
-	}
-	if !areCredentials(req.Data["mfa"]) {
-		return logical.ErrorResponse("mfa must be a list of strings"), nil
-	}
-	return b.Backend.HandleRequest(ctx, req)
-}
-
-// HandleExistenceCheck tells create from update. It needs no data, and what it
-// is given Vault logs.
-func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
-	bare := *req
-	bare.Data = nil
-	return b.Backend.HandleExistenceCheck(ctx, &bare)
-}
-
-// secretFields are the fields of all paths that hold a secret.
-var secretFields = []string{
-	"api_token", "token", "password", "totp", "passcode", "transaction_id", "secret_key", "settings_file_base64",
-}
-
-// invalidate is called when another node has changed an entry.
+// invalidate forgets an entry that another node has changed in storage.
 func (b *backend) invalidate(_ context.Context, key string) {
 	if key == configKey {
 		b.configs.drop(key)

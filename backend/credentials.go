@@ -84,20 +84,3 @@ func parseCredential(text string) (name string, c mfa.Credential, err error) {
 	}
 	return name, c, nil
 }
-
-// areCredentials reports whether v can be the field mfa. What cannot would be
-// quoted by the framework.
-func areCredentials(v any) bool {
-	switch v := v.(type) {
-	case nil, string, []string:
-		return true
-	case []any:
-		for _, one := range v {
-			if _, ok := one.(string); !ok {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
