@@ -4,12 +4,14 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 )
 
-// The garbage collector's pace. A login leaves little behind and much garbage: to
-// collect early saves memory when many wait for a push, and costs processor time
-// otherwise. So it depends on what is alive: where that is little, twice as much is
-// little, too.
+// The garbage collector's pace. A login makes much garbage and leaves little alive.
+// To collect early saves memory while many logins wait for a push, and costs processor
+// time otherwise. So the pace depends on what is alive: where that is little, twice as
+// much is little, too.
 const (
 	smallHeap = 6 << 20 // bytes alive
 	lazily    = 100     // per cent, Go's own
@@ -19,8 +21,10 @@ const (
 	aliveMetric = "/gc/heap/live:bytes"
 )
 
-// paceGC sets the garbage collector's pace for as long as the process lives.
-func paceGC() {
+// paceGC sets the garbage collector's pace for as long as the process lives. It
+// returns only where it panics, and the logins go on without it.
+func paceGC() (err error) {
+	defer panics.Recover(&err)
 	alive := []metrics.Sample{{Name: aliveMetric}}
 	percent := lazily
 	for range time.Tick(gcReview) {
@@ -30,6 +34,7 @@ func paceGC() {
 			debug.SetGCPercent(percent)
 		}
 	}
+	return nil
 }
 
 // gcPercent is the pace for what is alive, as the runtime tells it.

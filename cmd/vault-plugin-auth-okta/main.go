@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/plugin"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend"
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 )
 
 // Set by the linker: -X main.version=v1.2.3 -X main.commit=…
@@ -31,16 +33,19 @@ func main() {
 		fmt.Fprint(os.Stderr, usage())
 		os.Exit(1)
 	}
-	// GOGC still counts.
-	if os.Getenv("GOGC") == "" {
-		go paceGC()
-	}
 	// net/http prints what a server sends after its answer through the standard
 	// logger, and that may be a token.
 	log.SetOutput(io.Discard)
 	// Standard output belongs to the handshake; Vault reads the log, one JSON
 	// object a line, from standard error and filters it by its own level.
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	if os.Getenv("GOGC") == "" { // otherwise whoever set it has chosen the pace
+		go func() {
+			if p, ok := errors.AsType[*panics.Error](paceGC()); ok {
+				logger.Error("the garbage collector's pace stays as it is", "error", p, "stack", p.Stack)
+			}
+		}()
+	}
 	// Vault and the plugin agree on TLS by go-plugin's AutoMTLS: no certificate,
 	// token or address of Vault's is needed here.
 	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory(version), Logger: logger})
