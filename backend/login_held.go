@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -119,7 +119,7 @@ func newTransactionID() string {
 
 // endAll ends logins at the same time.
 func endAll(logins []*heldLogin, end func(*mfa.Session)) {
-	var all sync.WaitGroup
+	var all panics.Group
 	for _, login := range logins {
 		all.Go(func() { end(login.session) })
 	}

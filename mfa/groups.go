@@ -3,6 +3,7 @@ package mfa
 import (
 	"context"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -20,6 +21,7 @@ func ReadGroups(ctx context.Context, userID string, read func(ctx context.Contex
 	r := &GroupRead{userID: userID, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
+		defer panics.Recover(&r.err)
 		r.groups, r.err = read(ctx, userID)
 	}()
 	return r

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -92,7 +92,7 @@ func (l *login) cancelAll(ctx context.Context, timeout time.Duration) {
 // cancel cancels those of the open transactions that gone reports, at the same
 // time. One that waits for a code is kept for the next login.
 func (l *login) cancel(ctx context.Context, timeout time.Duration, gone func(*leg) bool) {
-	var all sync.WaitGroup
+	var all panics.Group
 	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool {
 		if !gone(g) || l.own && g == l.main {
 			return false

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -368,7 +369,7 @@ func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) 
 	during, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(s.life, stop)()
-	err := step(during)
+	err := recovered(during, step)
 	switch {
 	case s.life.Err() != nil && s.phase != PhaseDone:
 		err = context.Cause(s.life)
@@ -379,6 +380,13 @@ func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) 
 		s.finish(ctx, resultOf(err))
 	}
 	return err
+}
+
+// recovered runs step. A panic is an error of the call that met it, and ends the
+// session as every other error does: nothing keeps ringing.
+func recovered(ctx context.Context, step func(ctx context.Context) error) (err error) {
+	defer panics.Recover(&err)
+	return step(ctx)
 }
 
 // finish ends the session: what rings, and what is open at Okta and at the

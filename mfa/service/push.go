@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
@@ -16,11 +17,12 @@ import (
 // far.
 func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, sent func()) error) (mfa.Push, error) {
 	during, cancel := context.WithTimeout(x.Life, x.Until.Sub(x.Clock.Now()))
-	p := &push{cancel: cancel, decided: make(chan struct{}), err: errUndecided}
+	p := &push{cancel: cancel, decided: make(chan struct{})}
 	sent := make(chan struct{}, 1)
 	go func() {
 		defer close(p.decided)
 		defer cancel()
+		defer panics.Recover(&p.err)
 		p.err = pushError(during, send(during, func() {
 			select {
 			case sent <- struct{}{}:
@@ -41,9 +43,6 @@ func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, se
 	}
 	return nil, p.err
 }
-
-// errUndecided is what a push ends with whose send did not return.
-var errUndecided = errors.New("the push was not decided")
 
 // push is a push that a goroutine waits for.
 type push struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
@@ -356,4 +357,26 @@ func TestPreparationEnds(t *testing.T) {
 		_, err = s.method(0).Prepare(late, methodtest.Person, mfa.Credential{})
 		assert.ErrorIs(t, err, mfa.ErrServiceTimeout)
 	})
+}
+
+// TestPanicIsNoApproval: a push whose goroutine panics lets nobody pass.
+func TestPanicIsNoApproval(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		push, err := service.Ring(t.Context(), mfa.Exchange{Clock: methodtest.Clock{}, Life: t.Context(), Until: time.Now().Add(time.Hour)},
+			func(_ context.Context, sent func()) error {
+				if late {
+					sent()
+				}
+				panic("secret-of-a-request")
+			})
+		if err == nil {
+			<-push.Decided()
+			var passed bool
+			passed, err = push.Poll(t.Context())
+			assert.False(t, passed)
+		}
+		var p *panics.Error
+		require.ErrorAs(t, err, &p)
+	}
 }
