@@ -53,9 +53,9 @@ func (u *User) automatic() (list []*Factor) {
 
 // listFactors answers GET /api/v1/users/{id}/factors.
 func (o *Org) listFactors(c *call) answer {
-	u := o.byID(c.params[0])
+	u := o.byID(c.param("user"))
 	if u == nil {
-		return notFound(c.params[0], "User")
+		return notFound(c.param("user"), "User")
 	}
 	list := []object{}
 	for _, f := range u.offers(c) {
@@ -75,16 +75,16 @@ func (o *Org) getFactor(c *call) answer {
 
 // findFactor finds the factor of a path, as far as the caller may see it.
 func (o *Org) findFactor(c *call) (*Factor, answer, bool) {
-	u := o.byID(c.params[0])
+	u := o.byID(c.param("user"))
 	if u == nil {
-		return nil, notFound(c.params[0], "User"), false
+		return nil, notFound(c.param("user"), "User"), false
 	}
 	for _, f := range u.offers(c) {
-		if f.ID == c.params[1] {
+		if f.ID == c.param("factor") {
 			return f, answer{}, true
 		}
 	}
-	return nil, notFound(c.params[1], "UserFactor"), false
+	return nil, notFound(c.param("factor"), "UserFactor"), false
 }
 
 // byID finds a user by id alone: the Factors API takes no logins.

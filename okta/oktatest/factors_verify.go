@@ -132,13 +132,13 @@ func (o *Org) cancelPush(c *call) answer {
 }
 
 func (o *Org) findPush(c *call) (*apiPush, answer, bool) {
-	u := o.byID(c.params[0])
-	p := o.pushes[c.params[2]]
+	u := o.byID(c.param("user"))
+	p := o.pushes[c.param("transaction")]
 	if u == nil {
-		return nil, notFound(c.params[0], "User"), false
+		return nil, notFound(c.param("user"), "User"), false
 	}
-	if p == nil || p.factor.User != u || p.factor.ID != c.params[1] {
-		return nil, notFound(c.params[2], "UserFactorTransaction"), false
+	if p == nil || p.factor.User != u || p.factor.ID != c.param("factor") {
+		return nil, notFound(c.param("transaction"), "UserFactorTransaction"), false
 	}
 	return p, answer{}, true
 }

@@ -74,9 +74,9 @@ func (u *User) Groups() []string {
 
 // listGroups answers GET /api/v1/users/{id}/groups, a page at a time.
 func (o *Org) listGroups(c *call) answer {
-	u := o.findParam(c.params[0])
+	u := o.findParam(c.param("user"))
 	if u == nil {
-		return notFound(c.params[0], "User")
+		return notFound(c.param("user"), "User")
 	}
 	query := c.request.URL.Query()
 	limit, err := strconv.Atoi(query.Get("limit"))

@@ -1,12 +1,12 @@
 package oktatest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +36,8 @@ type Org struct {
 	usernames    map[string]*window // password logins by folded username
 	requests     []*record
 	received     int
+
+	mux *http.ServeMux
 }
 
 // New returns an empty organization.
@@ -53,6 +55,7 @@ func New(opts Options) *Org {
 		buckets:      make(map[string]*bucket),
 		usernames:    make(map[string]*window),
 	}
+	o.mux = o.newMux()
 	o.addSecret(opts.Token)
 	return o
 }
@@ -84,22 +87,28 @@ func (o *Org) SetLatency(endpoint string, d time.Duration) {
 // ServeHTTP answers a request to the organization's API.
 func (o *Org) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRequest))
-	sw := &statusWriter{ResponseWriter: w, org: o, record: o.record(r, body)}
-	rt, params, allowed := match(r)
+	w = &statusWriter{ResponseWriter: w, org: o, record: o.record(r, body)}
+	r = r.WithContext(r.Context()) // a copy, whose body can be read once more
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	o.mux.ServeHTTP(w, r)
+}
 
-	if !o.delay(r.Context(), rt.endpoint) {
-		panic(http.ErrAbortHandler)
-	}
-	c := &call{request: r, params: params, base: "https://" + r.Host}
-	if f := o.faultFor(rt.endpoint); f != nil {
-		if f.delivered {
-			o.dispatch(rt, c, body, allowed)
+// serve answers the requests to one endpoint.
+func (o *Org) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !o.delay(r.Context(), rt.endpoint) {
+			panic(http.ErrAbortHandler)
 		}
-		f.serve(o, sw, r, rt.endpoint)
-		return
+		c := &call{request: r, base: "https://" + r.Host}
+		if f := o.faultFor(rt.endpoint); f != nil {
+			if f.delivered {
+				o.dispatch(rt, c)
+			}
+			f.serve(o, w, r, rt.endpoint)
+			return
+		}
+		o.write(w, o.dispatch(rt, c))
 	}
-	a := o.dispatch(rt, c, body, allowed)
-	o.write(sw, a)
 }
 
 // delay waits for the endpoint's latency; false means that the client left.
@@ -122,22 +131,19 @@ func (o *Org) delay(ctx context.Context, endpoint string) bool {
 
 // dispatch answers a request under the organization's lock, with the checks
 // that all endpoints share.
-func (o *Org) dispatch(rt route, c *call, body []byte, allowed bool) answer {
+func (o *Org) dispatch(rt route, c *call) answer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c.now = o.opts.Now()
 	c.bucket = o.bucketFor(rt, c)
-	a := o.checked(rt, c, body, allowed)
+	a := o.checked(rt, c)
 	a.rate = c.bucket.headers()
 	return a
 }
 
-func (o *Org) checked(rt route, c *call, body []byte, allowed bool) answer {
-	switch {
-	case rt.handle == nil:
-		return oktaError("E0000007", "Resource not found: "+c.request.URL.Path)
-	case !allowed:
-		return oktaError("E0000022")
+func (o *Org) checked(rt route, c *call) answer {
+	if rt.endpoint == "" { // it refuses everything
+		return rt.handle(o, c)
 	}
 	if a, bad := o.checkToken(rt, c.request); bad {
 		return a
@@ -145,7 +151,7 @@ func (o *Org) checked(rt route, c *call, body []byte, allowed bool) answer {
 	if !c.bucket.take(c.now) {
 		return oktaError("E0000047")
 	}
-	if rt.method == http.MethodPost && len(body) > 0 {
+	if body, _ := io.ReadAll(c.request.Body); c.request.Method == http.MethodPost && len(body) > 0 {
 		kind, _, _ := mime.ParseMediaType(c.request.Header.Get("Content-Type"))
 		if kind != "application/json" {
 			return oktaError("E0000021")
@@ -179,91 +185,11 @@ func (o *Org) checkToken(rt route, r *http.Request) (answer, bool) {
 // call is a request on its way through an endpoint.
 type call struct {
 	request *http.Request
-	params  []string // the path segments that the route left open, decoded
-	base    string   // scheme and host for links: those the client used
+	base    string // scheme and host for links: those the client used
 	body    requestBody
 	now     time.Time
 	bucket  *bucket
 }
 
-// route is an endpoint: "*" in its path stands for any one segment.
-type route struct {
-	method   string
-	path     string
-	endpoint string
-	public   bool // works without an API token
-	handle   func(*Org, *call) answer
-}
-
-var routes = []route{
-	{http.MethodPost, "api/v1/authn", "authn", true, (*Org).authn},
-	{http.MethodPost, "api/v1/authn/previous", "previous", true, (*Org).previous},
-	{http.MethodPost, "api/v1/authn/skip", "skip", true, (*Org).skip},
-	{http.MethodPost, "api/v1/authn/cancel", "cancel", true, (*Org).cancel},
-	{http.MethodPost, "api/v1/authn/factors/*/verify", "verify", true, (*Org).verify},
-	{http.MethodPost, "api/v1/authn/factors/*/verify/resend", "resend", true, (*Org).resend},
-	{http.MethodGet, "api/v1/users", "listusers", false, (*Org).listUsers},
-	{http.MethodGet, "api/v1/users/*", "users", false, (*Org).getUser},
-	{http.MethodGet, "api/v1/users/*/groups", "groups", false, (*Org).listGroups},
-	{http.MethodGet, "api/v1/users/*/factors", "listfactors", false, (*Org).listFactors},
-	{http.MethodGet, "api/v1/users/*/factors/*", "getfactor", false, (*Org).getFactor},
-	{http.MethodPost, "api/v1/users/*/factors/*/verify", "verifyfactor", false, (*Org).verifyFactor},
-	{http.MethodGet, "api/v1/users/*/factors/*/transactions/*", "transaction", false, (*Org).pollPush},
-	{http.MethodDelete, "api/v1/users/*/factors/*/transactions/*", "canceltransaction", false, (*Org).cancelPush},
-}
-
-// Endpoints returns the names that SetLatency and Fail take.
-func Endpoints() []string {
-	var names []string
-	for _, rt := range routes {
-		names = append(names, rt.endpoint)
-	}
-	return names
-}
-
-// mustEndpoint panics on a name that no endpoint has: a misspelt one would
-// let a test pass for the wrong reason.
-func mustEndpoint(name string) {
-	for _, rt := range routes {
-		if rt.endpoint == name {
-			return
-		}
-	}
-	panic("oktatest: no endpoint is named " + name)
-}
-
-// match finds the route of a path and method. If the path allows other
-// methods only, it is one of those. It splits the path before decoding, so
-// that %2F stays inside its segment.
-func match(r *http.Request) (rt route, params []string, allowed bool) {
-	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	for _, candidate := range routes {
-		if open, ok := matchPath(strings.Split(candidate.path, "/"), segments); ok {
-			rt, params = candidate, open
-			if rt.method == r.Method {
-				return rt, params, true
-			}
-		}
-	}
-	return rt, params, false
-}
-
-func matchPath(pattern, segments []string) (params []string, ok bool) {
-	if len(pattern) != len(segments) {
-		return nil, false
-	}
-	for i, want := range pattern {
-		if want != "*" {
-			if want != segments[i] {
-				return nil, false
-			}
-			continue
-		}
-		param, err := url.PathUnescape(segments[i])
-		if err != nil || param == "" {
-			return nil, false
-		}
-		params = append(params, param)
-	}
-	return params, true
-}
+// param returns the decoded path segment that the route's pattern names.
+func (c *call) param(name string) string { return c.request.PathValue(name) }

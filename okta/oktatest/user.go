@@ -252,9 +252,9 @@ func (u *User) Factors() []*Factor {
 
 // getUser answers GET /api/v1/users/{id | login | short name}.
 func (o *Org) getUser(c *call) answer {
-	u := o.findParam(c.params[0])
+	u := o.findParam(c.param("user"))
 	if u == nil {
-		return notFound(c.params[0], "User")
+		return notFound(c.param("user"), "User")
 	}
 	return ok(u.resource(c))
 }

@@ -20,7 +20,7 @@ func (o *Org) verify(c *call) answer {
 		return o.push(c, tx, f)
 	case f.needsBrowser(): // the challenge is issued, and never answered
 		tx.start(f, "CHALLENGE", c.now, o.opts.ChallengeLife)
-		tx.challenge.byType = c.params[0] == "webauthn"
+		tx.challenge.byType = c.param("factor") == "webauthn"
 		return o.show(c, tx)
 	case c.body.answerTo(f) != "":
 		return o.passCode(c, tx, f)
@@ -39,8 +39,8 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 	}
 	var factor *Factor
 	for _, f := range tx.user.factors {
-		byType := f.Type == "webauthn" && c.params[0] == "webauthn"
-		if (f.ID == c.params[0] || byType) && f.status != "NOT_SETUP" {
+		byType := f.Type == "webauthn" && c.param("factor") == "webauthn"
+		if (f.ID == c.param("factor") || byType) && f.status != "NOT_SETUP" {
 			factor = f
 			break
 		}
@@ -54,7 +54,7 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 		delete(o.transactions, tx.token)
 		a = oktaError("E0000011")
 	case factor == nil:
-		a = notFound(c.params[0], "UserFactor")
+		a = notFound(c.param("factor"), "UserFactor")
 	case tx.replaced[factor]:
 		// Undocumented: another factor took over, so this one's challenge is
 		// gone. After previous it can be chosen again.
