@@ -52,8 +52,7 @@ func TestSentCode(t *testing.T) {
 			assert.Equal(t, &f, tx.Factor)
 
 			_, err = c.Resend(t.Context(), tx, f)
-			var refused *okta.Error
-			require.ErrorAs(t, err, &refused)
+			refused := refusal(t, err)
 			assert.Equal(t, tc.tooSoon, refused.Code)
 			assert.Equal(t, tc.wait, refused.RetryAfter)
 
@@ -95,8 +94,7 @@ func TestKnownCode(t *testing.T) {
 			assert.Equal(t, tc.factor == okta.FactorQuestion, f.Question != "")
 
 			_, err := c.Verify(t.Context(), tx, f, "wrong")
-			var refused *okta.Error
-			require.ErrorAs(t, err, &refused)
+			refused := refusal(t, err)
 			assert.Equal(t, okta.CodeInvalidPassCode, refused.Code)
 			tx, err = c.Verify(t.Context(), tx, f, device.Code())
 			require.NoError(t, err)
@@ -113,8 +111,7 @@ func TestPrevious(t *testing.T) {
 	c := newClient(t, srv)
 	required, f := open(t, c)
 	_, err := c.Previous(t.Context(), required)
-	var refused *okta.Error
-	require.ErrorAs(t, err, &refused)
+	refused := refusal(t, err)
 	assert.Equal(t, okta.CodeWrongState, refused.Code)
 
 	tx, err := c.Verify(t.Context(), required, f, "")

@@ -1,7 +1,6 @@
 package okta_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -15,92 +14,6 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
-
-const (
-	login      = "mia.ito@acme.test"
-	password   = "correct-horse"
-	stateToken = "00aB3stateTokenSample"
-	passCode   = "048213"
-)
-
-// newOrg returns an org with one user in it.
-func newOrg(t testing.TB, options ...oktatest.Options) (*oktatest.Server, *oktatest.User) {
-	t.Helper()
-	srv := oktatest.NewServer(t, options...)
-	return srv, srv.AddUser(login, password)
-}
-
-// newClient returns a client of srv that is in no hurry.
-func newClient(t testing.TB, srv *oktatest.Server, change ...func(*okta.Config)) *okta.Client {
-	t.Helper()
-	cfg := okta.Config{OrgURL: srv.URL, APIToken: srv.Token, RootCAs: srv.CertPool(), Timeout: 30 * time.Second}
-	for _, f := range change {
-		f(&cfg)
-	}
-	c, err := okta.New(cfg)
-	require.NoError(t, err)
-	t.Cleanup(c.CloseIdleConnections)
-	return c
-}
-
-// call is a way to reach an endpoint. Pass is how many requests it sends there
-// before the one that is meant.
-type call struct {
-	name     string
-	endpoint string
-	method   string
-	path     string
-	pass     int
-	do       func(context.Context, *okta.Client) error
-}
-
-// calls lists all that a client can ask. The org needs pages of one group, and
-// user two groups.
-func calls(user *oktatest.User) []call {
-	open := okta.Transaction{StateToken: stateToken}
-	groups := func(ctx context.Context, c *okta.Client) error {
-		list, err := c.Groups(ctx, user.ID)
-		if err != nil && list != nil {
-			panic("groups beside an error")
-		}
-		return err
-	}
-	transaction := func(tx okta.Transaction, err error) error {
-		if err != nil && (tx.Status != "" || tx.StateToken != "" || tx.User.ID != "") {
-			panic("a transaction beside an error")
-		}
-		return err
-	}
-	groupsPath := "/api/v1/users/" + user.ID + "/groups"
-	return []call{
-		{"authn", "authn", http.MethodPost, "/api/v1/authn", 0, func(ctx context.Context, c *okta.Client) error {
-			return transaction(c.Authenticate(ctx, login, password))
-		}},
-		{"verify", "verify", http.MethodPost, "/api/v1/authn/factors/ost1/verify", 0, func(ctx context.Context, c *okta.Client) error {
-			return transaction(c.Verify(ctx, open, okta.Factor{ID: "ost1"}, passCode))
-		}},
-		{"resend", "resend", http.MethodPost, "/api/v1/authn/factors/sms1/verify/resend", 0, func(ctx context.Context, c *okta.Client) error {
-			return transaction(c.Resend(ctx, open, okta.Factor{ID: "sms1"}))
-		}},
-		{"previous", "previous", http.MethodPost, "/api/v1/authn/previous", 0, func(ctx context.Context, c *okta.Client) error {
-			return transaction(c.Previous(ctx, open))
-		}},
-		{"skip", "skip", http.MethodPost, "/api/v1/authn/skip", 0, func(ctx context.Context, c *okta.Client) error {
-			return transaction(c.Skip(ctx, open))
-		}},
-		{"cancel", "cancel", http.MethodPost, "/api/v1/authn/cancel", 0, func(ctx context.Context, c *okta.Client) error {
-			return c.Cancel(ctx, open)
-		}},
-		{"groups", "groups", http.MethodGet, groupsPath, 0, groups},
-		{"groups, page 2", "groups", http.MethodGet, groupsPath, 1, groups},
-	}
-}
-
-// protocols runs a test over HTTP/2 and over HTTP/1.1.
-func protocols(t *testing.T, test func(t *testing.T, options oktatest.Options, proto string)) {
-	t.Run("HTTP2", func(t *testing.T) { t.Parallel(); test(t, oktatest.Options{}, "HTTP/2.0") })
-	t.Run("HTTP1", func(t *testing.T) { t.Parallel(); test(t, oktatest.Options{HTTP1Only: true}, "HTTP/1.1") })
-}
 
 func TestRequestBodies(t *testing.T) {
 	t.Parallel()
@@ -164,8 +77,7 @@ func TestRequestBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv.Reset()
-			var refused *okta.Error // the state token and the password are invented
-			require.ErrorAs(t, tc.do(), &refused)
+			refusal(t, tc.do()) // the state token and the password are invented
 			require.Len(t, srv.Requests(), 1)
 			r := srv.Requests()[0]
 			assert.Equal(t, http.MethodPost, r.Method)
@@ -190,7 +102,7 @@ func TestRequestHeaders(t *testing.T) {
 	seen := func(t *testing.T, c *okta.Client) map[string]headers {
 		t.Helper()
 		srv.Reset()
-		for _, call := range calls(mia) {
+		for _, call := range authnCalls(mia) {
 			_ = call.do(t.Context(), c) // the state token is unknown: only the request counts
 		}
 		got := map[string]headers{}
@@ -360,65 +272,6 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 			srv.CloseClientConnections()
 			time.Sleep(20 * time.Millisecond) // for the news to arrive
 		}
-	}
-}
-
-// TestCancelledContext: each call stops at once when its caller does.
-func TestCancelledContext(t *testing.T) {
-	t.Parallel()
-	protocols(t, func(t *testing.T, options oktatest.Options, _ string) {
-		options.PageSize = 1
-		srv, mia := newOrg(t, options)
-		mia.SetGroups("Everyone", "Scientists")
-		for _, call := range calls(mia) {
-			t.Run(call.name, func(t *testing.T) {
-				c := newClient(t, srv)
-				srv.Reset()
-				srv.ClearFaults()
-				srv.Fail(call.endpoint, oktatest.Hang().After(call.pass))
-
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				done := make(chan error, 1)
-				go func() { done <- call.do(ctx, c) }()
-				for srv.Count(call.method, call.path) <= call.pass {
-					time.Sleep(time.Millisecond)
-				}
-				start := time.Now()
-				cancel()
-				err := <-done
-				assert.Less(t, time.Since(start), 5*time.Second)
-				assert.ErrorIs(t, err, context.Canceled)
-				assert.NotErrorIs(t, err, okta.ErrTimeout)
-				assert.NotErrorIs(t, err, okta.ErrUnreachable)
-				assert.Equal(t, call.pass+1, srv.Count(call.method, call.path))
-
-				srv.Reset()
-				assert.ErrorIs(t, call.do(ctx, c), context.Canceled, "a context that has ended before")
-				assert.Empty(t, srv.Requests(), "a context that has ended before")
-
-				// The reason given for a cancellation does not hide that it is one.
-				ctx, cause := context.WithCancelCause(t.Context())
-				cause(assert.AnError)
-				assert.ErrorIs(t, call.do(ctx, c), context.Canceled)
-			})
-		}
-	})
-}
-
-func TestCallersDeadline(t *testing.T) {
-	t.Parallel()
-	srv, mia := newOrg(t)
-	c := newClient(t, srv)
-	for _, call := range calls(mia)[:7] {
-		t.Run(call.name, func(t *testing.T) {
-			srv.Fail(call.endpoint, oktatest.HangBody())
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			start := time.Now()
-			assert.ErrorIs(t, call.do(ctx, c), okta.ErrTimeout)
-			assert.Less(t, time.Since(start), 5*time.Second)
-		})
 	}
 }
 

@@ -137,8 +137,7 @@ func TestEnvironment(t *testing.T) {
 				}
 				srv.Fail("groups", oktatest.RateLimited(0, 0)) // a retry would come after a second
 				_, err = c.Groups(t.Context(), tx.User.ID)
-				var refused *okta.Error
-				assert.ErrorAs(t, err, &refused)
+				refusal(t, err)
 			})
 			assert.Empty(t, out, "standard output")
 			assert.Len(t, srv.Requests(), 4)

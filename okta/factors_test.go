@@ -1,7 +1,6 @@
 package okta_test
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,12 +12,6 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
-
-// asError is what Okta said.
-func asError(err error) (*okta.Error, bool) {
-	var e *okta.Error
-	return e, errors.As(err, &e)
-}
 
 // enrolled is a factor of the org as the client names it.
 func enrolled(f *oktatest.Factor) okta.Factor {
@@ -144,9 +137,8 @@ func TestFactors(t *testing.T) {
 	}
 	t.Run("nobody", func(t *testing.T) {
 		got, err := base.Factors(t.Context(), "00u1nobody")
-		refusal, _ := asError(err)
-		require.NotNil(t, refusal)
-		assert.Equal(t, okta.CodeNotFound, refusal.Code)
+		refused := refusal(t, err)
+		assert.Equal(t, okta.CodeNotFound, refused.Code)
 		assert.Nil(t, got)
 	})
 	t.Run("by id alone", func(t *testing.T) {
@@ -348,13 +340,11 @@ func TestCancelFactor(t *testing.T) {
 	assert.Equal(t, 204, last.Status)
 	assert.Empty(t, last.Body)
 
-	refusal, _ := asError(c.CancelFactor(t.Context(), got))
-	require.NotNil(t, refusal, "it is gone")
-	assert.Equal(t, okta.CodeNotFound, refusal.Code)
+	refused := refusal(t, c.CancelFactor(t.Context(), got))
+	assert.Equal(t, okta.CodeNotFound, refused.Code)
 	_, err = c.PollFactor(t.Context(), got)
-	refusal, _ = asError(err)
-	require.NotNil(t, refusal)
-	assert.Equal(t, okta.CodeNotFound, refusal.Code)
+	refused = refusal(t, err)
+	assert.Equal(t, okta.CodeNotFound, refused.Code)
 
 	srv.Reset()
 	_, err = c.PollFactor(t.Context(), okta.FactorTransaction{})
@@ -374,10 +364,9 @@ func TestAnswerFactor(t *testing.T) {
 	assert.Equal(t, okta.FactorTransaction{Result: okta.ResultChallenge}, got)
 	assert.Equal(t, 1, text.Sent())
 	_, err = c.ChallengeFactor(t.Context(), user.ID, enrolled(text), false)
-	refusal, _ := asError(err)
-	require.NotNil(t, refusal)
-	assert.Equal(t, okta.CodeResendSMS, refusal.Code)
-	assert.Equal(t, 30*time.Second, refusal.RetryAfter)
+	refused := refusal(t, err)
+	assert.Equal(t, okta.CodeResendSMS, refused.Code)
+	assert.Equal(t, 30*time.Second, refused.RetryAfter)
 	assert.Equal(t, 1, text.Sent())
 
 	for name, f := range map[string]*oktatest.Factor{
@@ -386,10 +375,9 @@ func TestAnswerFactor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			wrong, err := c.AnswerFactor(t.Context(), user.ID, enrolled(f), "000000")
-			refusal, _ := asError(err)
-			require.NotNil(t, refusal)
-			assert.Equal(t, okta.CodeInvalidPassCode, refusal.Code)
-			assert.Equal(t, 403, refusal.HTTPStatus)
+			refused := refusal(t, err)
+			assert.Equal(t, okta.CodeInvalidPassCode, refused.Code)
+			assert.Equal(t, 403, refused.HTTPStatus)
 			assert.Zero(t, wrong)
 			code := f.Code()
 			right, err := c.AnswerFactor(t.Context(), user.ID, enrolled(f), code)

@@ -3,14 +3,9 @@ package okta_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,38 +19,6 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
-
-// is wants an error of one of the package's own kinds, and of no other.
-func is(want error) func(*testing.T, error) {
-	return func(t *testing.T, err error) {
-		t.Helper()
-		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
-			assert.Equal(t, kind == want, errors.Is(err, kind), "%v, want %v", err, want)
-		}
-		var said *okta.Error
-		assert.False(t, errors.As(err, &said), "%v must not look like Okta's word", err)
-	}
-}
-
-// said wants an answer of the server's. An error document has an id, and what
-// Okta sent, not a proxy, has a request id.
-func said(status int, code, summary string, wait time.Duration) func(*testing.T, error) {
-	return func(t *testing.T, err error) {
-		t.Helper()
-		var got *okta.Error
-		require.ErrorAs(t, err, &got)
-		if code != "" {
-			assert.True(t, strings.HasPrefix(got.ID, "oae"), "error id %q", got.ID)
-			assert.NotEmpty(t, got.RequestID)
-			assert.Contains(t, err.Error(), got.ID)
-		}
-		want := okta.Error{HTTPStatus: status, Code: code, Summary: summary, ID: got.ID, RequestID: got.RequestID, RetryAfter: wait}
-		assert.Equal(t, want, *got)
-		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
-			assert.NotErrorIs(t, err, kind)
-		}
-	}
-}
 
 // TestFaults: whatever an endpoint does, the request is delivered once and to
 // the org alone, and an error of the right kind comes back in bounded time.
@@ -91,6 +54,8 @@ func TestFaults(t *testing.T) {
 		{"endless body", oktatest.EndlessBody(), is(okta.ErrMalformed), false},
 		{"hanging body", oktatest.HangBody(), is(okta.ErrTimeout), true},
 		{"hanging before headers", oktatest.Hang(), is(okta.ErrTimeout), true},
+		{"403", oktatest.Status(403, "E0000006", "You do not have permission"), said(403, okta.CodeAccessDenied, "You do not have permission", 0), false},
+		{"404", oktatest.Status(404, "E0000007", "Not found"), said(404, okta.CodeNotFound, "Not found", 0), false},
 		{"401", oktatest.Status(401, "E0000011", "Invalid token provided"), said(401, "E0000011", "Invalid token provided", 0), false},
 		{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), said(500, "E0000009", "Internal Server Error", 0), false},
 		{"503", oktatest.Status(503, "E0000010", "Service is in read only mode"), said(503, "E0000010", "Service is in read only mode", 0), false},
@@ -101,10 +66,10 @@ func TestFaults(t *testing.T) {
 	}
 	protocols(t, func(t *testing.T, options oktatest.Options, _ string) {
 		options.PageSize = 1
-		for i := range 8 {
+		for i := range everyCall {
 			srv, mia := newOrg(t, options)
 			mia.SetGroups("Everyone", "Scientists")
-			call := calls(mia)[i]
+			call := calls(t, srv, mia)[i]
 			t.Run(call.name, func(t *testing.T) {
 				t.Parallel()
 				patient := newClient(t, srv)
@@ -137,8 +102,9 @@ func TestFaults(t *testing.T) {
 							assert.NotContains(t, err.Error(), "<html", "bodies are not quoted")
 						}
 						assert.Less(t, took, 15*time.Second)
-						assert.Len(t, sent, call.pass+1)
-						assert.Equal(t, call.path, sent[len(sent)-1].Path)
+						require.Len(t, sent, call.pass+1)
+						assert.Equal(t, call.method, sent[call.pass].Method)
+						assert.Equal(t, call.path, sent[call.pass].Path)
 					})
 				}
 			})
@@ -171,45 +137,21 @@ func TestNotATransaction(t *testing.T) {
 	}
 }
 
+// TestUnreachable: nothing is sent to a server that is not known.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	srv, mia := newOrg(t)
 	strange := newClient(t, srv, func(cfg *okta.Config) { cfg.RootCAs = x509.NewCertPool() })
 	gone := newClient(t, srv)
-	for _, call := range calls(mia)[:7] {
+	all := calls(t, srv, mia)
+	srv.Reset()
+	for _, call := range all {
 		is(okta.ErrUnreachable)(t, call.do(t.Context(), strange))
 	}
-	assert.Empty(t, srv.Requests(), "nothing may be sent to a server that is not known")
+	assert.Empty(t, srv.Requests())
 	srv.Close()
-	for _, call := range calls(mia)[:7] {
+	for _, call := range all {
 		is(okta.ErrUnreachable)(t, call.do(t.Context(), gone))
-	}
-}
-
-// clientOf returns a client of a server that is not even an oktatest one.
-func clientOf(t *testing.T, srv *httptest.Server) *okta.Client {
-	t.Helper()
-	pool := x509.NewCertPool()
-	pool.AddCert(srv.Certificate())
-	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: "00token", RootCAs: pool, Timeout: 10 * time.Second})
-	require.NoError(t, err)
-	t.Cleanup(c.CloseIdleConnections)
-	return c
-}
-
-// both makes a login and a group call, and checks the errors of both.
-func both(t *testing.T, c *okta.Client, check func(*testing.T, error)) {
-	t.Helper()
-	for _, do := range []func() error{
-		func() error { _, err := c.Authenticate(t.Context(), login, password); return err },
-		func() error { _, err := c.Groups(t.Context(), "00u1"); return err },
-	} {
-		start := time.Now()
-		err := do()
-		assert.Less(t, time.Since(start), 5*time.Second)
-		if assert.Error(t, err) {
-			check(t, err)
-		}
 	}
 }
 
@@ -256,87 +198,6 @@ func TestSwitchingProtocols(t *testing.T) {
 	t.Cleanup(srv.Close)
 	t.Cleanup(func() { close(leave) })
 	both(t, clientOf(t, srv), is(okta.ErrMalformed))
-}
-
-// TestResetStream: net/http repeats a request, a password included, when its
-// HTTP/2 stream is reset with certain codes. The count is of what the server
-// has read to its end.
-func TestResetStream(t *testing.T) {
-	t.Parallel()
-	for name, code := range map[string]uint32{"PROTOCOL_ERROR": 1, "INTERNAL_ERROR": 2, "REFUSED_STREAM": 7, "CANCEL": 8} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			srv := newResetter(t, code)
-			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: "00token", RootCAs: srv.pool, Timeout: 5 * time.Second})
-			require.NoError(t, err)
-			t.Cleanup(c.CloseIdleConnections)
-			both(t, c, is(okta.ErrUnreachable))
-			assert.EqualValues(t, 2, srv.requests.Load())
-		})
-	}
-}
-
-// resetter speaks just enough HTTP/2 to take a request and reset its stream.
-type resetter struct {
-	url      string
-	pool     *x509.CertPool
-	requests atomic.Int32
-}
-
-func newResetter(t *testing.T, code uint32) *resetter {
-	t.Helper()
-	donor := httptest.NewTLSServer(nil) // of a certificate
-	donor.Close()
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: donor.TLS.Certificates, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
-	})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	t.Cleanup(func() { stop(); _ = ln.Close() })
-	r := &resetter{url: "https://" + ln.Addr().String(), pool: x509.NewCertPool()}
-	r.pool.AddCert(donor.Certificate())
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			context.AfterFunc(ctx, func() { _ = conn.Close() })
-			go r.serve(conn, code)
-		}
-	}()
-	return r
-}
-
-// serve knows four of the frames of RFC 9113: DATA 0, HEADERS 1, RST_STREAM 3
-// and SETTINGS 4.
-func (r *resetter) serve(conn net.Conn, code uint32) {
-	defer conn.Close()
-	frame := func(kind, flags byte, stream, payload []byte) {
-		head := append([]byte{0, 0, byte(len(payload)), kind, flags}, stream...)
-		_, _ = conn.Write(append(head, payload...))
-	}
-	if _, err := io.ReadFull(conn, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
-		return
-	}
-	frame(4, 0, make([]byte, 4), nil)
-	for {
-		head := make([]byte, 9)
-		if _, err := io.ReadFull(conn, head); err != nil {
-			return
-		}
-		length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
-		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
-			return
-		}
-		switch kind, flags := head[3], head[4]; {
-		case kind == 4 && flags == 0:
-			frame(4, 1, make([]byte, 4), nil)
-		case kind <= 1 && flags&1 != 0: // the end of the request
-			r.requests.Add(1)
-			frame(3, 0, head[5:9], binary.BigEndian.AppendUint32(nil, code))
-		}
-	}
 }
 
 func TestErrorText(t *testing.T) {

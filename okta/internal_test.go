@@ -144,8 +144,8 @@ func TestRetryAfterIsOf429Only(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]time.Duration{429: 7 * time.Second, 503: 0, 401: 0} {
 		err := parseError(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {"7"}}}, nil)
-		var said *Error
-		require.ErrorAs(t, err, &said)
+		said, ok := errors.AsType[*Error](err)
+		require.True(t, ok)
 		assert.Equal(t, want, said.RetryAfter, "%d", status)
 	}
 }
@@ -198,8 +198,8 @@ func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return
 
 // known reports whether an error is one that a caller can sort.
 func known(err error) bool {
-	var said *Error
-	return errors.Is(err, ErrMalformed) || errors.As(err, &said)
+	_, said := errors.AsType[*Error](err)
+	return said || errors.Is(err, ErrMalformed)
 }
 
 // FuzzTransaction: what cannot be decoded leaves nothing behind, an error

@@ -174,15 +174,15 @@ func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 // failure sorts an error of the network. The text of err is kept (it names no
 // more than addresses and certificates), its identity is not.
 func (t *transport) failure(req *http.Request, err error) error {
-	var netErr net.Error
 	closed := fmt.Errorf("%w: the connection was closed before the answer was complete", ErrUnreachable)
 	if errors.Is(context.Cause(req.Context()), errRepeated) {
 		return closed
 	}
+	netErr, isNet := errors.AsType[net.Error](err)
 	switch done := req.Context().Err(); {
 	case errors.Is(done, context.Canceled):
 		return context.Canceled
-	case done != nil, errors.As(err, &netErr) && netErr.Timeout():
+	case done != nil, isNet && netErr.Timeout():
 		return ErrTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return closed

@@ -1,6 +1,7 @@
 package okta_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -57,8 +58,7 @@ func TestAccount(t *testing.T) {
 			srv.Reset()
 			got, err := c.Account(t.Context(), tc.asked)
 			if tc.want == nil {
-				var none *okta.Error
-				require.ErrorAs(t, err, &none)
+				none := refusal(t, err)
 				assert.Equal(t, okta.CodeNotFound, none.Code)
 				assert.Equal(t, 404, none.HTTPStatus)
 				assert.Zero(t, got)
@@ -105,7 +105,7 @@ func TestAccountStatus(t *testing.T) {
 
 // withoutCauses lets said compare an error whose causes do not matter.
 func withoutCauses(err error) error {
-	if e, ok := asError(err); ok {
+	if e, ok := errors.AsType[*okta.Error](err); ok {
 		e.Causes = nil
 	}
 	return err
@@ -232,8 +232,6 @@ func TestAccountsNeedAToken(t *testing.T) {
 
 	weak := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "00another" })
 	_, err = weak.Account(t.Context(), mia.ID)
-	refusal, ok := asError(err)
-	require.True(t, ok, "%v", err)
-	assert.Equal(t, okta.CodeInvalidToken, refusal.Code)
+	assert.Equal(t, okta.CodeInvalidToken, refusal(t, err).Code)
 	assert.NotContains(t, err.Error(), "00another")
 }

@@ -1,6 +1,7 @@
 package oktatest_test
 
 import (
+	"errors"
 	"testing"
 
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
@@ -37,8 +38,8 @@ func TestOfficialSDK(t *testing.T) {
 		assert.False(t, resp.HasNextPage(), name)
 	}
 	_, _, err = client.User.ListUsers(ctx, query.NewQueryParams(query.WithSearch("nonsense")))
-	var refused *sdk.Error
-	require.ErrorAs(t, err, &refused)
+	refused, ok := errors.AsType[*sdk.Error](err)
+	require.True(t, ok, "%v", err)
 	assert.Equal(t, "E0000031", refused.ErrorCode)
 
 	factors, _, err := client.UserFactor.ListFactors(ctx, u.ID)
@@ -65,7 +66,8 @@ func TestOfficialSDK(t *testing.T) {
 		assert.Equal(t, want, polled.FactorResult)
 	}
 	_, _, err = client.UserFactor.GetFactorTransactionStatus(ctx, u.ID, first.Id, id)
-	require.ErrorAs(t, err, &refused)
+	refused, ok = errors.AsType[*sdk.Error](err)
+	require.True(t, ok, "%v", err)
 	assert.Equal(t, "E0000007", refused.ErrorCode)
 	assert.Equal(t, 1, phone.Pushes())
 }
