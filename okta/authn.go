@@ -97,6 +97,9 @@ func (c *Client) transact(ctx context.Context, path string, in any) (Transaction
 	if err != nil {
 		return Transaction{}, err
 	}
+	if missing := t.missing(); missing != "" {
+		return Transaction{}, malformedHeader(missing, header)
+	}
 	t.ExpiresAt = c.localTime(t.ExpiresAt, header)
 	return t, nil
 }

@@ -260,7 +260,7 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 	for _, http2 := range []bool{true, false} {
 		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"status":"SUCCESS"}`))
+			_, _ = w.Write([]byte(`{"status":"LOCKED_OUT"}`))
 		}))
 		srv.EnableHTTP2 = http2
 		srv.StartTLS()

@@ -15,6 +15,9 @@ const usersPath = "/api/v1/users"
 // FactorTransaction is the answer of the Factors API to a challenge or a passcode.
 // It proves a factor and nothing else: no password, and not that the account may
 // log in.
+//
+// An answer without a Result is passed on: its caller has to refuse it, and may
+// want to cancel the push that it belongs to.
 type FactorTransaction struct {
 	Result    FactorResult
 	ExpiresAt time.Time  // by this machine's clock; zero where the answer has none
@@ -33,11 +36,18 @@ func (c *Client) Factors(ctx context.Context, userID string) ([]Factor, error) {
 		return nil, err
 	}
 	var list []wireFactor
-	if _, err := c.do(ctx, http.MethodGet, path, nil, &list); err != nil {
+	header, err := c.do(ctx, http.MethodGet, path, nil, &list)
+	if err != nil {
 		return nil, err
+	}
+	if list == nil {
+		return nil, malformedHeader("no list of factors", header)
 	}
 	factors := make([]Factor, 0, len(list))
 	for _, w := range list {
+		if w.ID == "" || w.Type == "" || w.Status == "" {
+			return nil, malformedHeader("a factor without an id, a type or a status", header)
+		}
 		f := w.factor()
 		f.SentTo = mask(f.SentTo) // the Authentication API does so itself
 		factors = append(factors, f)

@@ -81,8 +81,8 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	}
 	groups := make([]Group, 0, len(page))
 	for _, g := range page {
-		if g == nil || g.Profile.Name == "" {
-			return nil, "", malformedHeader("a group without a name", header)
+		if g == nil || g.ID == "" || g.Profile.Name == "" {
+			return nil, "", malformedHeader("a group without an id or a name", header)
 		}
 		groups = append(groups, Group{ID: g.ID, Name: g.Profile.Name, Type: g.Type})
 	}

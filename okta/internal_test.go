@@ -236,6 +236,9 @@ func FuzzTransaction(f *testing.F) {
 		if status < 200 || status > 299 {
 			t.Errorf("HTTP %d is no error", status)
 		}
+		if tx.Status == "" || tx.Status == StatusSuccess && (tx.User.ID == "" || tx.User.Login == "") {
+			t.Errorf("a login of nobody: %+v", tx)
+		}
 		if tx.Status != StatusMFAChallenge && (tx.Factor != nil || tx.Challenge != nil) || tx.Challenge != nil && tx.Factor == nil {
 			t.Errorf("a challenge that is none: %+v", tx)
 		}
@@ -266,7 +269,7 @@ func checkShown(t *testing.T, f Factor) {
 	}
 }
 
-// FuzzGroupsBody: all groups have a name, or there are none.
+// FuzzGroupsBody: all groups have an id and a name, or there are none.
 func FuzzGroupsBody(f *testing.F) {
 	for _, seed := range []string{
 		`[{"id":"00g1","type":"OKTA_GROUP","profile":{"name":"Everyone"}}]`, `[]`, `null`, `{}`, `[null]`, `[{}]`, ``,
@@ -283,8 +286,8 @@ func FuzzGroupsBody(f *testing.F) {
 			t.Errorf("%v, and yet %d groups", err, len(groups))
 		}
 		for _, g := range groups {
-			if g.Name == "" {
-				t.Errorf("a group without a name: %+v", g)
+			if g.ID == "" || g.Name == "" {
+				t.Errorf("a group without an id or a name: %+v", g)
 			}
 		}
 	})

@@ -264,6 +264,23 @@ func (t *Transaction) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// missing names what an answer lacks of that by which a login is authorized. The
+// person has to be known only when the login succeeds: Okta leaves the profile
+// out of answers before that.
+func (t Transaction) missing() string {
+	switch {
+	case t.Status == "":
+		return "a transaction without a status"
+	case t.Status != StatusSuccess:
+		return ""
+	case t.User.ID == "":
+		return "a success without the id of a user"
+	case t.User.Login == "":
+		return "a success without the login of its user"
+	}
+	return ""
+}
+
 func (w wireFactor) factor() Factor {
 	return Factor{
 		ID:         w.ID,

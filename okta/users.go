@@ -28,8 +28,17 @@ type wireAccount struct {
 	} `json:"profile"`
 }
 
-func (w wireAccount) account() Account {
-	return Account{ID: w.ID, Login: w.Profile.Login, Email: w.Profile.Email, Status: w.Status}
+// account returns the account, all of whose fields but Email are present.
+func (w wireAccount) account(header http.Header) (Account, error) {
+	switch {
+	case w.ID == "":
+		return Account{}, malformedHeader("a user without an id", header)
+	case w.Profile.Login == "":
+		return Account{}, malformedHeader("a user without a login", header)
+	case w.Status == "":
+		return Account{}, malformedHeader("a user without a status", header)
+	}
+	return Account{ID: w.ID, Login: w.Profile.Login, Email: w.Profile.Email, Status: w.Status}, nil
 }
 
 // Account finds the account with that id, that login, or that short name (the part
@@ -50,10 +59,7 @@ func (c *Client) Account(ctx context.Context, name string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	if w.ID == "" {
-		return Account{}, malformedHeader("a user without an id", header)
-	}
-	return w.account(), nil
+	return w.account(header)
 }
 
 // maxAccounts bounds a search: who asks wants one account.
@@ -70,14 +76,23 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 	}
 	query := url.Values{"search": {`profile.email eq "` + searchEscapes.Replace(email) + `"`}, "limit": {maxAccounts}}
 	var found []wireAccount
-	if _, err := c.do(ctx, http.MethodGet, usersPath+"?"+query.Encode(), nil, &found); err != nil {
+	header, err := c.do(ctx, http.MethodGet, usersPath+"?"+query.Encode(), nil, &found)
+	if err != nil {
 		return nil, err
+	}
+	if found == nil {
+		return nil, malformedHeader("no list of users", header)
 	}
 	var accounts []Account
 	for _, w := range found {
-		if strings.EqualFold(w.Profile.Email, email) {
-			accounts = append(accounts, w.account())
+		if !strings.EqualFold(w.Profile.Email, email) {
+			continue // what a client asks for is not always what an index finds
 		}
+		account, err := w.account(header)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, account)
 	}
 	return accounts, nil
 }

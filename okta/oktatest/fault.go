@@ -14,6 +14,7 @@ import (
 // Fault is a way for an endpoint to misbehave; see [Org.Fail].
 type Fault struct {
 	serve     func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string)
+	change    func(body any) // in place of serve: the answer is the usual one, changed
 	after     int
 	times     int // 0 means for ever
 	delivered bool
@@ -222,6 +223,32 @@ func Body(status int, contentType, raw string) Fault {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(raw))
 	}}
+}
+
+// Without answers as usual, but for fields that it takes out: each path, such as
+// "_embedded.user.profile.login", leads to one from the top of the answer. In a
+// list it leads to one of every element.
+func Without(paths ...string) Fault {
+	return Fault{change: func(body any) {
+		for _, path := range paths {
+			remove(body, strings.Split(path, "."))
+		}
+	}}
+}
+
+func remove(body any, path []string) {
+	switch body := body.(type) {
+	case object:
+		if len(path) == 1 {
+			delete(body, path[0])
+			return
+		}
+		remove(body[path[0]], path[1:])
+	case []object:
+		for _, element := range body {
+			remove(element, path)
+		}
+	}
 }
 
 // startBody sends the headers of a 200.

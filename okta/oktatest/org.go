@@ -100,14 +100,20 @@ func (o *Org) serve(rt route) http.HandlerFunc {
 			panic(http.ErrAbortHandler)
 		}
 		c := &call{request: r, base: "https://" + r.Host}
-		if f := o.faultFor(rt.endpoint); f != nil {
+		f := o.faultFor(rt.endpoint)
+		switch {
+		case f == nil:
+			o.write(w, o.dispatch(rt, c))
+		case f.change != nil:
+			a := o.dispatch(rt, c)
+			f.change(a.body)
+			o.write(w, a)
+		default:
 			if f.delivered {
 				o.dispatch(rt, c)
 			}
 			f.serve(o, w, r, rt.endpoint)
-			return
 		}
-		o.write(w, o.dispatch(rt, c))
 	}
 }
 
