@@ -8,8 +8,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -50,6 +48,7 @@ type Client struct {
 	now       func() time.Time
 	http      *http.Client
 	limits    *rateLimits
+	org       *identity
 	caller    Caller
 }
 
@@ -76,7 +75,10 @@ func New(cfg Config) (*Client, error) {
 		// same to net/http, should a response ever get past it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Client{orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now, http: hc, limits: &tr.limits}, nil
+	return &Client{
+		orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now,
+		http: hc, limits: &tr.limits, org: new(identity),
+	}, nil
 }
 
 // For returns a client whose authentication calls are made on behalf of caller.
@@ -87,7 +89,7 @@ func (c *Client) For(caller Caller) *Client {
 	return &clone
 }
 
-// OrgURL is the URL of the client's org, without a trailing slash.
+// OrgURL is the URL of the client's org in the one form that ParseOrgURL gives it.
 func (c *Client) OrgURL() string { return c.orgURL }
 
 // CloseIdleConnections closes the connections that no request is using. Call it
@@ -148,32 +150,4 @@ func (c *Client) localTime(t time.Time, answer http.Header) time.Time {
 		return t
 	}
 	return c.now().Add(t.Sub(date))
-}
-
-// ParseOrgURL reads the URL of an org, "https://acme.okta.com" or
-// "https://acme.okta.com:8443/", and returns it without a trailing slash. It
-// refuses everything that has no place in one: another scheme, user
-// information, a path, a query, a fragment, and the host of the admin console.
-func ParseOrgURL(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Opaque != "":
-		return nil, errors.New("is not a URL")
-	case u.Scheme != "https":
-		return nil, errors.New("must use https")
-	case u.User != nil:
-		return nil, errors.New("must not contain user information")
-	case u.Path != "" && u.Path != "/":
-		return nil, errors.New("must not contain a path")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("must not contain a query")
-	case u.Fragment != "" || strings.Contains(s, "#"):
-		return nil, errors.New("must not contain a fragment")
-	case !validHost(u.Hostname()) || !validPort(u):
-		return nil, errors.New("must have a valid host name")
-	}
-	if IsAdminHost(u.Hostname()) {
-		return nil, errors.New("must not be the host of the admin console (-admin)")
-	}
-	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
 }

@@ -1,11 +1,61 @@
 package okta
 
 import (
+	"errors"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 )
+
+// ParseOrgURL reads the URL of an org, "https://acme.okta.com" or
+// "https://acme.okta.com:8443/". It refuses everything that has no place in one:
+// another scheme, user information, a path, a query, a fragment, and the host of
+// the admin console. The ways of writing one URL have one result: the host is in
+// lower case and without a dot at its end, the port is left out where it is 443,
+// and no slash follows.
+func ParseOrgURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Opaque != "":
+		return nil, errors.New("is not a URL")
+	case u.Scheme != "https":
+		return nil, errors.New("must use https")
+	case u.User != nil:
+		return nil, errors.New("must not contain user information")
+	case u.Path != "" && u.Path != "/":
+		return nil, errors.New("must not contain a path")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, errors.New("must not contain a query")
+	case u.Fragment != "" || strings.Contains(s, "#"):
+		return nil, errors.New("must not contain a fragment")
+	}
+	host := strings.TrimSuffix(u.Hostname(), ".")
+	switch {
+	case !validHost(host) || !validPort(u):
+		return nil, errors.New("must have a valid host name")
+	case IsAdminHost(host):
+		return nil, errors.New("must not be the host of the admin console (-admin)")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: normalHost(host, u.Port())}, nil
+}
+
+// normalHost writes a valid host and port in the one form that all ways of writing
+// them share.
+func normalHost(host, port string) string {
+	host = strings.ToLower(host)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if host = ip.String(); ip.Is6() {
+			host = "[" + host + "]"
+		}
+	}
+	if n, err := strconv.Atoi(port); err == nil && n != httpsPort {
+		host += ":" + strconv.Itoa(n)
+	}
+	return host
+}
+
+const httpsPort = 443
 
 // maxHostName is the longest name that DNS carries (RFC 1035 section 2.3.4).
 const maxHostName = 253

@@ -180,9 +180,9 @@ func (t *transport) failure(req *http.Request, err error) error {
 	}
 	netErr, isNet := errors.AsType[net.Error](err)
 	switch done := req.Context().Err(); {
-	case errors.Is(done, context.Canceled):
-		return context.Canceled
-	case done != nil, isNet && netErr.Timeout():
+	case done != nil:
+		return contextError(done)
+	case isNet && netErr.Timeout():
 		return ErrTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return closed

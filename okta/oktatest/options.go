@@ -29,6 +29,9 @@ type Options struct {
 	Now func() time.Time
 	// Token is the SSWS API token, DefaultToken when empty.
 	Token string
+	// OrgID is the organization's id; one is made up when it is empty. Several
+	// servers with one id are one organization at several URLs.
+	OrgID string
 	// Hosts are further names and addresses for the server's certificate.
 	Hosts []string
 	// HTTP1Only keeps the server from offering HTTP/2.

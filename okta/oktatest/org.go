@@ -3,6 +3,7 @@ package oktatest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"mime"
@@ -43,6 +44,9 @@ type Org struct {
 // New returns an empty organization.
 func New(opts Options) *Org {
 	opts = opts.withDefaults()
+	if opts.OrgID == "" {
+		opts.OrgID = "00o" + rand.Text()[:17]
+	}
 	o := &Org{
 		Token:        opts.Token,
 		opts:         opts,
@@ -73,6 +77,18 @@ func (o *Org) options() Options {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.opts
+}
+
+// OrgID returns the organization's id; see [Options].
+func (o *Org) OrgID() string { return o.options().OrgID }
+
+// organization answers GET /.well-known/okta-organization. An organization that is
+// gone, or a server that is none, answers [HTML] with 404.
+func (o *Org) organization(c *call) answer {
+	return ok(object{
+		"id": o.opts.OrgID, "pipeline": "v1",
+		"_links": object{"organization": object{"href": c.base}},
+	})
 }
 
 // SetLatency makes an endpoint wait before it answers. The names are those

@@ -18,7 +18,7 @@ type bucket struct {
 // bucketFor finds the bucket of a route. All authentication calls share one.
 func (o *Org) bucketFor(rt route, c *call) *bucket {
 	name := rt.endpoint
-	if rt.public {
+	if rt.authenticates() {
 		name = "authn"
 	}
 	b := o.buckets[name]
@@ -27,7 +27,7 @@ func (o *Org) bucketFor(rt route, c *call) *bucket {
 		o.buckets[name] = b
 	}
 	b.limit, b.enforced = 600, false
-	if rt.public && o.opts.RateLimit > 0 {
+	if rt.authenticates() && o.opts.RateLimit > 0 {
 		b.limit, b.enforced = o.opts.RateLimit, true
 	}
 	if !c.now.Before(b.reset) {

@@ -20,6 +20,7 @@ var routes = []route{
 	{"POST /api/v1/authn/cancel", "cancel", true, (*Org).cancel},
 	{"POST /api/v1/authn/factors/{factor}/verify", "verify", true, (*Org).verify},
 	{"POST /api/v1/authn/factors/{factor}/verify/resend", "resend", true, (*Org).resend},
+	{"GET /.well-known/okta-organization", "organization", true, (*Org).organization},
 	{"GET /api/v1/users", "listusers", false, (*Org).listUsers},
 	{"GET /api/v1/users/{user}", "users", false, (*Org).getUser},
 	{"GET /api/v1/users/{user}/groups", "groups", false, (*Org).listGroups},
@@ -29,6 +30,9 @@ var routes = []route{
 	{"GET /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "transaction", false, (*Org).pollPush},
 	{"DELETE /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "canceltransaction", false, (*Org).cancelPush},
 }
+
+// authenticates reports whether the endpoint is one of the Authentication API.
+func (rt route) authenticates() bool { return strings.Contains(rt.pattern, " /api/v1/authn") }
 
 // newMux serves the routes. A path that exists with other methods only, and one
 // that does not exist, are answered in Okta's form, too.

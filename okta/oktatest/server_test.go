@@ -57,6 +57,27 @@ func TestBadRequests(t *testing.T) {
 	c.do(c.request("GET", "/", nil)).is(t, 404, "E0000007")
 }
 
+// TestOrganization: who asks needs no token, and takes nothing of the limit of
+// logins.
+func TestOrganization(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t, oktatest.Options{RateLimit: 1})
+	for range 3 {
+		r := c.do(c.request("GET", "/.well-known/okta-organization", nil))
+		if r.status != 200 || r.str("id") != srv.OrgID() || r.str("pipeline") != "v1" ||
+			r.str("_links", "organization", "href") != srv.URL {
+			t.Errorf("got %d %s", r.status, r.raw)
+		}
+	}
+	c.login(login, "wrong").is(t, 401, "E0000004")
+	if _, other := newClient(t); other.OrgID() == srv.OrgID() {
+		t.Errorf("two organizations have the id %s", srv.OrgID())
+	}
+	if _, same := newClient(t, oktatest.Options{OrgID: srv.OrgID()}); same.OrgID() != srv.OrgID() {
+		t.Errorf("id = %s, want %s", same.OrgID(), srv.OrgID())
+	}
+}
+
 func TestRequestsAreRecorded(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)

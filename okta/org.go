@@ -1,0 +1,115 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+)
+
+const organizationPath = "/.well-known/okta-organization"
+
+// identity is what a client knows of the org that it calls. The clients that For
+// makes share it.
+type identity struct {
+	mu      sync.Mutex
+	current *inquiry // the one that was answered, or the one that goes on; nil before
+}
+
+// inquiry is one request for the id of an org. Its fields are valid once done is
+// closed.
+type inquiry struct {
+	done chan struct{}
+	id   string
+	err  error
+	left bool // the caller who sent it left before the answer came
+}
+
+// OrgID returns the id of the client's org, "00o…", which is the same at all of its
+// URLs. Okta is asked by one caller at a time, whose answer all who wait share. An
+// id is kept for the client's life; an error is not.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/OrgSettingMetadata/
+func (c *Client) OrgID(ctx context.Context) (string, error) {
+	for {
+		q, first := c.org.join()
+		if first {
+			c.inquire(ctx, q)
+		}
+		select {
+		case <-q.done:
+		case <-ctx.Done():
+			return "", contextError(ctx.Err())
+		}
+		if first || q.err == nil || !q.left {
+			return q.id, q.err
+		}
+	}
+}
+
+// join returns the current inquiry. The first caller has to make it.
+func (i *identity) join() (q *inquiry, first bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if first = i.current == nil; first {
+		i.current = &inquiry{done: make(chan struct{})}
+	}
+	return i.current, first
+}
+
+// inquire asks Okta, and wakes those who wait for q, whatever happens meanwhile.
+func (c *Client) inquire(ctx context.Context, q *inquiry) {
+	q.err, q.left = context.Canceled, true
+	defer func() {
+		if q.err != nil {
+			c.org.mu.Lock()
+			c.org.current = nil
+			c.org.mu.Unlock()
+		}
+		close(q.done)
+	}()
+	q.id, q.err = c.fetchOrgID(ctx)
+	q.left = ctx.Err() != nil
+}
+
+func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
+	// The endpoint is public, and it is the program that asks, and not the person.
+	public := c.For(Caller{})
+	public.apiToken = ""
+	var w struct {
+		ID string `json:"id"`
+	}
+	header, err := public.do(ctx, http.MethodGet, organizationPath, nil, &w)
+	if err != nil {
+		return "", err
+	}
+	if w.ID == "" {
+		return "", malformedHeader("an org without an id", header)
+	}
+	return w.ID, nil
+}
+
+// SameOrg reports whether two clients call the same org, which may have several
+// URLs. Where the URLs differ, the orgs' ids decide; where an id cannot be had,
+// known is false and same says nothing.
+func SameOrg(ctx context.Context, a, b *Client) (same, known bool) {
+	if a.orgURL == b.orgURL {
+		return true, true
+	}
+	one, err := a.OrgID(ctx)
+	if err != nil {
+		return false, false
+	}
+	other, err := b.OrgID(ctx)
+	if err != nil {
+		return false, false
+	}
+	return one == other, true
+}
+
+// contextError is the error of a context that has ended, as all calls tell it.
+func contextError(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled
+	}
+	return ErrTimeout
+}
