@@ -48,7 +48,7 @@ func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Clien
 	}
 	client, err := okta.New(okta.Config{
 		OrgURL:    orgURL,
-		APIToken:  cfg.Token,
+		APIToken:  okta.NewSecret(cfg.Token),
 		UserAgent: b.userAgent(),
 		Timeout:   b.timeout,
 		Now:       b.now,

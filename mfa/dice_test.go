@@ -95,7 +95,7 @@ var (
 )
 
 func transactionOf(t okta.Transaction) string {
-	name, _, _ := strings.Cut(string(t.StateToken), ".")
+	name, _, _ := strings.Cut(t.StateToken.Reveal(), ".")
 	return name
 }
 
@@ -109,8 +109,8 @@ func (d *dice) begin() okta.Transaction {
 		tx.Status, tx.FactorResult, tx.Factor, tx.Challenge, tx.User = okta.StatusMFARequired, "", nil, nil, mia
 		tx.Factors = d.factors()
 	}
-	if tx.StateToken == "" && tx.Status != okta.StatusSuccess {
-		tx.StateToken = okta.StateToken(name + ".0")
+	if tx.StateToken.IsZero() && tx.Status != okta.StatusSuccess {
+		tx.StateToken = okta.NewSecret(name + ".0")
 	}
 	d.note("begin", name, tx)
 	return tx
@@ -133,7 +133,7 @@ func (d *dice) transaction(name string, asked okta.Factor) okta.Transaction {
 	d.tokens++
 	tx := okta.Transaction{Status: pick(d, fuzzStatuses), User: pick(d, fuzzUsers), ExpiresAt: noon.Add(1000 * 24 * 3600e9)}
 	if d.roll(8) > 0 {
-		tx.StateToken = okta.StateToken(fmt.Sprintf("%s.%d", name, d.tokens))
+		tx.StateToken = okta.NewSecret(fmt.Sprintf("%s.%d", name, d.tokens))
 	}
 	tx.CanResend = d.roll(2) == 1
 	switch tx.Status {
@@ -251,8 +251,8 @@ func (d *dice) Cancel(ctx context.Context, t okta.Transaction) error {
 	defer d.mu.Unlock()
 	name := transactionOf(t)
 	w := d.open[name]
-	if w == nil || t.StateToken == "" {
-		d.fail("cancelled a transaction that there is not: %q", string(t.StateToken))
+	if w == nil || t.StateToken.IsZero() {
+		d.fail("cancelled a transaction that there is not: %q", t.StateToken.Reveal())
 		return nil
 	}
 	if w.cancelled {

@@ -87,7 +87,7 @@ func number(f okta.Factor, n int) okta.Transaction {
 }
 
 func state(s okta.Status) okta.Transaction {
-	return okta.Transaction{Status: s, StateToken: "t1", ExpiresAt: noon.Add(5 * time.Minute), User: mia}
+	return okta.Transaction{Status: s, StateToken: okta.NewSecret("t1"), ExpiresAt: noon.Add(5 * time.Minute), User: mia}
 }
 
 func success(u okta.User) okta.Transaction {
@@ -95,8 +95,8 @@ func success(u okta.User) okta.Transaction {
 }
 
 // on moves an answer to another transaction.
-func on(token okta.StateToken, tx okta.Transaction) okta.Transaction {
-	tx.StateToken = token
+func on(token string, tx okta.Transaction) okta.Transaction {
+	tx.StateToken = okta.NewSecret(token)
 	return tx
 }
 
@@ -192,25 +192,25 @@ func (s *script) next(ctx context.Context, asked string) (okta.Transaction, erro
 }
 
 func (s *script) Verify(ctx context.Context, t okta.Transaction, f okta.Factor, passCode string) (okta.Transaction, error) {
-	return s.next(ctx, strings.TrimSpace(fmt.Sprintf("verify %s %s %s", f.ID, string(t.StateToken), passCode)))
+	return s.next(ctx, strings.TrimSpace(fmt.Sprintf("verify %s %s %s", f.ID, t.StateToken.Reveal(), passCode)))
 }
 
 func (s *script) Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error) {
-	return s.next(ctx, fmt.Sprintf("resend %s %s", f.ID, string(t.StateToken)))
+	return s.next(ctx, fmt.Sprintf("resend %s %s", f.ID, t.StateToken.Reveal()))
 }
 
 func (s *script) Previous(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
-	return s.next(ctx, "previous "+string(t.StateToken))
+	return s.next(ctx, "previous "+t.StateToken.Reveal())
 }
 
 func (s *script) Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
-	return s.next(ctx, "skip "+string(t.StateToken))
+	return s.next(ctx, "skip "+t.StateToken.Reveal())
 }
 
 func (s *script) Cancel(ctx context.Context, t okta.Transaction) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.note("cancel " + string(t.StateToken))
+	s.note("cancel " + t.StateToken.Reveal())
 	s.cancelErr = ctx.Err()
 	if deadline, ok := ctx.Deadline(); ok {
 		s.cancelLeft = time.Until(deadline)

@@ -33,7 +33,7 @@ func (g *leg) advance(tx okta.Transaction, err error) error {
 	if err != nil {
 		return err
 	}
-	if tx.StateToken == "" && tx.Status != okta.StatusSuccess {
+	if tx.StateToken.IsZero() && tx.Status != okta.StatusSuccess {
 		tx.StateToken = g.tx.StateToken
 	}
 	g.tx = tx
@@ -88,7 +88,7 @@ func (g *leg) challenges(f okta.Factor) bool { return g.tx.Factor != nil && g.tx
 // is left to approve or to answer. Its own failure changes nothing: Okta forgets
 // the transaction by itself.
 func (g *leg) cancel(ctx context.Context, timeout time.Duration) {
-	if g.tx.StateToken == "" {
+	if g.tx.StateToken.IsZero() {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), timeout)

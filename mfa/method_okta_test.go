@@ -36,7 +36,7 @@ func newFactorsOrg(t testing.TB, options oktatest.Options) *factorsOrg {
 	t.Helper()
 	o := &factorsOrg{org: newOrg(t, options)}
 	var err error
-	o.api, err = okta.New(okta.Config{OrgURL: o.URL, APIToken: o.Token, RootCAs: o.CertPool(), Timeout: 10 * time.Second, Now: o.clock.Now})
+	o.api, err = okta.New(okta.Config{OrgURL: o.URL, APIToken: okta.NewSecret(o.Token), RootCAs: o.CertPool(), Timeout: 10 * time.Second, Now: o.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(o.api.CloseIdleConnections)
 	return o

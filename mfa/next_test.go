@@ -106,6 +106,6 @@ func TestNext(t *testing.T) {
 
 func TestUnexpectedErrorText(t *testing.T) {
 	t.Parallel()
-	_, err := mfa.Next(okta.Transaction{Status: "NEW\n\x1b[31m", FactorResult: "ODD", StateToken: "00secret"})
+	_, err := mfa.Next(okta.Transaction{Status: "NEW\n\x1b[31m", FactorResult: "ODD", StateToken: okta.NewSecret("00secret")})
 	assert.EqualError(t, err, `unexpected answer from okta: an unknown status (status "NEW..[31m", factor result "ODD")`)
 }

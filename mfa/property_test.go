@@ -98,7 +98,7 @@ func (d *dice) settled(first int) {
 		name := fmt.Sprint(n)
 		w := d.open[name]
 		push := w.last.Status == okta.StatusMFAChallenge && w.last.Factor != nil && mfa.KindOf(*w.last.Factor) == mfa.KindPush
-		if push && w.last.StateToken != "" && !w.cancelled {
+		if push && !w.last.StateToken.IsZero() && !w.cancelled {
 			d.fail("transaction %s is left with a push", name)
 		}
 	}

@@ -72,7 +72,7 @@ func TestCancelDuringACall(t *testing.T) {
 func TestResendsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{})
-	start := func(ctx context.Context, authn mfa.Authn, token okta.StateToken, w want) (*mfa.Session, error) {
+	start := func(ctx context.Context, authn mfa.Authn, token string, w want) (*mfa.Session, error) {
 		flow := m.flow(authn, here)
 		flow.Hold = true
 		return flow.Begin(ctx, on(token, required(sms, email)), mfa.Input{Want: w})

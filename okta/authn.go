@@ -36,7 +36,7 @@ func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode s
 	if err != nil {
 		return Transaction{}, err
 	}
-	in := verifyRequest{StateToken: t.StateToken, PassCode: passCode}
+	in := verifyRequest{StateToken: t.StateToken.Reveal(), PassCode: passCode}
 	if f.Type == FactorQuestion {
 		in.PassCode, in.Answer = "", passCode
 	}
@@ -52,26 +52,26 @@ func (c *Client) Resend(ctx context.Context, t Transaction, f Factor) (Transacti
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.transact(ctx, path+"/resend", stateRequest{t.StateToken})
+	return c.transact(ctx, path+"/resend", stateRequest{t.StateToken.Reveal()})
 }
 
 // Previous leaves an open challenge and goes back to the choice of a factor.
 // https://developer.okta.com/docs/reference/api/authn/#previous-transaction-state
 func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.transact(ctx, authnPath+"/previous", stateRequest{t.StateToken})
+	return c.transact(ctx, authnPath+"/previous", stateRequest{t.StateToken.Reveal()})
 }
 
 // Skip passes over the warning of StatusPasswordWarn.
 // https://developer.okta.com/docs/reference/api/authn/#skip-transaction-state
 func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.transact(ctx, authnPath+"/skip", stateRequest{t.StateToken})
+	return c.transact(ctx, authnPath+"/skip", stateRequest{t.StateToken.Reveal()})
 }
 
 // Cancel ends a transaction and revokes its state token.
 // https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
 func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 	// What the answer holds is not documented; that it is one of Okta's matters.
-	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken}, nil); err != nil {
+	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken.Reveal()}, nil); err != nil {
 		return fmt.Errorf("cancelling the transaction: %w", err)
 	}
 	return nil
@@ -79,12 +79,12 @@ func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 
 type (
 	stateRequest struct {
-		StateToken StateToken `json:"stateToken"`
+		StateToken string `json:"stateToken"`
 	}
 	// verifyRequest never carries an empty passCode: it could count as a wrong one.
 	verifyRequest struct {
-		StateToken StateToken `json:"stateToken"`
-		PassCode   string     `json:"passCode,omitempty"`
+		StateToken string `json:"stateToken"`
+		PassCode   string `json:"passCode,omitempty"`
 		// In place of passCode for a question.
 		// https://developer.okta.com/docs/reference/api/authn/#verify-security-question-factor
 		Answer string `json:"answer,omitempty"`

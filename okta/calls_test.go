@@ -36,13 +36,13 @@ func calls(t *testing.T, srv *oktatest.Server, user *oktatest.User) []call {
 
 // authnCalls are those of a login by itself.
 func authnCalls(user *oktatest.User) []call {
-	open := okta.Transaction{StateToken: stateToken}
+	open := okta.Transaction{StateToken: state}
 	groups := func(ctx context.Context, c *okta.Client) error {
 		list, err := c.Groups(ctx, user.ID)
 		return alone(err, list == nil)
 	}
 	transaction := func(tx okta.Transaction, err error) error {
-		return alone(err, tx.Status == "" && tx.StateToken == "" && tx.User == okta.User{})
+		return alone(err, tx.Status == "" && tx.StateToken.IsZero() && tx.User == okta.User{})
 	}
 	groupsPath := "/api/v1/users/" + user.ID + "/groups"
 	return []call{

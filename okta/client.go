@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -22,8 +23,9 @@ type Config struct {
 	OrgURL string
 
 	// APIToken is an Okta API token (SSWS). Without it the Authentication API is
-	// called as a public application and Groups fails with ErrNoAPIToken.
-	APIToken string
+	// called as a public application, and the calls of the users and the factors API
+	// fail with ErrNoAPIToken.
+	APIToken Secret
 
 	// UserAgent names the program to Okta as a product token, "program/v1.2.3"; it
 	// is shown in Okta's system log.
@@ -43,11 +45,9 @@ type Config struct {
 // its connections are reused from one login to the next.
 type Client struct {
 	orgURL    string
-	apiToken  string
+	apiToken  Secret
 	userAgent string
-	now       func() time.Time
-	http      *http.Client
-	limits    *rateLimits
+	transport *transport
 	org       *identity
 	caller    Caller
 }
@@ -68,16 +68,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	tr := newTransport(org, cfg)
-	hc := &http.Client{
-		Transport: tr,
-		// The transport already turns every redirect into an error; this says the
-		// same to net/http, should a response ever get past it.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	return &Client{
-		orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent, now: cfg.Now,
-		http: hc, limits: &tr.limits, org: new(identity),
+		orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent,
+		transport: newTransport(org, cfg), org: new(identity),
 	}, nil
 }
 
@@ -94,7 +87,7 @@ func (c *Client) OrgURL() string { return c.orgURL }
 
 // CloseIdleConnections closes the connections that no request is using. Call it
 // when the client is replaced.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.transport.base.CloseIdleConnections() }
 
 // post sends in as JSON to path and decodes the answer into out; see do.
 func (c *Client) post(ctx context.Context, path string, in, out any) (http.Header, error) {
@@ -103,7 +96,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (http.Heade
 
 // do sends one request on behalf of the caller: in as JSON, or no body where in is
 // nil. It decodes the answer into out unless that is nil, and returns the answer's
-// header. The transport has checked status, size and error document by then.
+// header. No error of it quotes the path or the query, which may hold names.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -114,29 +107,28 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 		body = bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.orgURL+path, body)
-	if err != nil {
-		return nil, err
+	if err != nil { // whose text is the URL
+		return nil, fmt.Errorf("%w: no request can have this path", ErrMalformed)
 	}
 	req.Header.Set("Accept", "application/json")
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.apiToken != "" {
-		req.Header.Set("Authorization", "SSWS "+c.apiToken)
+	if !c.apiToken.IsZero() {
+		req.Header.Set("Authorization", "SSWS "+c.apiToken.Reveal())
 	}
 	c.caller.describe(req.Header, c.userAgent)
-	resp, err := c.http.Do(req)
+	resp, answer, err := c.transport.send(req)
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
 	if out == nil {
-		if resp.ContentLength == 0 {
+		if len(answer) == 0 {
 			return resp.Header, nil
 		}
-		out = new(json.RawMessage) // whatever it says, it has to be whole
+		out = new(json.RawMessage) // nobody reads it, but it has to be whole
 	}
-	if err := json.Unmarshal(resp.Body.(*wholeBody).raw, out); err != nil {
+	if err := json.Unmarshal(answer, out); err != nil {
 		return nil, malformed("not the JSON that was asked for", resp)
 	}
 	return resp.Header, nil
@@ -149,5 +141,5 @@ func (c *Client) localTime(t time.Time, answer http.Header) time.Time {
 	if err != nil || t.IsZero() {
 		return t
 	}
-	return c.now().Add(t.Sub(date))
+	return c.transport.now().Add(t.Sub(date))
 }

@@ -19,7 +19,7 @@ func TestRequestBodies(t *testing.T) {
 	t.Parallel()
 	srv, _ := newOrg(t)
 	c := newClient(t, srv)
-	open := okta.Transaction{StateToken: stateToken}
+	open := okta.Transaction{StateToken: state}
 	for name, tc := range map[string]struct {
 		do         func() error
 		path, body string
@@ -164,7 +164,7 @@ func TestRequestHeaders(t *testing.T) {
 		assert.Equal(t, "curl/8", seen(t, base.For(okta.Caller{UserAgent: "curl/8"}))[authn[0]].userAgent)
 	})
 	t.Run("without a token", func(t *testing.T) {
-		c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "" })
+		c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = okta.Secret{} })
 		got := seen(t, c)
 		for _, path := range authn {
 			assert.Empty(t, got[path].authorization, path)
@@ -192,11 +192,11 @@ func TestPathsAreEscaped(t *testing.T) {
 	} {
 		t.Run(tc.id, func(t *testing.T) {
 			srv.Reset()
-			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: tc.id}, passCode)
+			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: state}, okta.Factor{ID: tc.id}, passCode)
 			require.Error(t, err)
 			_, err = c.Groups(t.Context(), tc.id)
 			require.Error(t, err)
-			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: tc.id})
+			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: state}, okta.Factor{ID: tc.id})
 			require.Error(t, err)
 			require.Len(t, srv.Requests(), 3)
 			assert.Equal(t, "/api/v1/authn/factors/"+tc.want+"/verify/resend", srv.Requests()[2].Path)
@@ -209,11 +209,11 @@ func TestPathsAreEscaped(t *testing.T) {
 	for _, id := range []string{"", ".", ".."} {
 		t.Run("refused "+id, func(t *testing.T) {
 			srv.Reset()
-			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: id}, passCode)
+			_, err := c.Verify(t.Context(), okta.Transaction{StateToken: state}, okta.Factor{ID: id}, passCode)
 			assert.ErrorIs(t, err, okta.ErrMalformed)
 			_, err = c.Groups(t.Context(), id)
 			assert.ErrorIs(t, err, okta.ErrMalformed)
-			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: stateToken}, okta.Factor{ID: id})
+			_, err = c.Resend(t.Context(), okta.Transaction{StateToken: state}, okta.Factor{ID: id})
 			assert.ErrorIs(t, err, okta.ErrMalformed)
 			assert.Empty(t, srv.Requests())
 		})
@@ -278,7 +278,7 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 func TestNewRefusesBadURLs(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "http://acme.okta.com", "https://acme.okta.com/path", "acme.okta.com"} {
-		_, err := okta.New(okta.Config{OrgURL: s, APIToken: "00token"})
+		_, err := okta.New(okta.Config{OrgURL: s, APIToken: okta.NewSecret("00token")})
 		assert.Error(t, err, s)
 	}
 }

@@ -145,7 +145,7 @@ func TestEnvironment(t *testing.T) {
 				assert.Equal(t, []string{"SSWS " + srv.Token}, r.Header.Values("Authorization"))
 				assert.Equal(t, []string{"login-test/1.0"}, r.Header.Values("User-Agent"))
 			}
-			_, err := okta.New(okta.Config{OrgURL: "http://acme.okta.com", APIToken: "00token"})
+			_, err := okta.New(okta.Config{OrgURL: "http://acme.okta.com", APIToken: okta.NewSecret("00token")})
 			assert.Error(t, err, "https must stay required")
 		})
 	}
@@ -165,7 +165,7 @@ func TestProxy(t *testing.T) {
 	if ca := os.Getenv(proxyChild); ca != "" {
 		pool := x509.NewCertPool()
 		require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
-		c, err := okta.New(okta.Config{OrgURL: "https://acme.okta.test", APIToken: oktatest.DefaultToken, RootCAs: pool, Timeout: 10 * time.Second})
+		c, err := okta.New(okta.Config{OrgURL: "https://acme.okta.test", APIToken: okta.NewSecret(oktatest.DefaultToken), RootCAs: pool, Timeout: 10 * time.Second})
 		require.NoError(t, err)
 		tx, err := c.Authenticate(t.Context(), login, password)
 		require.NoError(t, err)

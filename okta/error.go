@@ -18,7 +18,7 @@ type Error struct {
 	HTTPStatus int      // of the answer; 202 when Okta sent an error with a 2xx status
 	Code       string   // "E0000004"; empty when the answer held no error document
 	Summary    string   // Okta's sentence; may quote what the person typed
-	Causes     []string // details, for the log only: they may quote input, too
+	Causes     []string // details; they may quote input, too
 	ID         string   // Okta's errorId, for Okta's support
 	RequestID  string   // X-Okta-Request-Id, for Okta's system log
 
@@ -79,13 +79,14 @@ var codeWait = map[string]time.Duration{
 // documents is a minute.
 const maxRetryAfter = time.Hour
 
-// Error says what Okta said, for a log or an operator. It holds no secret, but
-// it may hold what a person typed as their name.
+// Error names what Okta said, for a log or an administrator: the code says what it
+// means, and the ids lead to the entry in Okta's own log. Summary and Causes are left
+// out, which may quote what a person typed.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "okta: HTTP %d", e.HTTPStatus)
 	if e.Code != "" {
-		fmt.Fprintf(&b, " %s: %s", e.Code, e.Summary)
+		fmt.Fprintf(&b, " %s", e.Code)
 	}
 	if e.ID != "" {
 		fmt.Fprintf(&b, " (error id %s)", e.ID)

@@ -23,7 +23,7 @@ type FactorTransaction struct {
 	ExpiresAt time.Time  // by this machine's clock; zero where the answer has none
 	Challenge *Challenge // of a push that was begun with a number
 
-	poll, cancel string // paths
+	poll, cancel Secret // paths, which name the transaction
 }
 
 // Factors lists the factors that the user with that id has enrolled, and that the
@@ -81,10 +81,10 @@ func (c *Client) AnswerFactor(ctx context.Context, userID string, f Factor, pass
 // PollFactor asks how a push stands, and sends nothing to the phone.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/getFactorTransactionStatus
 func (c *Client) PollFactor(ctx context.Context, t FactorTransaction) (FactorTransaction, error) {
-	if t.poll == "" {
+	if t.poll.IsZero() {
 		return FactorTransaction{}, fmt.Errorf("%w: a push without a link to ask at", ErrMalformed)
 	}
-	next, err := c.factorAnswer(ctx, http.MethodGet, t.poll, nil, "")
+	next, err := c.factorAnswer(ctx, http.MethodGet, t.poll.Reveal(), nil, "")
 	if err != nil {
 		return FactorTransaction{}, err
 	}
@@ -97,15 +97,15 @@ func (c *Client) PollFactor(ctx context.Context, t FactorTransaction) (FactorTra
 
 // CancelFactor takes a push back.
 func (c *Client) CancelFactor(ctx context.Context, t FactorTransaction) error {
-	if t.cancel == "" {
+	if t.cancel.IsZero() {
 		return nil
 	}
-	_, err := c.do(ctx, http.MethodDelete, t.cancel, nil, nil)
+	_, err := c.do(ctx, http.MethodDelete, t.cancel.Reveal(), nil, nil)
 	return err
 }
 
 func (c *Client) factorsPath(userID string) (string, error) {
-	if c.apiToken == "" {
+	if c.apiToken.IsZero() {
 		return "", ErrNoAPIToken
 	}
 	user, err := pathSegment(userID)
@@ -156,13 +156,12 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 	if transactions == "" { // a poll: the links are those of the push
 		return t, nil
 	}
-	var ok bool
-	if t.poll, ok = pathBelow(w.Links.Poll.Href, transactions); !ok {
+	poll, ownPoll := pathBelow(w.Links.Poll.Href, transactions)
+	cancel, ownCancel := pathBelow(w.Links.Cancel.Href, transactions)
+	if !ownPoll || !ownCancel {
 		return FactorTransaction{}, malformedHeader("a link that leads elsewhere", header)
 	}
-	if t.cancel, ok = pathBelow(w.Links.Cancel.Href, transactions); !ok {
-		return FactorTransaction{}, malformedHeader("a link that leads elsewhere", header)
-	}
+	t.poll, t.cancel = NewSecret(poll), NewSecret(cancel)
 	return t, nil
 }
 

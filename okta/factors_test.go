@@ -226,7 +226,7 @@ func TestFactorsNeedAToken(t *testing.T) {
 	t.Parallel()
 	srv, user := newOrg(t)
 	f := enrolled(user.AddPush())
-	c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "" })
+	c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = okta.Secret{} })
 	_, err := c.Factors(t.Context(), user.ID)
 	assert.ErrorIs(t, err, okta.ErrNoAPIToken)
 	_, err = c.ChallengeFactor(t.Context(), user.ID, f, true)

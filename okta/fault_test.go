@@ -202,7 +202,7 @@ func TestErrorText(t *testing.T) {
 	}{
 		{okta.Error{HTTPStatus: 502}, "okta: HTTP 502"},
 		{okta.Error{HTTPStatus: 401, Code: "E0000004", Summary: "Authentication failed", ID: "oae1"},
-			"okta: HTTP 401 E0000004: Authentication failed (error id oae1)"},
+			"okta: HTTP 401 E0000004 (error id oae1)"},
 	} {
 		assert.Equal(t, tc.want, tc.err.Error())
 		assert.Equal(t, tc.want, fmt.Sprint(&tc.err))

@@ -75,27 +75,27 @@ var (
 	expiresLater  = time.Date(2026, 3, 2, 10, 6, 40, 0, time.UTC)
 	transactionOf = map[string]okta.Transaction{
 		"success":          {Status: okta.StatusSuccess, ExpiresAt: expires, User: mia},
-		"password_warn":    {Status: okta.StatusPasswordWarn, StateToken: stateToken, ExpiresAt: expires, User: mia},
-		"password_expired": {Status: okta.StatusPasswordExpired, StateToken: stateToken, ExpiresAt: expires, User: mia},
-		"password_reset":   {Status: okta.StatusPasswordReset, StateToken: stateToken, ExpiresAt: expires, User: mia},
+		"password_warn":    {Status: okta.StatusPasswordWarn, StateToken: state, ExpiresAt: expires, User: mia},
+		"password_expired": {Status: okta.StatusPasswordExpired, StateToken: state, ExpiresAt: expires, User: mia},
+		"password_reset":   {Status: okta.StatusPasswordReset, StateToken: state, ExpiresAt: expires, User: mia},
 		"locked_out":       {Status: okta.StatusLockedOut},
-		"mfa_required": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+		"mfa_required": {Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires, User: mia,
 			Factors: factors},
-		"mfa_required_under_factor": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+		"mfa_required_under_factor": {Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires, User: mia,
 			Factors: factors},
-		"mfa_required_every_factor": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+		"mfa_required_every_factor": {Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires, User: mia,
 			Factors: everyFactor},
-		"mfa_required_strange_profiles": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires, User: mia,
+		"mfa_required_strange_profiles": {Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires, User: mia,
 			Factors: strangeFactors},
-		"mfa_required_empty_profile": {Status: okta.StatusMFARequired, StateToken: stateToken, ExpiresAt: expires,
+		"mfa_required_empty_profile": {Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires,
 			User:    okta.User{ID: "00u1miaito"},
 			Factors: []okta.Factor{{ID: "opf7push01", Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA"}}},
-		"mfa_enroll": {Status: okta.StatusMFAEnroll, StateToken: stateToken, ExpiresAt: expires, User: mia,
+		"mfa_enroll": {Status: okta.StatusMFAEnroll, StateToken: state, ExpiresAt: expires, User: mia,
 			Factors: []okta.Factor{
 				{Type: okta.FactorTOTP, Provider: okta.ProviderOkta, VendorName: "OKTA", Status: "NOT_SETUP"},
 				{Type: okta.FactorSMS, Provider: okta.ProviderOkta, VendorName: "OKTA", Status: "NOT_SETUP"},
 			}},
-		"mfa_enroll_activate": {Status: okta.StatusMFAEnrollActivate, FactorResult: okta.ResultWaiting, StateToken: stateToken,
+		"mfa_enroll_activate": {Status: okta.StatusMFAEnrollActivate, FactorResult: okta.ResultWaiting, StateToken: state,
 			ExpiresAt: expires, User: mia,
 			Factors: []okta.Factor{{ID: "opf7push01", Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA"}}},
 		"mfa_challenge_waiting":                  resendable(challenged(okta.ResultWaiting, phone)),
@@ -116,18 +116,18 @@ var (
 		"mfa_challenge_email":                    resendable(challenged(okta.ResultChallenge, email)),
 		"mfa_challenge_email_no_result":          resendable(challenged("", email)),
 		"mfa_challenge_email_no_resend":          challenged(okta.ResultChallenge, email),
-		"mfa_challenge_webauthn": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultChallenge, StateToken: stateToken,
+		"mfa_challenge_webauthn": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultChallenge, StateToken: state,
 			ExpiresAt: expires, User: mia, Factors: []okta.Factor{webauthn}},
-		"mfa_challenge_without_factor": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultWaiting, StateToken: stateToken,
+		"mfa_challenge_without_factor": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultWaiting, StateToken: state,
 			ExpiresAt: expires, User: mia},
-		"unauthenticated": {Status: okta.StatusUnauthenticated, StateToken: stateToken, ExpiresAt: expires},
-		"unknown_status":  {Status: "PASSKEY_REQUIRED", StateToken: stateToken, ExpiresAt: expires, User: mia},
+		"unauthenticated": {Status: okta.StatusUnauthenticated, StateToken: state, ExpiresAt: expires},
+		"unknown_status":  {Status: "PASSKEY_REQUIRED", StateToken: state, ExpiresAt: expires, User: mia},
 	}
 )
 
 func challenged(result okta.FactorResult, f okta.Factor) okta.Transaction {
 	return okta.Transaction{
-		Status: okta.StatusMFAChallenge, FactorResult: result, StateToken: stateToken,
+		Status: okta.StatusMFAChallenge, FactorResult: result, StateToken: state,
 		ExpiresAt: expiresLater, User: mia, Factor: &f,
 	}
 }

@@ -38,7 +38,7 @@ type wireGroup struct {
 // without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserResources/#tag/UserResources/operation/listUserGroups
 func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
-	if c.apiToken == "" {
+	if c.apiToken.IsZero() {
 		return nil, ErrNoAPIToken
 	}
 	c = c.For(Caller{}) // the program asks, and not the person

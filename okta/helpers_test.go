@@ -22,6 +22,9 @@ const (
 	passCode   = "048213"
 )
 
+// state is stateToken as transactions hold it.
+var state = okta.NewSecret(stateToken)
+
 // newOrg returns an org with one user in it.
 func newOrg(t testing.TB, options ...oktatest.Options) (*oktatest.Server, *oktatest.User) {
 	t.Helper()
@@ -32,7 +35,7 @@ func newOrg(t testing.TB, options ...oktatest.Options) (*oktatest.Server, *oktat
 // newClient returns a client of srv that is in no hurry.
 func newClient(t testing.TB, srv *oktatest.Server, change ...func(*okta.Config)) *okta.Client {
 	t.Helper()
-	cfg := okta.Config{OrgURL: srv.URL, APIToken: srv.Token, RootCAs: srv.CertPool(), Timeout: 30 * time.Second}
+	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(srv.Token), RootCAs: srv.CertPool(), Timeout: 30 * time.Second}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -92,7 +95,7 @@ func clientOf(t *testing.T, srv *httptest.Server) *okta.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(srv.Certificate())
-	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: "00token", RootCAs: pool, Timeout: 10 * time.Second})
+	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret("00token"), RootCAs: pool, Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c

@@ -1,10 +1,14 @@
 package okta
 
 import (
-	"bytes"
+	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"math"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -154,14 +158,14 @@ func TestRetryAfterIsOf429Only(t *testing.T) {
 // TestOtherHosts: the transport is the last guard of the token.
 func TestOtherHosts(t *testing.T) {
 	t.Parallel()
-	c, err := New(Config{OrgURL: "https://acme.okta.com", APIToken: "00token"})
+	c, err := New(Config{OrgURL: "https://acme.okta.com", APIToken: NewSecret("00token")})
 	require.NoError(t, err)
 	for _, u := range []string{
 		"https://evil.test/", "https://acme.okta.com:444/", "http://acme.okta.com/", "https://acme.okta.com.evil.test/", "https://127.0.0.1:1/",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u, nil)
 		require.NoError(t, err)
-		_, err = c.http.Transport.RoundTrip(req)
+		_, _, err = c.transport.send(req)
 		assert.ErrorIs(t, err, ErrMalformed, u)
 	}
 }
@@ -171,31 +175,35 @@ func TestDefaultTimeout(t *testing.T) {
 	for given, want := range map[time.Duration]time.Duration{0: DefaultTimeout, -1: DefaultTimeout, time.Second: time.Second} {
 		c, err := New(Config{OrgURL: "https://acme.okta.com", Timeout: given})
 		require.NoError(t, err)
-		assert.Equal(t, want, c.http.Transport.(*transport).timeout)
+		assert.Equal(t, want, c.transport.timeout)
 	}
 }
 
-// canned is a client whose answers all have that body; they pass through all
-// that an answer from the network would.
-func canned(status int, contentType, link, body string) *Client {
-	hc := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-		resp := &http.Response{
-			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
-			Header: http.Header{"Content-Type": {contentType}, "Link": {link}},
-			Body:   &wholeBody{bytes.NewReader([]byte(body)), []byte(body)},
-		}
-		if err := parseError(resp, []byte(body)); err != nil {
-			return nil, err
-		}
-		return resp, nil
-	})}
-	const org = "https://acme.okta.com"
-	return &Client{orgURL: org, apiToken: "00token", http: hc, org: new(identity)}
+// wired is a client whose requests end at that function, and not in a network.
+func wired(f func(*http.Request) (*http.Response, error)) *Client {
+	c, err := New(Config{OrgURL: "https://acme.okta.com", APIToken: NewSecret("00token")})
+	if err != nil {
+		panic(err)
+	}
+	c.transport.base = roundTrip(f)
+	return c
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+func (roundTrip) CloseIdleConnections()                                 {}
+
+// canned is a client whose answers all have that body.
+func canned(status int, contentType, link, body string) *Client {
+	return wired(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req,
+			Header: http.Header{"Content-Type": {contentType}, "Link": {link}},
+			Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+		}, nil
+	})
+}
 
 // known reports whether an error is one that a caller can sort.
 func known(err error) bool {
@@ -229,7 +237,7 @@ func FuzzTransaction(f *testing.F) {
 			if !known(err) {
 				t.Errorf("an error of no kind: %v", err)
 			}
-			if tx.Status != "" || tx.StateToken != "" || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil || tx.CanResend {
+			if tx.Status != "" || !tx.StateToken.IsZero() || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil || tx.CanResend {
 				t.Errorf("%v, and yet %+v", err, tx)
 			}
 			return
@@ -399,4 +407,37 @@ func TestProxyURLIsNotQuoted(t *testing.T) {
 	proxy, err := quietly(func(*http.Request) (*url.URL, error) { return nil, nil })(nil)
 	assert.NoError(t, err)
 	assert.Nil(t, proxy)
+}
+
+// TestNetworkErrors: an administrator learns what is wrong with the network, and
+// nothing that somebody on the way has written.
+func TestNetworkErrors(t *testing.T) {
+	t.Parallel()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 407 mia@acme.test may not\r\n\r\n")
+	}))
+	t.Cleanup(proxy.Close)
+	c, err := New(Config{OrgURL: "https://acme.okta.test"})
+	require.NoError(t, err)
+	at, err := url.Parse(proxy.URL)
+	require.NoError(t, err)
+	c.transport.base.(*http.Transport).Proxy = http.ProxyURL(at)
+	_, err = c.OrgID(t.Context())
+	assert.EqualError(t, err, "okta could not be reached: the proxy answered HTTP 407")
+
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "acme.okta.com"}}, "dial tcp: lookup acme.okta.com: no such host"},
+		{fmt.Errorf("x: %w", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}), "tls: failed to verify certificate: x509: unknown authority"},
+		{errors.New("mia@acme.test"), "the connection failed (*errors.errorString)"},
+	} {
+		assert.Equal(t, tc.want, reason(tc.err))
+	}
 }

@@ -2,7 +2,6 @@ package okta
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
 )
@@ -74,7 +73,7 @@ func (c *Client) inquire(ctx context.Context, q *inquiry) {
 func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
 	// The endpoint is public, and it is the program that asks, and not the person.
 	public := c.For(Caller{})
-	public.apiToken = ""
+	public.apiToken = Secret{}
 	var w struct {
 		ID string `json:"id"`
 	}
@@ -104,12 +103,4 @@ func SameOrg(ctx context.Context, a, b *Client) (same, known bool) {
 		return false, false
 	}
 	return one == other, true
-}
-
-// contextError is the error of a context that has ended, as all calls tell it.
-func contextError(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return context.Canceled
-	}
-	return ErrTimeout
 }

@@ -1,8 +1,8 @@
 package okta
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -19,17 +19,16 @@ type asked struct {
 
 func newAsked() *asked {
 	a := &asked{answers: make(chan string)}
-	a.Client = canned(200, "application/json", "", "")
-	a.http.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
+	a.Client = wired(func(req *http.Request) (*http.Response, error) {
 		a.requests++
 		select {
 		case body := <-a.answers:
 			if body == "" {
-				return nil, ErrUnreachable
+				return nil, io.EOF
 			}
-			return &http.Response{StatusCode: 200, Body: &wholeBody{bytes.NewReader([]byte(body)), []byte(body)}, Request: req}, nil
+			return canned(200, "application/json", "", body).transport.base.RoundTrip(req)
 		case <-req.Context().Done():
-			return nil, contextError(req.Context().Err())
+			return nil, req.Context().Err()
 		}
 	})
 	return a

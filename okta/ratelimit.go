@@ -22,10 +22,10 @@ type rateLimits struct{ authn, pushes atomic.Pointer[RateLimit] }
 
 // AuthnLimit is the rate limit of the Authentication API, which all logins of the
 // org share, as the newest answer told it.
-func (c *Client) AuthnLimit() RateLimit { return value(c.limits.authn.Load()) }
+func (c *Client) AuthnLimit() RateLimit { return value(c.transport.limits.authn.Load()) }
 
 // PushLimit is the rate limit of questions about pushes of the Factors API.
-func (c *Client) PushLimit() RateLimit { return value(c.limits.pushes.Load()) }
+func (c *Client) PushLimit() RateLimit { return value(c.transport.limits.pushes.Load()) }
 
 func value(l *RateLimit) RateLimit {
 	if l == nil {

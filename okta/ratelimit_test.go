@@ -21,7 +21,7 @@ func TestRateLimits(t *testing.T) {
 	srv := oktatest.NewServer(t, oktatest.Options{Now: clock.Now, RateLimit: 100})
 	u := srv.AddUser("mia@acme.test", "password")
 	u.AddPush("WAITING")
-	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: srv.Token, RootCAs: srv.CertPool(), Now: func() time.Time { return now }})
+	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(srv.Token), RootCAs: srv.CertPool(), Now: func() time.Time { return now }})
 	require.NoError(t, err)
 	assert.Zero(t, c.AuthnLimit())
 	assert.Zero(t, c.PushLimit())

@@ -27,7 +27,7 @@ func TestResetStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := newResetter(t, code)
-			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: "00token", RootCAs: srv.pool, Timeout: 5 * time.Second})
+			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: okta.NewSecret("00token"), RootCAs: srv.pool, Timeout: 5 * time.Second})
 			require.NoError(t, err)
 			t.Cleanup(c.CloseIdleConnections)
 			both(t, c, is(okta.ErrUnreachable))

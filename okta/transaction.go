@@ -44,28 +44,13 @@ const (
 	ResultTimeWindowExceeded FactorResult = "TIME_WINDOW_EXCEEDED"
 )
 
-// StateToken stands for a whole open transaction: whoever holds it can go on
-// with it. It prints as a placeholder so that no log can hold one by accident.
-type StateToken string
-
-// String returns a placeholder, never the token.
-func (t StateToken) String() string {
-	if t == "" {
-		return ""
-	}
-	return "[state token]"
-}
-
-// GoString returns a placeholder, never the token.
-func (t StateToken) GoString() string { return t.String() }
-
 // Transaction is one answer of the Authentication API. Fields that the answer
 // did not carry are zero. The session token of a success is not decoded: nobody
 // here needs it, and it is worth a web session.
 type Transaction struct {
 	Status       Status
 	FactorResult FactorResult
-	StateToken   StateToken
+	StateToken   Secret    // stands for the open transaction: whoever has it can go on with it
 	ExpiresAt    time.Time // of StateToken, by this machine's clock; each answer brings a later one
 	User         User
 	Factors      []Factor   // what the person may choose from, in Okta's order
@@ -143,7 +128,7 @@ type (
 	wireTransaction struct {
 		Status       Status       `json:"status"`
 		FactorResult FactorResult `json:"factorResult"`
-		StateToken   StateToken   `json:"stateToken"`
+		StateToken   string       `json:"stateToken"`
 		ExpiresAt    time.Time    `json:"expiresAt"`
 		Embedded     struct {
 			User struct {
@@ -239,7 +224,7 @@ func (t *Transaction) UnmarshalJSON(b []byte) error {
 	*t = Transaction{
 		Status:       w.Status,
 		FactorResult: w.FactorResult,
-		StateToken:   w.StateToken,
+		StateToken:   NewSecret(w.StateToken),
 		ExpiresAt:    w.ExpiresAt,
 		User:         User{ID: w.Embedded.User.ID, Login: w.Embedded.User.Profile.Login},
 		CanResend:    w.Links.canResend(),

@@ -29,18 +29,25 @@ var (
 	ErrUnreachable = errors.New("okta could not be reached")
 
 	// ErrMalformed says that an answer came which makes no sense: a redirect, a
-	// web page, broken JSON, too many bytes.
+	// web page, broken JSON, too many bytes, or without what a login depends on.
 	ErrMalformed = errors.New("okta's answer makes no sense")
 )
 
 // transport is the one way out of this package. It reads each answer whole before
-// it hands it on, so that time, size and meaning are checked in one place.
+// it hands it on, so that time, size and meaning are checked in one place. It takes
+// the part of http.Client, which would follow redirects and quote URLs in errors.
 type transport struct {
-	base    *http.Transport
+	base    wire
 	org     *url.URL
 	timeout time.Duration
 	now     func() time.Time
 	limits  rateLimits
+}
+
+// wire is what is used of an http.Transport.
+type wire interface {
+	http.RoundTripper
+	CloseIdleConnections()
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
@@ -50,8 +57,9 @@ func newTransport(org *url.URL, cfg Config) *transport {
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
 		base: &http.Transport{
-			Proxy:       quietly(http.ProxyFromEnvironment),
-			DialContext: dialer.DialContext,
+			Proxy:                  quietly(http.ProxyFromEnvironment),
+			OnProxyConnectResponse: proxyAnswered,
+			DialContext:            dialer.DialContext,
 			TLSClientConfig: &tls.Config{
 				MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs,
 				ClientSessionCache: tls.NewLRUClientSessionCache(8), // one host; a new connection costs less
@@ -61,9 +69,8 @@ func newTransport(org *url.URL, cfg Config) *transport {
 			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
 			MaxIdleConns:        0, // there is one host only
 			MaxIdleConnsPerHost: 64,
-			// Okta serves 75 requests of an org at once. Without a bound, a rush would
-			// begin with a TLS handshake for each login.
-			// https://developer.okta.com/docs/reference/rl-additional-limits/
+			// Dials go on for a while after their requests were cancelled, and are
+			// bounded with the connections.
 			MaxConnsPerHost:        64,
 			IdleConnTimeout:        5 * time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -71,23 +78,38 @@ func newTransport(org *url.URL, cfg Config) *transport {
 	}
 }
 
+// networkError is a text of this package's own that tells what is wrong with the
+// network.
+type networkError string
+
+func (e networkError) Error() string { return string(e) }
+
 // quietly finds a proxy with find, and does not say what is wrong with its URL:
 // net/http quotes all of it, a password included.
 func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		proxy, err := find(req)
 		if err != nil {
-			return nil, errors.New("the proxy that the environment names (HTTPS_PROXY) is not a valid URL")
+			return nil, networkError("the proxy that the environment names (HTTPS_PROXY) is not a valid URL")
 		}
 		return proxy, nil
 	}
 }
 
-// RoundTrip sends req and returns a complete 2xx answer of the org, or an error
-// that wraps *Error, ErrTimeout, ErrUnreachable, ErrMalformed or the context's.
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+// proxyAnswered refuses what net/http would refuse by quoting the proxy.
+func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return networkError(fmt.Sprintf("the proxy answered HTTP %d", resp.StatusCode))
+	}
+	return nil
+}
+
+// send sends req and returns a complete 2xx answer of the org with its body, or an
+// error that wraps *Error, ErrTimeout, ErrUnreachable, ErrMalformed or
+// context.Canceled.
+func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
-		return nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
+		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
@@ -95,32 +117,30 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		return nil, t.failure(req, err)
+		return nil, nil, failure(req, err)
 	}
 	defer resp.Body.Close()
-	t.limits.note(req.URL.Path, resp.Header, t.now())
+	t.limits.note(req.URL.EscapedPath(), resp.Header, t.now())
 	if resp.StatusCode < 200 {
 		// What follows a 101 is not an answer, and its reading heeds no context.
-		return nil, malformed("a switch to another protocol", resp)
+		return nil, nil, malformed("a switch to another protocol", resp)
 	}
 	body, err := readAll(resp)
 	switch {
 	case err != nil:
-		return nil, t.failure(req, err)
+		return nil, nil, failure(req, err)
 	case len(body) > maxBody:
-		return nil, malformed(fmt.Sprintf("more than %d MiB", maxBody>>20), resp)
+		return nil, nil, malformed(fmt.Sprintf("more than %d MiB", maxBody>>20), resp)
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return nil, malformed("a redirect, which is not followed", resp)
+		return nil, nil, malformed("a redirect, which is not followed", resp)
 	}
 	if err := parseError(resp, body); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(body) > 0 && mediaType(resp) != jsonType {
-		return nil, malformed("not JSON", resp)
+		return nil, nil, malformed("not JSON", resp)
 	}
-	resp.Body = &wholeBody{bytes.NewReader(body), body}
-	resp.ContentLength = int64(len(body))
-	return resp, nil
+	return resp, body, nil
 }
 
 // errRepeated ends a request that net/http is about to send again.
@@ -150,14 +170,6 @@ func deliverOnce(ctx context.Context) context.Context {
 	})
 }
 
-// wholeBody is the body of an answer that has been read.
-type wholeBody struct {
-	*bytes.Reader
-	raw []byte
-}
-
-func (*wholeBody) Close() error { return nil }
-
 // readAll reads an answer's body, and no more than maxBody and one byte of it.
 func readAll(resp *http.Response) ([]byte, error) {
 	var b bytes.Buffer
@@ -168,12 +180,9 @@ func readAll(resp *http.Response) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// CloseIdleConnections lets http.Client.CloseIdleConnections through.
-func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
-
-// failure sorts an error of the network. The text of err is kept (it names no
-// more than addresses and certificates), its identity is not.
-func (t *transport) failure(req *http.Request, err error) error {
+// failure sorts an error of the network, and keeps nothing of it but what reason
+// says.
+func failure(req *http.Request, err error) error {
 	closed := fmt.Errorf("%w: the connection was closed before the answer was complete", ErrUnreachable)
 	if errors.Is(context.Cause(req.Context()), errRepeated) {
 		return closed
@@ -187,7 +196,31 @@ func (t *transport) failure(req *http.Request, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return closed
 	}
-	return fmt.Errorf("%w: %v", ErrUnreachable, err)
+	return fmt.Errorf("%w: %s", ErrUnreachable, reason(err))
+}
+
+// reason tells an administrator what is wrong with the network. The errors whose
+// text it repeats name addresses and certificates; others may quote what the server
+// sent, and only their type is told.
+func reason(err error) string {
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[networkError](err); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("the connection failed (%T)", err)
+}
+
+// contextError is the error of a context that has ended, as all calls tell it.
+func contextError(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled
+	}
+	return ErrTimeout
 }
 
 // malformed describes an answer without quoting it: a body or a Location may

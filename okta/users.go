@@ -47,7 +47,7 @@ func (w wireAccount) account(header http.Header) (Account, error) {
 // without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/getUser
 func (c *Client) Account(ctx context.Context, name string) (Account, error) {
-	if c.apiToken == "" {
+	if c.apiToken.IsZero() {
 		return Account{}, ErrNoAPIToken
 	}
 	segment, err := pathSegment(name)
@@ -71,7 +71,7 @@ const maxAccounts = "10"
 // ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/reference/user-query/#search-users
 func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, error) {
-	if c.apiToken == "" {
+	if c.apiToken.IsZero() {
 		return nil, ErrNoAPIToken
 	}
 	query := url.Values{"search": {`profile.email eq "` + searchEscapes.Replace(email) + `"`}, "limit": {maxAccounts}}

@@ -221,7 +221,7 @@ func TestAccountsByEmailAreOfThatEmail(t *testing.T) {
 func TestAccountsNeedAToken(t *testing.T) {
 	t.Parallel()
 	srv, mia := newOrg(t)
-	c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "" })
+	c := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = okta.Secret{} })
 	got, err := c.Account(t.Context(), mia.ID)
 	assert.ErrorIs(t, err, okta.ErrNoAPIToken)
 	assert.Zero(t, got)
@@ -230,7 +230,7 @@ func TestAccountsNeedAToken(t *testing.T) {
 	assert.Empty(t, list)
 	assert.Empty(t, srv.Requests())
 
-	weak := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = "00another" })
+	weak := newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = okta.NewSecret("00another") })
 	_, err = weak.Account(t.Context(), mia.ID)
 	assert.Equal(t, okta.CodeInvalidToken, refusal(t, err).Code)
 	assert.NotContains(t, err.Error(), "00another")
