@@ -17,6 +17,9 @@ const (
 	maxGroupPages = 100
 )
 
+// groupsPath follows that of a user.
+const groupsPath = "/groups"
+
 // Group is one group of a user.
 type Group struct {
 	ID   string
@@ -47,7 +50,7 @@ func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := usersPath + "/" + user + "/groups"
+	path := usersPath + "/" + user + groupsPath
 	query := url.Values{"limit": {strconv.Itoa(groupPageSize)}}
 	seen := map[string]bool{}
 	for page := 1; ; page++ {

@@ -57,7 +57,7 @@ func refusal(t testing.TB, err error) *okta.Error {
 func is(want error) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
+		for _, kind := range []error{okta.ErrBusy, okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
 			assert.Equal(t, kind == want, errors.Is(err, kind), "%v, want %v", err, want)
 		}
 		_, said := errors.AsType[*okta.Error](err)
@@ -78,7 +78,7 @@ func said(status int, code, summary string, wait time.Duration) func(*testing.T,
 		}
 		want := okta.Error{HTTPStatus: status, Code: code, Summary: summary, ID: got.ID, RequestID: got.RequestID, RetryAfter: wait}
 		assert.Equal(t, want, *got)
-		for _, kind := range []error{okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
+		for _, kind := range []error{okta.ErrBusy, okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
 			assert.NotErrorIs(t, err, kind)
 		}
 	}

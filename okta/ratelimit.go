@@ -18,11 +18,15 @@ type RateLimit struct {
 }
 
 // rateLimits are the newest that answers have told.
-type rateLimits struct{ authn, pushes atomic.Pointer[RateLimit] }
+type rateLimits struct{ authn, users, pushes atomic.Pointer[RateLimit] }
 
 // AuthnLimit is the rate limit of the Authentication API, which all logins of the
 // org share, as the newest answer told it.
 func (c *Client) AuthnLimit() RateLimit { return value(c.transport.limits.authn.Load()) }
+
+// UsersLimit is the rate limit of reads of users' groups. Okta limits reads of the
+// users themselves, and of their factors, apart from it.
+func (c *Client) UsersLimit() RateLimit { return value(c.transport.limits.users.Load()) }
 
 // PushLimit is the rate limit of questions about pushes of the Factors API.
 func (c *Client) PushLimit() RateLimit { return value(c.transport.limits.pushes.Load()) }
@@ -38,10 +42,15 @@ func value(l *RateLimit) RateLimit {
 // Date, so that the clock of this machine does not matter. Zeros come with limits of
 // another kind, of requests at the same time.
 func (r *rateLimits) note(path string, h http.Header, now time.Time) {
-	into := &r.authn
-	if strings.Contains(path, "/transactions/") {
+	var into *atomic.Pointer[RateLimit]
+	switch {
+	case strings.HasPrefix(path, authnPath):
+		into = &r.authn
+	case strings.Contains(path, "/transactions/"):
 		into = &r.pushes
-	} else if !strings.HasPrefix(path, authnPath) {
+	case strings.HasSuffix(path, groupsPath):
+		into = &r.users
+	default:
 		return
 	}
 	limit, err := strconv.Atoi(h.Get("X-Rate-Limit-Limit"))

@@ -24,6 +24,7 @@ func TestRateLimits(t *testing.T) {
 	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(srv.Token), RootCAs: srv.CertPool(), Now: func() time.Time { return now }})
 	require.NoError(t, err)
 	assert.Zero(t, c.AuthnLimit())
+	assert.Zero(t, c.UsersLimit())
 	assert.Zero(t, c.PushLimit())
 
 	_, err = c.Authenticate(t.Context(), "mia@acme.test", "wrong")
@@ -32,8 +33,14 @@ func TestRateLimits(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, okta.RateLimit{Limit: 100, Remaining: 98, Reset: now.Add(time.Minute)}, c.AuthnLimit())
 
+	_, err = c.Account(t.Context(), u.ID)
+	require.NoError(t, err)
+	_, err = c.Account(t.Context(), "x/groups")
+	require.Error(t, err)
+	assert.Zero(t, c.UsersLimit(), "reads of users have another limit")
 	_, err = c.Groups(t.Context(), u.ID)
 	require.NoError(t, err)
+	assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: now.Add(time.Minute)}, c.UsersLimit())
 	factors, err := c.Factors(t.Context(), u.ID)
 	require.NoError(t, err)
 	assert.Zero(t, c.PushLimit(), "those of other things are not looked at")
@@ -43,6 +50,11 @@ func TestRateLimits(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 599, Reset: now.Add(time.Minute)}, c.PushLimit())
 	assert.Equal(t, 98, c.AuthnLimit().Remaining)
+	assert.Equal(t, 599, c.UsersLimit().Remaining)
+	srv.Fail("groups", oktatest.RateLimited(0, 42*time.Second).Times(1))
+	_, err = c.Groups(t.Context(), u.ID)
+	require.Error(t, err)
+	assert.Equal(t, okta.RateLimit{Limit: 600, Remaining: 0, Reset: now.Add(42 * time.Second)}, c.UsersLimit())
 
 	// A limit of requests at the same time is none of these, nor is an answer that
 	// does not say.

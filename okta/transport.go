@@ -24,6 +24,10 @@ var (
 	// may or may not have been acted upon.
 	ErrTimeout = errors.New("okta did not answer in time")
 
+	// ErrBusy says that too many other requests of this client were on their way to
+	// Okta, so that this one was not sent.
+	ErrBusy = errors.New("too many requests to okta are on their way")
+
 	// ErrUnreachable says that no answer came: a name that does not resolve, a
 	// refused or closed connection, a certificate that does not verify.
 	ErrUnreachable = errors.New("okta could not be reached")
@@ -42,6 +46,7 @@ type transport struct {
 	timeout time.Duration
 	now     func() time.Time
 	limits  rateLimits
+	queue   queue
 }
 
 // wire is what is used of an http.Transport.
@@ -56,6 +61,7 @@ func newTransport(org *url.URL, cfg Config) *transport {
 		org:     org,
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
+		queue:   newQueue(min(cfg.Timeout, maxQueue)),
 		base: &http.Transport{
 			Proxy:                  quietly(http.ProxyFromEnvironment),
 			OnProxyConnectResponse: proxyAnswered,
@@ -68,10 +74,10 @@ func newTransport(org *url.URL, cfg Config) *transport {
 			ForceAttemptHTTP2:   true,
 			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
 			MaxIdleConns:        0, // there is one host only
-			MaxIdleConnsPerHost: 64,
+			MaxIdleConnsPerHost: maxRequests,
 			// Dials go on for a while after their requests were cancelled, and are
 			// bounded with the connections.
-			MaxConnsPerHost:        64,
+			MaxConnsPerHost:        maxRequests,
 			IdleConnTimeout:        5 * time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -105,12 +111,17 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 }
 
 // send sends req and returns a complete 2xx answer of the org with its body, or an
-// error that wraps *Error, ErrTimeout, ErrUnreachable, ErrMalformed or
-// context.Canceled.
+// error that wraps *Error, ErrBusy, ErrTimeout, ErrUnreachable, ErrMalformed or
+// context.Canceled. The time limit begins when there is room for the request.
 func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
+	leave, err := t.queue.enter(req.Context(), req.URL.Path == authnPath)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
 	req = req.Clone(deliverOnce(ctx))
