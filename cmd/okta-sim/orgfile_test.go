@@ -66,7 +66,7 @@ func TestOrgFileRefusals(t *testing.T) {
 		`{"users":[{"login":"a","password":"b","email":["c"]}]}`:                                    "cannot unmarshal array",
 		`{"users":[{"login":"a"}]}`:                                                                 "password is missing",
 		`{"users":[{"password":"a"}]}`:                                                              "login is missing",
-		`{"users":[{"login":"a","password":"b"},{"login":"Á","password":"b"}]}`:                     "already taken",
+		`{"users":[{"login":"a","password":"b"},{"login":"A","password":"b"}]}`:                     "already taken",
 		`{"users":[{"login":"a","password":"b"}]} {}`:                                               "more than one",
 		`{"users":[{"login":"a","password":"b","more_groups":-1}]}`:                                 "more_groups",
 		`{"users":[{"login":"a","password":"b","factors":[{}]}]}`:                                   "factor 1: type is missing",

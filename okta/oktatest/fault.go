@@ -13,8 +13,9 @@ import (
 
 // Fault is a way for an endpoint to misbehave; see [Org.Fail].
 type Fault struct {
+	before    func() // called before the request is answered; may be nil
 	serve     func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string)
-	change    func(body any) // in place of serve: the answer is the usual one, changed
+	change    func(body any) // changes the usual answer, where serve is nil
 	after     int
 	times     int // 0 means for ever
 	delivered bool
@@ -54,27 +55,27 @@ func (o *Org) ClearFaults() {
 	clear(o.faults)
 }
 
-// faultFor returns the fault that a request meets. Every fault sees every
-// request, so After counts from the call of Fail.
+// faultFor returns the fault that a request meets, which is one that does nothing
+// where there is none. Every fault sees every request, so After counts from the call
+// of Fail.
 func (o *Org) faultFor(endpoint string) *Fault {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var hit *Fault
+	hit := new(Fault)
+	found := false
 	for _, f := range o.faults[endpoint] {
 		f.seen++
-		if hit != nil || f.seen <= f.after {
+		if found || f.seen <= f.after {
 			continue
 		}
+		hit, found = f, true
 		switch f.times {
-		case 0:
-			hit = f
+		case 0: // for ever
 		case 1: // the last time: gone from the next request on
 			o.faults[endpoint] = slices.DeleteFunc(slices.Clone(o.faults[endpoint]),
 				func(g *Fault) bool { return g == f })
-			hit = f
 		default:
 			f.times--
-			hit = f
 		}
 	}
 	return hit
@@ -224,6 +225,12 @@ func Body(status int, contentType, raw string) Fault {
 		_, _ = w.Write([]byte(raw))
 	}}
 }
+
+// Meanwhile calls a function and then answers as usual, as if somebody had changed
+// the organization while the client waited:
+//
+//	srv.Fail("groups", oktatest.Meanwhile(func() { mia.SetStatus("SUSPENDED") }).Times(1))
+func Meanwhile(do func()) Fault { return Fault{before: do} }
 
 // Without answers as usual, but for fields that it takes out: each path, such as
 // "_embedded.user.profile.login", leads to one from the top of the answer. In a

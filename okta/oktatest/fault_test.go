@@ -96,6 +96,52 @@ func TestFaultsTakeTurns(t *testing.T) {
 	c.get("/api/v1/users/"+login).is(t, 200, "ACTIVE") // another endpoint
 }
 
+// TestMeanwhile: the organization changes between the password and what follows it.
+func TestMeanwhile(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	u := srv.AddUser(login, password)
+	u.SetGroups("Everyone", "Admins")
+	groups := "/api/v1/users/" + u.ID + "/groups"
+	for _, status := range []string{"SUSPENDED", "DEPROVISIONED", "LOCKED_OUT"} {
+		u.SetStatus("ACTIVE")
+		srv.Fail("groups", oktatest.Meanwhile(func() { u.SetStatus(status) }).Times(1))
+		c.login(login, password).is(t, 200, "SUCCESS")
+		c.get("/api/v1/users/"+u.ID).is(t, 200, "ACTIVE")
+		if got := c.get(groups).status; got != 200 {
+			t.Errorf("%s: groups answer %d, want 200", status, got)
+		}
+		c.get("/api/v1/users/"+u.ID).is(t, 200, status)
+		c.get("/api/v1/users/"+u.ID).is(t, 200, status) // it stays
+	}
+	srv.Fail("groups", oktatest.Meanwhile(func() { u.SetGroups("Everyone") }).After(1).Times(1))
+	for i, want := range []bool{true, false, false} {
+		if got := strings.Contains(string(c.get(groups).raw), "Admins"); got != want {
+			t.Errorf("request %d: an administrator is %v, want %v", i+1, got, want)
+		}
+	}
+}
+
+// TestWithout: a field is left out of the answer, and of nothing else.
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	u := srv.AddUser(login, password)
+	srv.Fail("authn", oktatest.Without("_embedded.user.profile.login", "sessionToken", "no.such.field").Times(1))
+	r := c.login(login, password).is(t, 200, "SUCCESS")
+	if r.at("_embedded", "user", "profile", "login") != nil || r.at("sessionToken") != nil || r.str("_embedded", "user", "id") != u.ID {
+		t.Errorf("got %s", r.raw)
+	}
+	if got := c.login(login, password).str("_embedded", "user", "profile", "login"); got != login {
+		t.Errorf("login = %q afterwards, want %q", got, login)
+	}
+	u.SetGroups("Everyone", "Scientists")
+	srv.Fail("groups", oktatest.Without("profile.name").Times(1))
+	if raw := string(c.get("/api/v1/users/" + u.ID + "/groups").raw); strings.Contains(raw, `"name"`) || strings.Count(raw, `"id"`) != 2 {
+		t.Errorf("groups = %s", raw)
+	}
+}
+
 func TestDeliveredFaultTakesEffect(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)

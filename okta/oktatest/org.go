@@ -117,19 +117,21 @@ func (o *Org) serve(rt route) http.HandlerFunc {
 		}
 		c := &call{request: r, base: "https://" + r.Host}
 		f := o.faultFor(rt.endpoint)
-		switch {
-		case f == nil:
-			o.write(w, o.dispatch(rt, c))
-		case f.change != nil:
-			a := o.dispatch(rt, c)
-			f.change(a.body)
-			o.write(w, a)
-		default:
+		if f.before != nil {
+			f.before()
+		}
+		if f.serve != nil {
 			if f.delivered {
 				o.dispatch(rt, c)
 			}
 			f.serve(o, w, r, rt.endpoint)
+			return
 		}
+		a := o.dispatch(rt, c)
+		if f.change != nil {
+			f.change(a.body)
+		}
+		o.write(w, a)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // User is a user of the organization.
@@ -15,6 +14,7 @@ type User struct {
 
 	org      *Org
 	login    string
+	exact    string // the login as exact has it
 	folded   string // the login as fold has it
 	email    string // empty: the login
 	password string
@@ -33,25 +33,23 @@ type User struct {
 }
 
 // AddUser adds an active user, who is in the group Everyone. It panics if
-// the login is taken.
+// the login is taken; see [SameLogin].
 func (o *Org) AddUser(login, password string) *User {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	folded := fold(login)
 	for _, u := range o.users {
-		if u.folded == folded {
+		if u.exact == exact(login) {
 			panic("oktatest: there is a user " + login)
 		}
 	}
 	u := &User{
 		ID:       "00u" + stableID("user", login),
 		org:      o,
-		login:    login,
-		folded:   folded,
 		password: password,
 		status:   "ACTIVE",
 		changed:  o.opts.Now(),
 	}
+	u.rename(login)
 	u.groups = []*group{o.group("Everyone", "BUILT_IN")}
 	o.users = append(o.users, u)
 	o.addSecret(password)
@@ -63,55 +61,6 @@ func (o *Org) Users() []*User {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.users)
-}
-
-// User finds a user as Okta does: by id, login or short name, ignoring case.
-// It returns nil if there is none.
-func (o *Org) User(name string) *User {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.find(name)
-}
-
-// find needs the lock. Logins differ in more than case and diacritics, and
-// the part before the @ is enough while it is unambiguous.
-// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
-func (o *Org) find(name string) *User {
-	folded := fold(name)
-	var short []*User
-	for _, u := range o.users {
-		if u.ID == name || u.folded == folded {
-			return u
-		}
-		if before, _, _ := strings.Cut(u.folded, "@"); before == folded {
-			short = append(short, u)
-		}
-	}
-	if len(short) == 1 {
-		return short[0]
-	}
-	return nil
-}
-
-// SameLogin reports whether Okta takes two logins for the same.
-func SameLogin(a, b string) bool { return fold(a) == fold(b) }
-
-var diacritics = strings.NewReplacer(
-	"à", "a", "á", "a", "â", "a", "ã", "a", "ä", "a", "å", "a", "ç", "c",
-	"è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i",
-	"ï", "i", "ñ", "n", "ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o",
-	"ù", "u", "ú", "u", "û", "u", "ü", "u", "ý", "y", "ÿ", "y")
-
-// fold takes case and the diacritics of western Europe away. It stands for
-// Unicode normalization, which the standard library does not have.
-func fold(login string) string {
-	folded := diacritics.Replace(strings.ToLower(login))
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, folded)
 }
 
 // stableID makes 17 characters of a kind and a name, so that an organization
@@ -151,7 +100,7 @@ func (u *User) Status() string {
 func (u *User) SetLogin(login string) {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
-	u.login, u.folded = login, fold(login)
+	u.rename(login)
 }
 
 // Email returns the e-mail address; see SetEmail.

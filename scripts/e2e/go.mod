@@ -12,6 +12,7 @@ require (
 require (
 	github.com/boombuler/barcode v1.0.1-0.20190219062509-6c824513bacc // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/text v0.35.0 // indirect
 )
 
 replace github.com/vault-okta/vault-plugin-auth-okta => ../..
