@@ -15,19 +15,16 @@ package backend
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
-
-// operationPrefix begins every OpenAPI operation id of this method.
-const operationPrefix = "okta"
 
 // settings hold what a test changes and a mount does not.
 type settings struct {
@@ -42,18 +39,18 @@ type backend struct {
 	*framework.Backend
 	settings
 	sensitive map[string]framework.FieldType // the fields of all paths that hold a secret
-	configs   memory[configEntry]
-	users     memory[userEntry]
-	mappings  memory[groupEntry] // of groups to policies
-	methods   memory[methodEntry]
+	configs   *store.Store[configEntry]
+	users     *store.Store[userEntry]
+	mappings  *store.Store[groupEntry] // of groups to policies
+	methods   *store.Store[methodEntry]
+	locks     store.Locks // by storage key, and see lockEntry
+	end       func()      // ends what runs in the background
 	clients   clientCache
 	numbers   numberBoard
 	logins    mfa.Mount // what the logins share
 	held      heldLogins
 	known     knownPeople
 	built     methodCache
-	totpKeys  []*locksutil.LockEntry // by storage key
-	writes    sync.Mutex             // of entries that depend on one another
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -74,14 +71,13 @@ func factory(s settings) logical.Factory {
 }
 
 func newBackend(s settings) *backend {
-	b := &backend{
-		settings: s,
-		configs:  memory[configEntry]{ready: (*configEntry).ready},
-		users:    memory[userEntry]{prefix: userPrefix},
-		mappings: memory[groupEntry]{prefix: groupPrefix},
-		methods:  memory[methodEntry]{prefix: methodPrefix},
-		totpKeys: locksutil.CreateLocks(),
-	}
+	life, end := context.WithCancel(context.Background())
+	b := &backend{settings: s, end: end}
+	stores := store.Options{Life: life, Now: b.now, Panicked: b.readPanicked}
+	b.configs = store.New("", (*configEntry).ready, stores)
+	b.users = store.New[userEntry](userPrefix, nil, stores)
+	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
+	b.methods = store.New[methodEntry](methodPrefix, nil, stores)
 	b.Backend = &framework.Backend{
 		Help:           backendHelp,
 		BackendType:    logical.TypeCredential,
@@ -116,20 +112,26 @@ func (b *backend) now() time.Time {
 	return b.clock.Now()
 }
 
+// readPanicked logs that a read of storage has panicked. The value is not logged:
+// nobody knows what it holds.
+func (b *backend) readPanicked(value any, stack []byte) {
+	b.Logger().Error("reading storage panicked", "type", fmt.Sprintf("%T", value), "stack", string(stack))
+}
+
 // invalidate forgets an entry that another node has changed in storage.
 func (b *backend) invalidate(_ context.Context, key string) {
 	if key == configKey {
-		b.configs.drop(key)
+		b.configs.Drop(key)
 		b.clients.forget("")
 	}
 	if name, isUser := strings.CutPrefix(key, userPrefix); isUser {
-		b.users.drop(name)
+		b.users.Drop(name)
 	}
 	if name, isGroup := strings.CutPrefix(key, groupPrefix); isGroup {
-		b.mappings.drop(name)
+		b.mappings.Drop(name)
 	}
 	if id, isMethod := strings.CutPrefix(key, methodPrefix); isMethod {
-		b.methods.drop(id)
+		b.methods.Drop(id)
 		b.forgetMethod(id)
 	}
 }

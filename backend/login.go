@@ -151,7 +151,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 		return person{}, err
 	}
 	found.groups = unique(slices.Concat(called, user.Groups))
-	groups, err := l.mappings.findAll(ctx, l.req.Storage, found.groups)
+	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
 	if err != nil {
 		return person{}, err
 	}

@@ -130,6 +130,7 @@ func endAll(logins []*heldLogin, end func(*mfa.Session)) {
 func (b *backend) clean(ctx context.Context) {
 	endAll(b.held.drain(), func(s *mfa.Session) { s.Close(ctx) })
 	b.clients.drop()
+	b.end()
 }
 
 // tidy is called once a minute: it forgets what has expired.

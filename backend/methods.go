@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -16,9 +14,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// This file holds the MFA methods of the mount: how they are stored, who has to
-// satisfy which, and what becomes of one that is in use. Each type of method has a
-// file of its own.
+// This file holds the MFA methods of the mount: how they are stored, and what is kept
+// of them from login to login. Each type of method has a file of its own.
 
 // methodPrefix is where methods are stored, by id.
 const methodPrefix = "mfa/method/"
@@ -71,12 +68,17 @@ func checkMethodName(name string) error {
 	return nil
 }
 
-// method loads a method of a type; nil if there is none with that id.
+// isMethodID reports whether id can be that of a method, as part of a storage key.
+func isMethodID(id string) bool {
+	return checkName("method_id", id) == nil && !strings.Contains(id, "/")
+}
+
+// method returns the method of a type with that id, nil if it does not exist.
 func (b *backend) method(ctx context.Context, s logical.Storage, typ, id string) (*methodEntry, error) {
-	if id == "" || strings.Contains(id, "/") {
+	if !isMethodID(id) {
 		return nil, nil
 	}
-	m, err := b.methods.get(ctx, s, id)
+	m, err := b.methods.Get(ctx, s, id)
 	switch {
 	case err != nil || m == nil || m.Type != typ:
 		return nil, err
@@ -93,130 +95,6 @@ func findMethod(all []*methodEntry, name string) *methodEntry {
 		}
 	}
 	return nil
-}
-
-// mfaMethodsField is the field of config, users and groups that requires methods.
-func mfaMethodsField(whose string) *framework.FieldSchema {
-	return &framework.FieldSchema{
-		Type: framework.TypeCommaStringSlice,
-		Description: "Names of the MFA methods (see mfa/method) that " + whose + " has to satisfy at each login, all of them, " +
-			"beside what Okta asks for: a list or a comma-separated string.",
-		DisplayAttrs: &framework.DisplayAttributes{
-			Name: "MFA Methods", Description: "MFA methods of the mount that " + whose + " has to satisfy at each login."},
-	}
-}
-
-// requiredWarning is told wherever mfa_methods is set.
-const requiredWarning = "mfa_methods is obeyed by this plugin only: Vault's builtin okta method, should the mount be " +
-	"switched back to it, does not know the field, asks for no method, and drops it when it writes the entry."
-
-// updateMethods takes over the field mfa_methods, which may only name methods that
-// there are. What does not name it keeps it: clients that do not know it must not
-// take a requirement away. set says that the request requires something.
-func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *framework.FieldData, into *[]string) (set bool, err error) {
-	given, ok := newest[[]string](d, "mfa_methods")
-	if !ok || d.Raw["mfa_methods"] == nil {
-		return false, nil
-	}
-	all, err := b.methods.all(ctx, s)
-	if err != nil {
-		return false, err
-	}
-	var names []string
-	for _, name := range given {
-		switch {
-		case name == "":
-			return false, invalid("mfa_methods", "must not hold an empty name; an empty list requires nothing")
-		case findMethod(all, name) == nil:
-			return false, invalid("mfa_methods", fmt.Sprintf("names %q, which there is not: create it below mfa/method first", name))
-		}
-		names = append(names, name)
-	}
-	*into = unique(names)
-	return len(names) > 0, nil
-}
-
-// usesOf tells where a method is required, by any of the names.
-func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string) ([]string, error) {
-	requires := func(methods []string) bool {
-		return slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(names, m) })
-	}
-	var uses []string
-	cfg, err := b.config(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if cfg != nil && requires(cfg.MFAMethods) {
-		uses = append(uses, "config")
-	}
-	err = each(ctx, s, groupPrefix, func(name string, group *groupEntry) {
-		if requires(group.MFAMethods) {
-			uses = append(uses, "groups/"+name)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = each(ctx, s, userPrefix, func(name string, user *userEntry) {
-		if requires(user.MFAMethods) {
-			uses = append(uses, "users/"+name)
-		}
-	})
-	return uses, err
-}
-
-// each loads all entries below a prefix.
-func each[T any](ctx context.Context, s logical.Storage, prefix string, visit func(name string, entry *T)) error {
-	all, err := names(ctx, s, prefix)
-	if err != nil {
-		return err
-	}
-	for _, name := range all {
-		entry, err := load[T](ctx, s, prefix+name)
-		if err != nil {
-			return err
-		}
-		if entry != nil {
-			visit(name, entry)
-		}
-	}
-	return nil
-}
-
-// inUse is the error for a method that is required somewhere.
-func inUse(uses []string) error {
-	const shown = 5
-	list := strings.Join(uses[:min(shown, len(uses))], ", ")
-	if more := len(uses) - shown; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return fmt.Errorf("the method is required by mfa_methods of %s: take it out there first", list)
-}
-
-// errMethodGone says that a method is required which there is not.
-var errMethodGone = errors.New("a required MFA method does not exist")
-
-// require makes the methods of the names, each once; one that there is not is an
-// error: it can be satisfied by nobody.
-func (b *backend) require(req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
-	var required []mfa.Required
-	seen := map[string]bool{}
-	for _, ref := range refs {
-		entry := findMethod(all, ref)
-		if entry == nil {
-			return nil, fmt.Errorf("%w: %q", errMethodGone, ref)
-		}
-		if seen[entry.ID] {
-			continue
-		}
-		seen[entry.ID] = true
-		method, err := b.make(req, cfg, entry)
-		if err != nil {
-			return nil, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
-		}
-		required = append(required, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method})
-	}
-	return required, nil
 }
 
 // make makes what a stored method describes.
@@ -281,73 +159,4 @@ func (c *methodCache) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.byID, id)
-}
-
-// requiredOf is what somebody has to satisfy who is known by those names and is in
-// groups with those mappings: what config requires, their groups, and each entry of
-// users whose name differs from one of theirs in case only, with the groups that it
-// names. A requirement must not be got round by another spelling.
-func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []*groupEntry, called []string) ([]mfa.Required, error) {
-	refs := slices.Clone(cfg.MFAMethods)
-	users, err := b.usersCalled(ctx, req.Storage, called)
-	if err != nil {
-		return nil, err
-	}
-	for _, user := range users {
-		refs = append(refs, user.MFAMethods...)
-		more, err := b.mappings.findAll(ctx, req.Storage, user.Groups)
-		if err != nil {
-			return nil, err
-		}
-		groups = slices.Concat(groups, more)
-	}
-	for _, group := range groups {
-		refs = append(refs, group.MFAMethods...)
-	}
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	all, err := b.methods.all(ctx, req.Storage)
-	if err != nil {
-		return nil, err
-	}
-	return b.require(req, cfg, all, refs)
-}
-
-// usersCalled returns the entries of users that go by one of the names, in any case.
-func (b *backend) usersCalled(ctx context.Context, s logical.Storage, called []string) ([]*userEntry, error) {
-	var users []*userEntry
-	seen := map[string]bool{}
-	for _, name := range called {
-		stored, err := b.users.called(ctx, s, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range stored {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			user, err := b.users.get(ctx, s, name)
-			if err != nil {
-				return nil, err
-			}
-			if user != nil {
-				users = append(users, user)
-			}
-		}
-	}
-	return users, nil
-}
-
-// namesOf are the names that a person may be known by: as typed, as Okta spells
-// it, and the part before the @.
-func namesOf(typed, login string) []string {
-	called := map[string]bool{}
-	for _, name := range []string{typed, login} {
-		short, _, _ := strings.Cut(name, "@")
-		called[name], called[short] = true, true
-	}
-	delete(called, "")
-	return slices.Sorted(maps.Keys(called))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"time"
 
@@ -17,106 +16,80 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// configEntry is the stored configuration, in the builtin method's form. What the
-// builtin method does not know is left out of it while it is not set, and read by
-// policy, which knows the defaults.
-type configEntry struct {
-	tokenutil.TokenParams
-
-	Organization  string        `json:"organization"`
-	Token         string        `json:"token"`
-	BaseURL       string        `json:"base_url"`
-	Production    *bool         `json:"is_production,omitempty"`
-	TTL           time.Duration `json:"ttl"`
-	MaxTTL        time.Duration `json:"max_ttl"`
-	BypassOktaMFA bool          `json:"bypass_okta_mfa"`
-
-	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
-	PushDevices       string        `json:"push_devices,omitempty"`
-	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
-	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
-	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
-	MFAMethods        []string      `json:"mfa_methods,omitempty"`
-	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
-}
-
-// Hosts that an org name is completed with where base_url is empty.
-const (
-	productionHost = "okta.com"
-	previewHost    = "oktapreview.com"
-)
-
-const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not verified, and what Okta " +
-	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
-	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
-
-const movedWarning = "the mount now calls another host, and sends the stored api_token there: " +
-	"if that host belongs to another org or is not Okta, write the api_token that it should have."
-
-func (b *backend) pathConfig() *framework.Path {
-	p := &framework.Path{
-		Pattern: "config",
-		Fields: map[string]*framework.FieldSchema{
-			"org_name": {
-				Type:        framework.TypeString,
-				Description: `Name of the Okta org, the first label of its host: "acme" of acme.okta.com. Required.`,
-				DisplayAttrs: &framework.DisplayAttributes{
-					Name: "Organization Name",
-				},
-			},
-			"organization": {
-				Type:         framework.TypeString,
-				Description:  tokenutil.DeprecationText("org_name"),
-				Deprecated:   true,
-				DisplayAttrs: &framework.DisplayAttributes{Name: "Organization Name (old)"},
-			},
-			"api_token": {
-				Type: framework.TypeString,
-				Description: "Okta API token, used to read people's groups. Without it only the groups that are " +
-					"configured under users/ count.",
-				DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
-			},
-			"token": {
-				Type:         framework.TypeString,
-				Description:  tokenutil.DeprecationText("api_token"),
-				Deprecated:   true,
-				DisplayAttrs: &framework.DisplayAttributes{Name: "API Token (old)", Sensitive: true},
-			},
-			"base_url": {
-				Type: framework.TypeString,
-				Description: `The rest of the org's host, "okta.com" when empty; others are "oktapreview.com" and ` +
-					`"okta-emea.com". A full URL, "https://login.acme.com", is taken for the org's URL by itself.`,
-				DisplayAttrs: &framework.DisplayAttributes{Name: "Base URL"},
-			},
-			"production": {
-				Type:         framework.TypeBool,
-				Description:  `Use base_url instead. False means "oktapreview.com" where base_url is empty.`,
-				Deprecated:   true,
-				DisplayAttrs: &framework.DisplayAttributes{Name: "Production (old)"},
-			},
-			"bypass_okta_mfa": {
-				Type: framework.TypeBool,
-				Description: "Let people in whom Okta asks for a factor, without one. For mounts whose MFA is " +
-					"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
-				DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
-			},
-			"prefetch_groups": {
-				Type: framework.TypeBool,
-				Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
-					"faster, at the cost of reading groups for nothing when the password is wrong.",
-				DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
-			},
-			"ttl": {
-				Type:        framework.TypeDurationSecond,
-				Description: tokenutil.DeprecationText("token_ttl"),
-				Deprecated:  true,
-			},
-			"max_ttl": {
-				Type:        framework.TypeDurationSecond,
-				Description: tokenutil.DeprecationText("token_max_ttl"),
-				Deprecated:  true,
+func configFields() map[string]*framework.FieldSchema {
+	fields := map[string]*framework.FieldSchema{
+		"org_name": {
+			Type:        framework.TypeString,
+			Description: `Name of the Okta org, the first label of its host: "acme" of acme.okta.com. Required.`,
+			DisplayAttrs: &framework.DisplayAttributes{
+				Name: "Organization Name",
 			},
 		},
+		"organization": {
+			Type:         framework.TypeString,
+			Description:  tokenutil.DeprecationText("org_name"),
+			Deprecated:   true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Organization Name (old)"},
+		},
+		"api_token": {
+			Type: framework.TypeString,
+			Description: "Okta API token, used to read people's groups. Without it only the groups that are " +
+				"configured under users/ count.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
+		},
+		"token": {
+			Type:         framework.TypeString,
+			Description:  tokenutil.DeprecationText("api_token"),
+			Deprecated:   true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token (old)", Sensitive: true},
+		},
+		"base_url": {
+			Type: framework.TypeString,
+			Description: `The rest of the org's host, "okta.com" when empty; others are "oktapreview.com" and ` +
+				`"okta-emea.com". A full URL, "https://login.acme.com", is taken for the org's URL by itself.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Base URL"},
+		},
+		"production": {
+			Type:         framework.TypeBool,
+			Description:  `Use base_url instead. False means "oktapreview.com" where base_url is empty.`,
+			Deprecated:   true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Production (old)"},
+		},
+		"bypass_okta_mfa": {
+			Type: framework.TypeBool,
+			Description: "Let people in whom Okta asks for a factor, without one. For mounts whose MFA is " +
+				"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
+		},
+		"prefetch_groups": {
+			Type: framework.TypeBool,
+			Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
+				"faster, at the cost of reading groups for nothing when the password is wrong.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
+		},
+		"ttl": {
+			Type:        framework.TypeDurationSecond,
+			Description: tokenutil.DeprecationText("token_ttl"),
+			Deprecated:  true,
+		},
+		"max_ttl": {
+			Type:        framework.TypeDurationSecond,
+			Description: tokenutil.DeprecationText("token_max_ttl"),
+			Deprecated:  true,
+		},
+	}
+	maps.Copy(fields, factorFields())
+	fields["mfa_methods"] = mfaMethodsField("everybody")
+	tokenutil.AddTokenFields(fields)
+	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
+		"a list or a comma-separated string."
+	return fields
+}
+
+func (b *backend) pathConfig() *framework.Path {
+	return &framework.Path{
+		Pattern: "config",
+		Fields:  configFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback:     b.pathConfigRead,
@@ -142,12 +115,6 @@ func (b *backend) pathConfig() *framework.Path {
 		HelpDescription: configHelp,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, Action: "Configure"},
 	}
-	maps.Copy(p.Fields, factorFields())
-	p.Fields["mfa_methods"] = mfaMethodsField("everybody")
-	tokenutil.AddTokenFields(p.Fields)
-	p.Fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
-		"a list or a comma-separated string."
-	return p
 }
 
 func (b *backend) pathConfigExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
@@ -187,8 +154,11 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 // pathConfigWrite changes the fields that the request names and stores the
 // result only if all of it is sound.
 func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	b.writes.Lock() // two updates of different fields keep both
-	defer b.writes.Unlock()
+	unlock, err := b.lockEntry(ctx, configKey, d) // two updates of different fields keep both
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	stored, err := b.config(ctx, req.Storage)
 	if err != nil {
 		return nil, err
@@ -206,7 +176,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err != nil {
 		return answerInput(err)
 	}
-	if err := b.configs.write(ctx, req.Storage, configKey, cfg); err != nil {
+	if err := b.configs.Write(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
 	resp := cfg.warned(&logical.Response{})
@@ -221,17 +191,6 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		return nil, nil // 204, as the builtin method answers
 	}
 	return resp, nil
-}
-
-// namesUnknown reports whether the request names fields that there are not. The
-// framework warns of them, but only where there is a response to warn in.
-func namesUnknown(d *framework.FieldData) bool {
-	for field := range d.Raw {
-		if d.Schema[field] == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // update takes over the fields of d, and says what is wrong with them.
@@ -297,16 +256,6 @@ func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData
 	return nil
 }
 
-// newest returns the first of the fields that the request names.
-func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
-	for _, field := range fields {
-		if raw, ok := d.GetOk(field); ok {
-			return raw.(T), true
-		}
-	}
-	return v, false
-}
-
 // checkToken refuses what could not be sent in an HTTP header. It never quotes
 // the token.
 func checkToken(token string) error {
@@ -317,6 +266,12 @@ func checkToken(token string) error {
 	}
 	return nil
 }
+
+// Hosts that an org name is completed with where base_url is empty.
+const (
+	productionHost = "okta.com"
+	previewHost    = "oktapreview.com"
+)
 
 // orgURL returns the URL of the org, or says which field it cannot be made of.
 func (cfg *configEntry) orgURL() (string, error) {
@@ -353,6 +308,13 @@ func parseOrgURL(field, s string) (string, error) {
 	return u.String(), nil
 }
 
+const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not verified, and what Okta " +
+	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
+	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
+
+const movedWarning = "the mount now calls another host, and sends the stored api_token there: " +
+	"if that host belongs to another org or is not Okta, write the api_token that it should have."
+
 // warned adds the warnings that belong to the configuration.
 func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 	if cfg.BypassOktaMFA {
@@ -361,9 +323,35 @@ func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 	return resp
 }
 
+// configKey is where the configuration is stored. The builtin method uses it, too.
+const configKey = "config"
+
+// configEntry is the stored configuration, in the builtin method's form. What the
+// builtin method does not know is left out of it while it is not set, and read by
+// policy, which knows the defaults.
+type configEntry struct {
+	tokenutil.TokenParams
+
+	Organization  string        `json:"organization"`
+	Token         string        `json:"token"`
+	BaseURL       string        `json:"base_url"`
+	Production    *bool         `json:"is_production,omitempty"`
+	TTL           time.Duration `json:"ttl"`
+	MaxTTL        time.Duration `json:"max_ttl"`
+	BypassOktaMFA bool          `json:"bypass_okta_mfa"`
+
+	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
+	PushDevices       string        `json:"push_devices,omitempty"`
+	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
+	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
+	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
+	MFAMethods        []string      `json:"mfa_methods,omitempty"`
+	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
+}
+
 // config returns the configuration, which nobody changes; nil if there is none.
 func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, error) {
-	return b.configs.get(ctx, s, configKey)
+	return b.configs.Get(ctx, s, configKey)
 }
 
 // ready completes an entry that has been read from storage.
@@ -377,14 +365,6 @@ func (cfg *configEntry) ready() {
 	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
 		cfg.TokenMaxTTL = cfg.MaxTTL
 	}
-}
-
-func okResponse() map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusOK: {{Description: http.StatusText(http.StatusOK)}}}
-}
-
-func noContent() map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}}}
 }
 
 const configHelp = `

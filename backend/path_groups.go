@@ -2,40 +2,38 @@ package backend
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/policyutil"
 	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 )
 
-// groupEntry maps a group to policies, in the builtin method's form.
-type groupEntry struct {
-	Policies   []string
-	MFAMethods []string `json:"mfa_methods,omitempty"`
+func (b *backend) pathGroupsList() *framework.Path {
+	return listPath("groups/?", "groups", "List the groups that are mapped to policies.", b.mappings.List)
 }
 
-func (b *backend) pathGroupsList() *framework.Path {
-	return listPath("groups/?", "groups", "List the groups that are mapped to policies.",
-		func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-			return listOf(ctx, req.Storage, groupPrefix)
-		})
+func groupFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"name": {
+			Type:        framework.TypeString,
+			Description: "Name of the group, in Okta or given under users/; its case does not matter.",
+		},
+		"policies": {
+			Type:         framework.TypeCommaStringSlice,
+			Description:  "Policies of the group's members: a list or a comma-separated string.",
+			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
+		},
+		"mfa_methods": mfaMethodsField("each member"),
+	}
 }
 
 func (b *backend) pathGroups() *framework.Path {
 	return &framework.Path{
 		Pattern: "groups/(?P<name>.+)",
-		Fields: map[string]*framework.FieldSchema{
-			"name": {
-				Type:        framework.TypeString,
-				Description: "Name of the group, in Okta or given under users/; its case does not matter.",
-			},
-			"policies": {
-				Type:         framework.TypeCommaStringSlice,
-				Description:  "Policies of the group's members: a list or a comma-separated string.",
-				DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
-			},
-			"mfa_methods": mfaMethodsField("each member"),
-		},
+		Fields:  groupFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: okResponse()},
@@ -56,7 +54,7 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	_, group, err := b.mappings.find(ctx, req.Storage, name)
+	_, group, err := b.mappings.Find(ctx, req.Storage, name)
 	if err != nil || group == nil {
 		return nil, err
 	}
@@ -71,9 +69,12 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	b.writes.Lock()
-	defer b.writes.Unlock()
-	stored, before, err := b.mappings.find(ctx, req.Storage, name)
+	unlock, err := b.lockEntry(ctx, groupPrefix+store.Fold(name), d)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	stored, before, err := b.mappings.Find(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,10 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
 	}
 	group.Policies = listed(group.Policies)
-	return requiring(requires), b.mappings.write(ctx, req.Storage, stored, group)
+	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
+		return nil, err
+	}
+	return requiring(requires), nil
 }
 
 func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -99,13 +103,37 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	b.writes.Lock()
-	defer b.writes.Unlock()
-	stored, group, err := b.mappings.find(ctx, req.Storage, name)
+	unlock, err := b.lockEntry(ctx, groupPrefix+store.Fold(name), d)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	stored, group, err := b.mappings.Find(ctx, req.Storage, name)
 	if err != nil || group == nil {
 		return nil, err
 	}
-	return released(group.MFAMethods), b.mappings.remove(ctx, req.Storage, stored)
+	if err := b.mappings.Remove(ctx, req.Storage, stored); err != nil {
+		return nil, err
+	}
+	return released(group.MFAMethods), nil
+}
+
+// groupPrefix is where groups are stored, by name. The builtin method uses it, too.
+const groupPrefix = "group/"
+
+// groupEntry maps a group to policies, in the builtin method's form.
+type groupEntry struct {
+	Policies   []string
+	MFAMethods []string `json:"mfa_methods,omitempty"`
+}
+
+// lower returns name in lower case, in which new groups are stored. It returns name
+// itself where its lower case is the name of another group ("İ" becomes "i").
+func lower(name string) string {
+	if l := strings.ToLower(name); store.Fold(l) == store.Fold(name) {
+		return l
+	}
+	return name
 }
 
 const groupsHelp = `

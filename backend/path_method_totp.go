@@ -1,18 +1,12 @@
 package backend
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/hashicorp/vault/sdk/framework"
-	"github.com/hashicorp/vault/sdk/helper/locksutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
@@ -149,172 +143,9 @@ func describeTOTPMethod(entry *methodEntry, data map[string]any) {
 
 func makeTOTPMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return &mfa.TOTPMethod{
-		Keys: &storedKeys{storage: req.Storage, method: entry.ID, locks: b.totpKeys},
+		Keys: b.keysOf(req.Storage, entry.ID),
 		Skew: entry.TOTP.Skew, MaxWrong: entry.TOTP.MaxWrong, Now: b.now,
 	}, nil
-}
-
-// pathTOTPGenerate makes a person's key.
-func (b *backend) pathTOTPGenerate() *framework.Path {
-	return totpKeyPath("generate", "Make the TOTP key of a person, and tell it, once.", okResponse(), b.pathTOTPGenerateWrite)
-}
-
-// pathTOTPDestroy deletes a person's key.
-func (b *backend) pathTOTPDestroy() *framework.Path {
-	return totpKeyPath("destroy", "Delete the TOTP key of a person.", noContent(), b.pathTOTPDestroyWrite)
-}
-
-func totpKeyPath(verb, summary string, responses map[int][]framework.Response, write framework.OperationFunc) *framework.Path {
-	return &framework.Path{
-		Pattern: "mfa/method/totp/(?P<method_id>[^/]+)/admin-" + verb,
-		Fields:  totpKeyFields(),
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{Callback: write, Summary: summary, Responses: responses},
-		},
-		HelpSynopsis:    summary,
-		HelpDescription: totpKeyHelp,
-		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: verb, OperationSuffix: "mfa-totp-key"},
-	}
-}
-
-func totpKeyFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
-		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID."},
-		"username":  {Type: framework.TypeString, Description: "Full login of the person as Okta spells it; its case does not matter."},
-	}
-}
-
-// totpKeyOf finds the method and the place of the key that a request is about.
-func (b *backend) totpKeyOf(ctx context.Context, req *logical.Request, d *framework.FieldData) (*methodEntry, *storedKeys, string, error) {
-	login := strings.TrimSpace(d.Get("username").(string))
-	if err := checkName("username", login); err != nil {
-		return nil, nil, "", err
-	}
-	m, err := b.method(ctx, req.Storage, "totp", d.Get("method_id").(string))
-	if err != nil {
-		return nil, nil, "", err
-	}
-	if m == nil {
-		return nil, nil, "", logical.CodedError(http.StatusNotFound, "there is no MFA method of type totp with this method_id")
-	}
-	return m, &storedKeys{storage: req.Storage, method: m.ID, locks: b.totpKeys}, login, nil
-}
-
-func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	b.writes.Lock() // so that the method is not deleted meanwhile
-	defer b.writes.Unlock()
-	m, keys, login, err := b.totpKeyOf(ctx, req, d)
-	if err != nil {
-		return answerInput(err)
-	}
-	key, url, barcode, err := mfa.NewTOTPKey(mfa.TOTPConfig{
-		Issuer: m.TOTP.Issuer, Period: m.TOTP.Period, Digits: m.TOTP.Digits, Algorithm: m.TOTP.Algorithm,
-		KeySize: m.TOTP.KeySize, QRSize: m.TOTP.QRSize,
-	}, login)
-	if err != nil {
-		return nil, err
-	}
-	switch err := keys.add(ctx, login, key); {
-	case errors.Is(err, errHasKey):
-		return logical.ErrorResponse("username has a key of this method already: destroy that first with admin-destroy"), nil
-	case err != nil:
-		return nil, err
-	}
-	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
-}
-
-func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	_, keys, login, err := b.totpKeyOf(ctx, req, d)
-	if err != nil {
-		return answerInput(err)
-	}
-	return nil, keys.destroy(ctx, login)
-}
-
-// totpKeyPrefix is where keys are stored, by method and login.
-const totpKeyPrefix = "mfa/totp/"
-
-var errHasKey = errors.New("there is a key already")
-
-// storedKey is a person's key in storage.
-type storedKey struct {
-	Login string `json:"login"` // as it was given when the key was made
-	mfa.TOTPKey
-}
-
-// storedKeys are the keys of one method; it is mfa.TOTPKeys.
-type storedKeys struct {
-	storage logical.Storage
-	method  string
-	locks   []*locksutil.LockEntry
-}
-
-// path is the key's. Storage backends limit the length of a name, and a login may
-// hold anything.
-func (k *storedKeys) path(login string) string {
-	sum := sha256.Sum256([]byte(fold(login)))
-	return totpKeyPrefix + k.method + "/" + hex.EncodeToString(sum[:])
-}
-
-func (k *storedKeys) load(ctx context.Context, login string) (*storedKey, error) {
-	stored, err := load[storedKey](ctx, k.storage, k.path(login))
-	if err == nil && stored == nil {
-		err = mfa.ErrNoKey
-	}
-	return stored, err
-}
-
-// lock waits until nobody else has the person's key.
-func (k *storedKeys) lock(login string) (unlock func()) {
-	lock := locksutil.LockForKey(k.locks, k.path(login))
-	lock.Lock()
-	return lock.Unlock
-}
-
-// Look returns a person's key.
-func (k *storedKeys) Look(ctx context.Context, login string) (mfa.TOTPKey, error) {
-	stored, err := k.load(ctx, login)
-	if err != nil {
-		return mfa.TOTPKey{}, err
-	}
-	return stored.TOTPKey, nil
-}
-
-// Use lets f look at a person's key and change it, alone. What f has changed is in
-// storage before Use returns: a passcode that was accepted is not accepted again,
-// whichever node takes over.
-func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey) error) error {
-	defer k.lock(login)()
-	stored, err := k.load(ctx, login)
-	if err != nil {
-		return err
-	}
-	before := stored.TOTPKey
-	err = f(&stored.TOTPKey)
-	if stored.TOTPKey == before {
-		return err
-	}
-	if failed := store(ctx, k.storage, k.path(login), stored); failed != nil {
-		return fmt.Errorf("keeping the use of a passcode: %w", failed)
-	}
-	return err
-}
-
-// add keeps a new key; there must not be one.
-func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) error {
-	defer k.lock(login)()
-	switch _, err := k.load(ctx, login); {
-	case err == nil:
-		return errHasKey
-	case !errors.Is(err, mfa.ErrNoKey):
-		return err
-	}
-	return store(ctx, k.storage, k.path(login), storedKey{Login: login, TOTPKey: key})
-}
-
-func (k *storedKeys) destroy(ctx context.Context, login string) error {
-	defer k.lock(login)()
-	return k.storage.Delete(ctx, k.path(login))
 }
 
 const totpMethodHelp = `
@@ -322,9 +153,4 @@ A method of type totp asks for the passcode of an authenticator app, by a key th
 the mount holds: for people whose Okta has no second factor. Each person's key is
 made with admin-generate and deleted with admin-destroy. A passcode is accepted
 once.
-`
-
-const totpKeyHelp = `
-The key is told once, as an otpauth:// URL and as a QR code (a PNG in base64).
-Destroy a key and generate another where a person has lost it.
 `

@@ -109,7 +109,7 @@ func usernameFormatField() *framework.FieldSchema {
 
 func (b *backend) listMethods(typ string) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-		all, err := b.methods.all(ctx, req.Storage)
+		all, err := b.methods.All(ctx, req.Storage)
 		if err != nil {
 			return nil, err
 		}
@@ -144,11 +144,21 @@ func (b *backend) readMethod(t *methodType) framework.OperationFunc {
 // names. It stores the result only if all of it is sound.
 func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-		b.writes.Lock()
-		defer b.writes.Unlock()
 		id := d.Get("method_id").(string)
-		entry := &methodEntry{Type: t.name}
-		if id != "" {
+		created := id == ""
+		if created {
+			var err error
+			if id, err = uuid.GenerateUUID(); err != nil {
+				return nil, err
+			}
+		}
+		unlock, err := b.locks.Lock(ctx, methodPrefix+id)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+		entry := &methodEntry{ID: id, Type: t.name}
+		if !created {
 			stored, err := b.method(ctx, req.Storage, t.name, id)
 			if err != nil {
 				return nil, err
@@ -159,96 +169,136 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 			}
 			*entry = *stored // which logins are using
 		}
-		if err := b.nameMethod(ctx, req.Storage, d, entry); err != nil {
+		unlockNames, err := b.nameMethod(ctx, req.Storage, d, entry)
+		if err != nil {
 			return answerInput(err)
 		}
-		if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
-			entry.UsernameFormat = strings.TrimSpace(v)
-		}
-		if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
-			return answerInput(invalid("username_format", err.Error()))
-		}
-		if err := t.update(b, req, d, entry); err != nil {
+		defer unlockNames()
+		if err := b.updateMethod(req, d, t, entry); err != nil {
 			return answerInput(err)
 		}
-		created := entry.ID == ""
-		if created {
-			var err error
-			if entry.ID, err = uuid.GenerateUUID(); err != nil {
-				return nil, err
-			}
-		}
-		if err := b.methods.write(ctx, req.Storage, entry.ID, entry); err != nil {
+		err = b.methods.Write(ctx, req.Storage, id, entry)
+		b.forgetMethod(id)
+		if err != nil || !created && !namesUnknown(d) {
 			return nil, err
 		}
-		b.forgetMethod(entry.ID)
-		if !created && !namesUnknown(d) {
-			return nil, nil
-		}
-		return &logical.Response{Data: map[string]any{"method_id": entry.ID}}, nil
+		return &logical.Response{Data: map[string]any{"method_id": id}}, nil
 	}
 }
 
-// nameMethod takes over the method's name. One that is in use cannot change: those
-// who require it would require nothing.
-func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framework.FieldData, entry *methodEntry) error {
+// updateMethod takes over the fields other than the name, and says what is wrong with
+// them.
+func (b *backend) updateMethod(req *logical.Request, d *framework.FieldData, t *methodType, entry *methodEntry) error {
+	if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
+		entry.UsernameFormat = strings.TrimSpace(v)
+	}
+	if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
+		return invalid("username_format", err.Error())
+	}
+	return t.update(b, req, d, entry)
+}
+
+// nameMethod takes over the method's name, and keeps others from requiring or taking
+// the old and the new one until unlock is called. The name of a method that is in use
+// cannot change: what requires it would require nothing.
+func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framework.FieldData, entry *methodEntry) (unlock func(), err error) {
 	name, ok := newest[string](d, "method_name")
 	if name = strings.TrimSpace(name); !ok || name == entry.Name {
-		return nil
+		return func() {}, nil
 	}
 	if name != "" {
 		if err := checkMethodName(name); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := uuid.ParseUUID(name); err == nil {
-			return invalid("method_name", "must not look like a method_id")
+			return nil, invalid("method_name", "must not look like a method_id")
 		}
 	}
-	all, err := b.methods.all(ctx, s)
+	unlock, err = b.locks.Lock(ctx, nameLocks(entry.Name, name)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.checkRename(ctx, s, entry, name); err != nil {
+		unlock()
+		return nil, err
+	}
+	entry.Name = name
+	return unlock, nil
+}
+
+// checkRename refuses a name that another method has, and to change one that is in
+// use.
+func (b *backend) checkRename(ctx context.Context, s logical.Storage, entry *methodEntry, name string) error {
+	all, err := b.methods.All(ctx, s)
 	if err != nil {
 		return err
 	}
 	if taken := slices.IndexFunc(all, func(m *methodEntry) bool { return name != "" && strings.EqualFold(m.Name, name) && m.ID != entry.ID }); taken >= 0 {
 		return invalid("method_name", fmt.Sprintf("is that of another MFA method, of type %s", all[taken].Type))
 	}
-	if entry.Name != "" {
-		uses, err := b.usesOf(ctx, s, entry.Name)
-		if err != nil {
-			return err
-		}
-		if len(uses) > 0 {
-			return invalid("method_name", "cannot be changed: "+inUse(uses).Error())
-		}
+	if entry.Name == "" {
+		return nil
 	}
-	entry.Name = name
+	uses, err := b.usesOf(ctx, s, entry.Name)
+	if err != nil {
+		return err
+	}
+	if len(uses) > 0 {
+		return invalid("method_name", "cannot be changed: "+inUse(uses))
+	}
 	return nil
 }
 
+// deleteMethod deletes a method that nobody has to satisfy, and then its TOTP keys.
+// Without their method the keys are of no use to anybody. If their deletion fails, a
+// repeated request finds no method and deletes what is left.
 func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-		b.writes.Lock()
-		defer b.writes.Unlock()
-		m, err := b.method(ctx, req.Storage, t.name, d.Get("method_id").(string))
-		if err != nil || m == nil {
-			return nil, err
-		}
-		refs := []string{m.ID}
-		if m.Name != "" {
-			refs = append(refs, m.Name)
-		}
-		uses, err := b.usesOf(ctx, req.Storage, refs...)
+		id := d.Get("method_id").(string)
+		unlock, err := b.locks.Lock(ctx, methodPrefix+id)
 		if err != nil {
 			return nil, err
 		}
-		if len(uses) > 0 {
-			return logical.ErrorResponse(inUse(uses).Error()), nil
-		}
-		if err := b.methods.remove(ctx, req.Storage, m.ID); err != nil {
+		defer unlock()
+		m, err := b.method(ctx, req.Storage, t.name, id)
+		if err != nil {
 			return nil, err
 		}
-		b.forgetMethod(m.ID)
-		return nil, logical.ClearView(ctx, logical.NewStorageView(req.Storage, totpKeyPrefix+m.ID+"/"))
+		if m != nil {
+			uses, err := b.removeMethod(ctx, req.Storage, m)
+			if err != nil {
+				return nil, err
+			}
+			if len(uses) > 0 {
+				return logical.ErrorResponse(inUse(uses)), nil
+			}
+		}
+		if t == totpMethodType && isMethodID(id) {
+			return nil, b.keysOf(req.Storage, id).destroyAll(ctx)
+		}
+		return nil, nil
 	}
+}
+
+// removeMethod deletes the entry of a method, unless the method is required: then it
+// returns where.
+func (b *backend) removeMethod(ctx context.Context, s logical.Storage, m *methodEntry) (uses []string, err error) {
+	names := []string{m.ID}
+	if m.Name != "" {
+		names = append(names, m.Name)
+	}
+	unlock, err := b.locks.Lock(ctx, nameLocks(names...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	uses, err = b.usesOf(ctx, s, names...)
+	if err != nil || len(uses) > 0 {
+		return uses, err
+	}
+	err = b.methods.Remove(ctx, s, m.ID)
+	b.forgetMethod(m.ID)
+	return nil, err
 }
 
 // forgetMethod drops what is kept in memory of a method.

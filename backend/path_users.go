@@ -2,46 +2,39 @@ package backend
 
 import (
 	"context"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// userEntry is what the mount gives one person, in the builtin method's form.
-type userEntry struct {
-	Groups     []string
-	Policies   []string
-	MFAMethods []string `json:"mfa_methods,omitempty"`
+func (b *backend) pathUsersList() *framework.Path {
+	return listPath("users/?", "users", "List the people whom the mount gives groups or policies by name.", b.users.List)
 }
 
-func (b *backend) pathUsersList() *framework.Path {
-	return listPath("users/?", "users", "List the people whom the mount gives groups or policies by name.",
-		func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-			return listOf(ctx, req.Storage, userPrefix)
-		})
+func userFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"name": {
+			Type:        framework.TypeString,
+			Description: "Name of the user, as typed at the login.",
+		},
+		"groups": {
+			Type:         framework.TypeCommaStringSlice,
+			Description:  "Groups of the user, beside those in Okta: a list or a comma-separated string.",
+			DisplayAttrs: &framework.DisplayAttributes{Description: "Groups of the user, beside those in Okta."},
+		},
+		"policies": {
+			Type:         framework.TypeCommaStringSlice,
+			Description:  "Policies of the user: a list or a comma-separated string.",
+			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the user."},
+		},
+		"mfa_methods": mfaMethodsField("the user"),
+	}
 }
 
 func (b *backend) pathUsers() *framework.Path {
 	return &framework.Path{
 		Pattern: "users/(?P<name>.+)",
-		Fields: map[string]*framework.FieldSchema{
-			"name": {
-				Type:        framework.TypeString,
-				Description: "Name of the user, as typed at the login.",
-			},
-			"groups": {
-				Type:         framework.TypeCommaStringSlice,
-				Description:  "Groups of the user, beside those in Okta: a list or a comma-separated string.",
-				DisplayAttrs: &framework.DisplayAttributes{Description: "Groups of the user, beside those in Okta."},
-			},
-			"policies": {
-				Type:         framework.TypeCommaStringSlice,
-				Description:  "Policies of the user: a list or a comma-separated string.",
-				DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the user."},
-			},
-			"mfa_methods": mfaMethodsField("the user"),
-		},
+		Fields:  userFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathUserRead, Summary: "Read a user's groups and policies.", Responses: okResponse()},
@@ -62,7 +55,7 @@ func (b *backend) pathUserRead(ctx context.Context, req *logical.Request, d *fra
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	user, err := b.users.get(ctx, req.Storage, name)
+	user, err := b.users.Get(ctx, req.Storage, name)
 	if err != nil || user == nil {
 		return nil, err
 	}
@@ -78,8 +71,11 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	b.writes.Lock()
-	defer b.writes.Unlock()
+	unlock, err := b.lockEntry(ctx, userPrefix+name, d)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	user, err := b.user(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
@@ -95,36 +91,10 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		user.Policies = d.Get("policies").([]string)
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
-	return requiring(requires), b.users.write(ctx, req.Storage, name, &user)
-}
-
-// replaces reports whether a write has a say about the field. The builtin method's
-// writes replace the whole entry; one that names mfa_methods is not of its clients,
-// and changes what it names.
-func replaces(d *framework.FieldData, field string) bool {
-	_, named := d.Raw[field]
-	return named || d.Raw["mfa_methods"] == nil
-}
-
-// released is the answer to a delete: a warning where it has taken a requirement
-// away.
-func released(methods []string) *logical.Response {
-	if len(methods) == 0 {
-		return nil
+	if err := b.users.Write(ctx, req.Storage, name, &user); err != nil {
+		return nil, err
 	}
-	resp := &logical.Response{}
-	resp.AddWarning("with the entry, its mfa_methods are gone: " + strings.Join(methods, ", ") + " is not required by it any more")
-	return resp
-}
-
-// requiring is the answer to a write: a warning where it has required a method.
-func requiring(set bool) *logical.Response {
-	if !set {
-		return nil // 204, as the builtin method answers
-	}
-	resp := &logical.Response{}
-	resp.AddWarning(requiredWarning)
-	return resp
+	return requiring(requires), nil
 }
 
 func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -132,49 +102,42 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	b.writes.Lock()
-	defer b.writes.Unlock()
+	unlock, err := b.lockEntry(ctx, userPrefix+name, d)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	user, err := b.user(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
-	return released(user.MFAMethods), b.users.remove(ctx, req.Storage, name)
+	if err := b.users.Remove(ctx, req.Storage, name); err != nil {
+		return nil, err
+	}
+	return released(user.MFAMethods), nil
 }
 
-// user returns a copy of what the mount gives the person of that name; an empty entry if
-// nothing, or if no entry could have that name.
+// userPrefix is where users are stored, by name. The builtin method uses it, too.
+const userPrefix = "user/"
+
+// userEntry is what the mount gives one person, in the builtin method's form.
+type userEntry struct {
+	Groups     []string
+	Policies   []string
+	MFAMethods []string `json:"mfa_methods,omitempty"`
+}
+
+// user returns a copy of what the mount gives the person of that name. It is empty if
+// the mount gives them nothing, or if no entry could have that name.
 func (b *backend) user(ctx context.Context, s logical.Storage, name string) (userEntry, error) {
 	if checkName("name", name) != nil {
 		return userEntry{}, nil
 	}
-	user, err := b.users.get(ctx, s, name)
+	user, err := b.users.Get(ctx, s, name)
 	if err != nil || user == nil {
 		return userEntry{}, err
 	}
 	return *user, nil
-}
-
-// listPath is the path that lists all users, or all groups.
-func listPath(pattern, suffix, summary string, list framework.OperationFunc) *framework.Path {
-	return &framework.Path{
-		Pattern: pattern,
-		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: list, Summary: summary, Responses: okResponse()},
-		},
-		HelpSynopsis:    summary,
-		HelpDescription: summary,
-		DisplayAttrs: &framework.DisplayAttributes{
-			OperationPrefix: operationPrefix, OperationSuffix: suffix, Navigation: true,
-			ItemType: map[string]string{"users": "User", "groups": "Group"}[suffix]},
-	}
-}
-
-func listOf(ctx context.Context, s logical.Storage, prefix string) (*logical.Response, error) {
-	all, err := names(ctx, s, prefix)
-	if err != nil {
-		return nil, err
-	}
-	return logical.ListResponse(all), nil
 }
 
 const usersHelp = `

@@ -1,0 +1,107 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// This file holds what the paths share. Each path has a file of its own.
+
+// operationPrefix begins every OpenAPI operation id of this method.
+const operationPrefix = "okta"
+
+// maxName bounds the name of a user or group, in bytes. Okta's logins have at
+// most 100 characters and its group names 255.
+const maxName = 1024
+
+// checkName refuses a name that cannot be a storage key, or would be another key
+// than it seems. The error names the field.
+func checkName(field, name string) error {
+	switch {
+	case name == "":
+		return invalid(field, "must not be empty")
+	case len(name) > maxName:
+		return invalid(field, fmt.Sprintf("must not be longer than %d bytes", maxName))
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return invalid(field, "must be text without control characters")
+	case strings.Contains(name, ".."):
+		return invalid(field, `must not contain ".."`)
+	case strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.Contains(name, "//"):
+		return invalid(field, "must not begin or end with a slash, or hold two in a row")
+	}
+	return nil
+}
+
+// newest returns the value of the first of the fields that the request names.
+func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
+	for _, field := range fields {
+		if raw, ok := d.GetOk(field); ok {
+			return raw.(T), true
+		}
+	}
+	return v, false
+}
+
+// replaces reports whether a write has a say about the field. The builtin method's
+// writes replace the whole entry. A write that names mfa_methods is by a client that
+// knows this plugin, and changes only what it names.
+func replaces(d *framework.FieldData, field string) bool {
+	_, named := d.Raw[field]
+	return named || d.Raw["mfa_methods"] == nil
+}
+
+// namesUnknown reports whether the request names fields that the path does not have.
+// The framework warns of them, but only if there is a response to warn in.
+func namesUnknown(d *framework.FieldData) bool {
+	for field := range d.Raw {
+		if d.Schema[field] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// listed returns l, or an empty list for nil: clients take null for a fault.
+func listed(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// listPath returns the path that lists all users, or all groups.
+func listPath(pattern, suffix, summary string, list func(context.Context, logical.Storage) ([]string, error)) *framework.Path {
+	callback := func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+		names, err := list(ctx, req.Storage)
+		if err != nil {
+			return nil, err
+		}
+		return logical.ListResponse(names), nil
+	}
+	return &framework.Path{
+		Pattern: pattern,
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.ListOperation: &framework.PathOperation{Callback: callback, Summary: summary, Responses: okResponse()},
+		},
+		HelpSynopsis:    summary,
+		HelpDescription: summary,
+		DisplayAttrs: &framework.DisplayAttributes{
+			OperationPrefix: operationPrefix, OperationSuffix: suffix, Navigation: true,
+			ItemType: map[string]string{"users": "User", "groups": "Group"}[suffix]},
+	}
+}
+
+func okResponse() map[int][]framework.Response {
+	return map[int][]framework.Response{http.StatusOK: {{Description: http.StatusText(http.StatusOK)}}}
+}
+
+func noContent() map[int][]framework.Response {
+	return map[int][]framework.Response{http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}}}
+}

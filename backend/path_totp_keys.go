@@ -1,0 +1,232 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// pathTOTPGenerate makes a person's key.
+func (b *backend) pathTOTPGenerate() *framework.Path {
+	return totpKeyPath("generate", "Make the TOTP key of a person, and tell it, once.", okResponse(), b.pathTOTPGenerateWrite)
+}
+
+// pathTOTPDestroy deletes a person's key.
+func (b *backend) pathTOTPDestroy() *framework.Path {
+	return totpKeyPath("destroy", "Delete the TOTP key of a person.", noContent(), b.pathTOTPDestroyWrite)
+}
+
+func totpKeyFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID."},
+		"username":  {Type: framework.TypeString, Description: "Full login of the person as Okta spells it; its case does not matter."},
+	}
+}
+
+func totpKeyPath(verb, summary string, responses map[int][]framework.Response, write framework.OperationFunc) *framework.Path {
+	return &framework.Path{
+		Pattern: "mfa/method/totp/(?P<method_id>[^/]+)/admin-" + verb,
+		Fields:  totpKeyFields(),
+		Operations: map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{Callback: write, Summary: summary, Responses: responses},
+		},
+		HelpSynopsis:    summary,
+		HelpDescription: totpKeyHelp,
+		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: verb, OperationSuffix: "mfa-totp-key"},
+	}
+}
+
+// totpKeyOf reads whose key a request is about, and of which method.
+func totpKeyOf(d *framework.FieldData) (id, login string, err error) {
+	login = strings.TrimSpace(d.Get("username").(string))
+	return d.Get("method_id").(string), login, checkName("username", login)
+}
+
+var errNoTOTPMethod = logical.CodedError(http.StatusNotFound, "there is no MFA method of type totp with this method_id")
+
+func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	id, login, err := totpKeyOf(d)
+	if err != nil {
+		return answerInput(err)
+	}
+	unlock, err := b.locks.Share(ctx, methodPrefix+id) // so that the method is not deleted meanwhile
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	m, err := b.method(ctx, req.Storage, "totp", id)
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil:
+		return nil, errNoTOTPMethod
+	}
+	key, url, barcode, err := mfa.NewTOTPKey(mfa.TOTPConfig{
+		Issuer: m.TOTP.Issuer, Period: m.TOTP.Period, Digits: m.TOTP.Digits, Algorithm: m.TOTP.Algorithm,
+		KeySize: m.TOTP.KeySize, QRSize: m.TOTP.QRSize,
+	}, login)
+	if err != nil {
+		return nil, err
+	}
+	switch err := b.keysOf(req.Storage, id).add(ctx, login, key); {
+	case errors.Is(err, errHasKey):
+		return logical.ErrorResponse("username has a key of this method already: destroy that first with admin-destroy"), nil
+	case err != nil:
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
+}
+
+// pathTOTPDestroyWrite deletes a key. It does not need the method: the key may be what
+// a deletion of the method that failed has left.
+func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	id, login, err := totpKeyOf(d)
+	if err != nil {
+		return answerInput(err)
+	}
+	if !isMethodID(id) {
+		return nil, errNoTOTPMethod
+	}
+	m, err := b.method(ctx, req.Storage, "totp", id)
+	if err != nil {
+		return nil, err
+	}
+	destroyed, err := b.keysOf(req.Storage, id).destroy(ctx, login)
+	if err == nil && m == nil && !destroyed {
+		err = errNoTOTPMethod
+	}
+	return nil, err
+}
+
+// totpKeyPrefix is where keys are stored, by method and login.
+const totpKeyPrefix = "mfa/totp/"
+
+var errHasKey = errors.New("there is a key already")
+
+// storedKey is a person's key in storage.
+type storedKey struct {
+	Login string `json:"login"` // as it was given when the key was made
+	mfa.TOTPKey
+}
+
+// storedKeys are the keys of one method; they are its mfa.TOTPKeys.
+type storedKeys struct {
+	storage logical.Storage
+	prefix  string
+	locks   *store.Locks
+}
+
+// keysOf returns the keys of the method with that id, which need not exist any more.
+func (b *backend) keysOf(s logical.Storage, id string) *storedKeys {
+	return &storedKeys{storage: s, prefix: totpKeyPrefix + id + "/", locks: &b.locks}
+}
+
+// path is where a person's key is stored. Storage backends limit the length of a
+// name, and a login may hold anything.
+func (k *storedKeys) path(login string) string {
+	sum := sha256.Sum256([]byte(store.Fold(login)))
+	return k.prefix + hex.EncodeToString(sum[:])
+}
+
+func (k *storedKeys) load(ctx context.Context, login string) (*storedKey, error) {
+	stored, err := store.Load[storedKey](ctx, k.storage, k.path(login))
+	if err == nil && stored == nil {
+		err = mfa.ErrNoKey
+	}
+	return stored, err
+}
+
+// Look returns a person's key.
+func (k *storedKeys) Look(ctx context.Context, login string) (mfa.TOTPKey, error) {
+	stored, err := k.load(ctx, login)
+	if err != nil {
+		return mfa.TOTPKey{}, err
+	}
+	return stored.TOTPKey, nil
+}
+
+// Use lets f look at a person's key and change it, while nobody else does. What f has
+// changed is in storage before Use returns, also if ctx ends: a passcode that was
+// accepted is not accepted again, whichever node takes over.
+func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey) error) error {
+	unlock, err := k.locks.Lock(ctx, k.path(login))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := k.load(ctx, login)
+	if err != nil {
+		return err
+	}
+	before := stored.TOTPKey
+	err = f(&stored.TOTPKey)
+	if stored.TOTPKey == before {
+		return err
+	}
+	if failed := store.Put(ctx, k.storage, k.path(login), stored); failed != nil {
+		return fmt.Errorf("keeping the use of a passcode: %w", failed)
+	}
+	return err
+}
+
+// add keeps a new key. The person must not have one.
+func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) error {
+	unlock, err := k.locks.Lock(ctx, k.path(login))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	switch _, err := k.load(ctx, login); {
+	case err == nil:
+		return errHasKey
+	case !errors.Is(err, mfa.ErrNoKey):
+		return err
+	}
+	return store.Put(ctx, k.storage, k.path(login), storedKey{Login: login, TOTPKey: key})
+}
+
+// destroy deletes a person's key, and reports whether there was one.
+func (k *storedKeys) destroy(ctx context.Context, login string) (destroyed bool, err error) {
+	return k.delete(ctx, k.path(login))
+}
+
+// destroyAll deletes all keys. One that it cannot delete does not keep it from the
+// others.
+func (k *storedKeys) destroyAll(ctx context.Context) error {
+	names, failed := store.Names(ctx, k.storage, k.prefix)
+	for _, name := range names {
+		_, err := k.delete(ctx, k.prefix+name)
+		failed = cmp.Or(failed, err)
+	}
+	return failed
+}
+
+// delete waits until nobody uses the key at path: a use would store it again.
+func (k *storedKeys) delete(ctx context.Context, path string) (deleted bool, err error) {
+	unlock, err := k.locks.Lock(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	stored, err := k.storage.Get(ctx, path)
+	if err != nil || stored == nil {
+		return false, err
+	}
+	return true, store.Delete(ctx, k.storage, path)
+}
+
+const totpKeyHelp = `
+The key is told once, as an otpauth:// URL and as a QR code (a PNG in base64).
+Destroy a key and generate another where a person has lost it.
+`

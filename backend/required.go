@@ -1,0 +1,246 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+)
+
+// This file says who has to satisfy which MFA method: by the field mfa_methods of
+// config, of groups and of users.
+
+// mfaMethodsField is the field of config, users and groups that requires methods.
+func mfaMethodsField(whose string) *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type: framework.TypeCommaStringSlice,
+		Description: "Names of the MFA methods (see mfa/method) that " + whose + " has to satisfy at each login, all of them, " +
+			"beside what Okta asks for: a list or a comma-separated string.",
+		DisplayAttrs: &framework.DisplayAttributes{
+			Name: "MFA Methods", Description: "MFA methods of the mount that " + whose + " has to satisfy at each login."},
+	}
+}
+
+// requiredWarning is given wherever mfa_methods is set.
+const requiredWarning = "mfa_methods is obeyed by this plugin only: Vault's builtin okta method, should the mount be " +
+	"switched back to it, does not know the field, asks for no method, and drops it when it writes the entry."
+
+// requiring is the answer to a write: a warning if it has required a method.
+func requiring(set bool) *logical.Response {
+	if !set {
+		return nil // 204, as the builtin method answers
+	}
+	resp := &logical.Response{}
+	resp.AddWarning(requiredWarning)
+	return resp
+}
+
+// released is the answer to a delete: a warning if it has taken a requirement away.
+func released(methods []string) *logical.Response {
+	if len(methods) == 0 {
+		return nil
+	}
+	resp := &logical.Response{}
+	resp.AddWarning("with the entry, its mfa_methods are gone: " + strings.Join(methods, ", ") + " is not required by it any more")
+	return resp
+}
+
+// lockEntry waits until nobody else writes the entry at key, or renames or deletes a
+// method that the request names in mfa_methods, and keeps others from it until unlock
+// is called. Writes of other entries do not wait.
+//
+// Locks are taken in this order: of a method, of names of methods, of another entry.
+func (b *backend) lockEntry(ctx context.Context, key string, d *framework.FieldData) (unlock func(), err error) {
+	named, _ := newest[[]string](d, "mfa_methods")
+	unlockNames, err := b.locks.Share(ctx, nameLocks(named...)...)
+	if err != nil {
+		return nil, err
+	}
+	unlockEntry, err := b.locks.Lock(ctx, key)
+	if err != nil {
+		unlockNames()
+		return nil, err
+	}
+	return func() { unlockEntry(); unlockNames() }, nil
+}
+
+// nameLocks returns the locks of what mfa_methods calls methods: names or ids.
+func nameLocks(names ...string) (locks []string) {
+	for _, name := range names {
+		if name != "" {
+			locks = append(locks, "mfa_methods/"+store.Fold(name))
+		}
+	}
+	return locks
+}
+
+// updateMethods takes over the field mfa_methods, which may only name methods that
+// exist. A request without the field keeps what is stored: a client that does not
+// know it must not take a requirement away. set says that the request requires
+// something. The caller has called lockEntry.
+func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *framework.FieldData, into *[]string) (set bool, err error) {
+	given, ok := newest[[]string](d, "mfa_methods")
+	if !ok || d.Raw["mfa_methods"] == nil {
+		return false, nil
+	}
+	all, err := b.methods.All(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	var names []string
+	for _, name := range given {
+		switch {
+		case name == "":
+			return false, invalid("mfa_methods", "must not hold an empty name; an empty list requires nothing")
+		case findMethod(all, name) == nil:
+			return false, invalid("mfa_methods", fmt.Sprintf("names %q, which does not exist: create it under mfa/method first", name))
+		}
+		names = append(names, name)
+	}
+	*into = unique(names)
+	return len(names) > 0, nil
+}
+
+// usesOf returns where a method is required by any of the names. It asks storage
+// itself, so that no requirement is missed.
+func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string) ([]string, error) {
+	requires := func(methods []string) bool {
+		return slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(names, m) })
+	}
+	var uses []string
+	cfg, err := b.config(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if cfg != nil && requires(cfg.MFAMethods) {
+		uses = append(uses, "config")
+	}
+	err = b.mappings.Scan(ctx, s, func(name string, group *groupEntry) {
+		if requires(group.MFAMethods) {
+			uses = append(uses, "groups/"+name)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = b.users.Scan(ctx, s, func(name string, user *userEntry) {
+		if requires(user.MFAMethods) {
+			uses = append(uses, "users/"+name)
+		}
+	})
+	return uses, err
+}
+
+// inUse says that a method is required, and where.
+func inUse(uses []string) string {
+	const shown = 5
+	list := strings.Join(uses[:min(shown, len(uses))], ", ")
+	if more := len(uses) - shown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return "the method is required by mfa_methods of " + list + ": take it out there first"
+}
+
+// errMethodGone says that a required method does not exist.
+var errMethodGone = errors.New("a required MFA method does not exist")
+
+// requiredOf returns what a person has to satisfy who goes by the names and is in
+// groups with those mappings: what config requires, what their groups require, and
+// what each entry of users requires whose name differs from one of theirs in case
+// only, with the groups that it names. Another spelling must not get round a
+// requirement.
+func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []*groupEntry, called []string) ([]mfa.Required, error) {
+	refs := slices.Clone(cfg.MFAMethods)
+	users, err := b.usersCalled(ctx, req.Storage, called)
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range users {
+		refs = append(refs, user.MFAMethods...)
+		more, err := b.mappings.FindAll(ctx, req.Storage, user.Groups)
+		if err != nil {
+			return nil, err
+		}
+		groups = slices.Concat(groups, more)
+	}
+	for _, group := range groups {
+		refs = append(refs, group.MFAMethods...)
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	all, err := b.methods.All(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	return b.require(req, cfg, all, refs)
+}
+
+// usersCalled returns the entries of users that go by one of the names, in any case.
+func (b *backend) usersCalled(ctx context.Context, s logical.Storage, called []string) ([]*userEntry, error) {
+	var users []*userEntry
+	seen := map[string]bool{}
+	for _, name := range called {
+		stored, err := b.users.Spellings(ctx, s, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range stored {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			user, err := b.users.Get(ctx, s, name)
+			if err != nil {
+				return nil, err
+			}
+			if user != nil {
+				users = append(users, user)
+			}
+		}
+	}
+	return users, nil
+}
+
+// namesOf returns the names that a person may go by: as typed, as Okta spells the
+// login, and the part before the @ of both.
+func namesOf(typed, login string) []string {
+	called := map[string]bool{}
+	for _, name := range []string{typed, login} {
+		short, _, _ := strings.Cut(name, "@")
+		called[name], called[short] = true, true
+	}
+	delete(called, "")
+	return slices.Sorted(maps.Keys(called))
+}
+
+// require makes the methods that refs name, each once. A method that does not exist
+// is an error: nobody can satisfy it.
+func (b *backend) require(req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
+	var required []mfa.Required
+	seen := map[string]bool{}
+	for _, ref := range refs {
+		entry := findMethod(all, ref)
+		if entry == nil {
+			return nil, fmt.Errorf("%w: %q", errMethodGone, ref)
+		}
+		if seen[entry.ID] {
+			continue
+		}
+		seen[entry.ID] = true
+		method, err := b.make(req, cfg, entry)
+		if err != nil {
+			return nil, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
+		}
+		required = append(required, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method})
+	}
+	return required, nil
+}
