@@ -25,11 +25,12 @@ func (c *Client) Authenticate(ctx context.Context, username, password string) (T
 	}{username, password, options{WarnBeforePasswordExpired: true}})
 }
 
-// Verify answers a factor with passCode or, where passCode is empty, starts its
-// challenge: a push, or a code by sms, call or email. On a push that is being
-// waited for it asks how it stands and sends nothing to the phone; on one that
-// was rejected or timed out it would send a new one, so poll on ResultWaiting
-// only.
+// Verify answers a factor with passCode. Where passCode is empty it starts the
+// factor's challenge: a push, or a code by sms, call or email.
+//
+// While a push waits, Verify without a passCode polls it, and sends nothing to the
+// phone. After a push was rejected or has timed out, the same call sends a new one,
+// so poll on ResultWaiting only.
 // https://developer.okta.com/docs/reference/api/authn/#verify-factor
 func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode string) (Transaction, error) {
 	path, err := verifyPath(f)
@@ -43,9 +44,9 @@ func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode s
 	return c.transact(ctx, path, in)
 }
 
-// Resend sends the code, or the push, of the open challenge once more. Okta
-// refuses it with CodeResendSMS, CodeResendCall or CodeResendEmail where the last
-// one is too young; Transaction.CanResend says whether it offers it at all.
+// Resend sends the code, or the push, of the open challenge once more. Okta refuses
+// it with CodeResendSMS, CodeResendCall or CodeResendEmail when the last code was
+// sent a moment ago. Transaction.CanResend says whether Okta offers it at all.
 // https://developer.okta.com/docs/reference/api/authn/#verify-factor
 func (c *Client) Resend(ctx context.Context, t Transaction, f Factor) (Transaction, error) {
 	path, err := verifyPath(f)
@@ -70,7 +71,7 @@ func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
 // Cancel ends a transaction and revokes its state token.
 // https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
 func (c *Client) Cancel(ctx context.Context, t Transaction) error {
-	// What the answer holds is not documented; that it is one of Okta's matters.
+	// Okta does not document the content of the answer, so only its status counts.
 	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken.Reveal()}, nil); err != nil {
 		return fmt.Errorf("cancelling the transaction: %w", err)
 	}
@@ -81,11 +82,11 @@ type (
 	stateRequest struct {
 		StateToken string `json:"stateToken"`
 	}
-	// verifyRequest never carries an empty passCode: it could count as a wrong one.
+	// verifyRequest leaves an empty passCode out, which Okta could count as a wrong one.
 	verifyRequest struct {
 		StateToken string `json:"stateToken"`
 		PassCode   string `json:"passCode,omitempty"`
-		// In place of passCode for a question.
+		// A question takes this field in place of passCode.
 		// https://developer.okta.com/docs/reference/api/authn/#verify-security-question-factor
 		Answer string `json:"answer,omitempty"`
 	}
@@ -109,8 +110,8 @@ func verifyPath(f Factor) (string, error) {
 	return authnPath + "/factors/" + factor + "/verify", err
 }
 
-// pathSegment escapes an id of Okta's for a path. Escaping does nothing for the
-// names that a server on the way may resolve, which would lead to another path.
+// pathSegment escapes an id of Okta's for a path. It refuses the names that lead to
+// another path and that escaping leaves as they are.
 func pathSegment(id string) (string, error) {
 	switch id {
 	case "", ".", "..":

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// DefaultTimeout bounds one request, from dialling to the last byte of the
-// answer, unless Config says otherwise.
+// DefaultTimeout bounds one request unless Config says otherwise. The time includes
+// the connection and ends with the last byte of the answer.
 const DefaultTimeout = 15 * time.Second
 
-// Config is what a Client needs to know. It is fixed for the client's life.
+// Config is what a Client needs to know. It does not change during the client's life.
 type Config struct {
-	// OrgURL is the org's own URL, "https://acme.okta.com": https, a host, an
-	// optional port and nothing else. [ParseOrgURL] makes one of what people type.
+	// OrgURL is the org's own URL, "https://acme.okta.com". [ParseOrgURL] says which
+	// URLs New accepts.
 	OrgURL string
 
 	// APIToken is an Okta API token (SSWS). Without it the Authentication API is
@@ -27,11 +27,12 @@ type Config struct {
 	// fail with ErrNoAPIToken.
 	APIToken Secret
 
-	// UserAgent names the program to Okta as a product token, "program/v1.2.3"; it
-	// is shown in Okta's system log.
+	// UserAgent names the program to Okta as a product token, "program/v1.2.3". Okta
+	// shows it in its system log.
 	UserAgent string
 
-	// Timeout bounds one request; zero means DefaultTimeout.
+	// Timeout bounds one request, from the moment at which it is sent; zero means
+	// DefaultTimeout.
 	Timeout time.Duration
 
 	// Now tells this machine's time; nil means time.Now.
@@ -52,8 +53,8 @@ type Client struct {
 	caller    Caller
 }
 
-// ErrNoAPIToken says that a management call was made on a client that was
-// configured without an API token.
+// ErrNoAPIToken means that a call needs the API token with which the client was not
+// configured.
 var ErrNoAPIToken = errors.New("no Okta API token is configured")
 
 // New returns a client for the org of cfg. It opens no connection.
@@ -134,8 +135,8 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 	return resp.Header, nil
 }
 
-// localTime is a time of Okta's by this machine's clock: the two may differ by
-// more than a transaction's life.
+// localTime translates a time of Okta's to this machine's clock. The two clocks may
+// differ by more than a transaction's life.
 func (c *Client) localTime(t time.Time, answer http.Header) time.Time {
 	date, err := http.ParseTime(answer.Get("Date"))
 	if err != nil || t.IsZero() {

@@ -1,28 +1,32 @@
-// Package okta is a thin client for the two Okta APIs that a login needs: the
-// Authentication API (password and factors) and the list of a user's groups.
+// Package okta is a client for the three Okta APIs that a login needs: the
+// Authentication API checks a password and the factors of its transaction, the users
+// API knows accounts and their groups, and the Factors API verifies a factor outside
+// of a transaction.
 //
-//	client, err := okta.New(okta.Config{OrgURL: "https://acme.okta.com", APIToken: token})
+//	client, err := okta.New(okta.Config{OrgURL: "https://acme.okta.com", APIToken: okta.NewSecret(token)})
 //	authn := client.For(okta.Caller{Address: "198.51.100.7", UserAgent: "Mozilla/5.0 …"})
 //	tx, err := authn.Authenticate(ctx, "mia@acme.com", password)
 //	groups, err := client.Groups(ctx, tx.User.ID)
 //
-// A transaction that is not over goes on with Verify, Resend, Previous or Skip,
-// each of which returns the next one, or ends with Cancel. All these calls are
-// made on behalf of a person (see Caller); the list of groups is asked for by the
-// program itself.
+// An open transaction continues with Verify, Resend, Previous or Skip, each of which
+// returns its next state, and ends with Cancel. These calls, and those of the Factors
+// API, are made on behalf of a person (see [Caller]). The program asks for groups and
+// for the id of the org by itself.
 //
-// It speaks in Okta's nouns, knows nothing of Vault, and decides nothing: what
-// a Transaction means for a login is for package mfa to say.
+// The package speaks in Okta's nouns, knows nothing of Vault, and decides nothing:
+// package mfa says what a [Transaction] means for a login.
 //
-// Every request goes through one transport (see transport.go) with these
-// properties, whoever builds the request:
+// Every request goes through one transport (transport.go), which promises:
 //
-//   - it is delivered at most once: nothing here repeats a request, and a closed
-//     connection is an error;
-//   - it goes to the configured org only: redirects are refused, links in
-//     answers are never followed to a host, cookies are not kept;
-//   - it ends: its time and the size of its answer are bounded, and it stops
-//     with the caller's context;
-//   - an answer that is not a plain success is an error, an [*Error] where Okta
-//     said it.
+//   - A request is delivered at most once. Nothing repeats it, and a closed connection
+//     is an error.
+//   - A request goes to the configured org only. Redirects are refused, the hosts of
+//     links are ignored, and cookies are not kept.
+//   - A request ends. Its time and the size of its answer are bounded, and it stops
+//     with the caller's context.
+//   - Requests that anybody can cause leave room for the others (queue.go).
+//   - An answer that is not a plain success, or that lacks what a login is authorized
+//     by, is an error. It is an [*Error] where Okta sent one.
+//   - No error quotes a name, a query or an answer, and secrets do not print (see
+//     [Secret]).
 package okta

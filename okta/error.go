@@ -11,25 +11,24 @@ import (
 	"unicode"
 )
 
-// Error is Okta's error document, or what is known of an answer that should
-// have carried one. It always came from the server.
+// Error is Okta's error document, or what is known of an answer that should have
+// carried one. Only an answer of the server makes one: an error of another type is
+// this package's own.
 // https://developer.okta.com/docs/reference/error-codes/
 type Error struct {
-	HTTPStatus int      // of the answer; 202 when Okta sent an error with a 2xx status
+	HTTPStatus int      // of the answer; Okta sends one error with status 202
 	Code       string   // "E0000004"; empty when the answer held no error document
-	Summary    string   // Okta's sentence; may quote what the person typed
-	Causes     []string // details; they may quote input, too
+	Summary    string   // Okta's sentence, which may quote what the person typed
+	Causes     []string // details, which may quote it, too
 	ID         string   // Okta's errorId, for Okta's support
 	RequestID  string   // X-Okta-Request-Id, for Okta's system log
 
-	// RetryAfter is how long to wait, on a 429 only and zero where nobody says:
-	// from X-Rate-Limit-Reset against the answer's own Date, or from Retry-After.
-	// For the codes of codeWait it is Retry-After, or what Okta documents. It is
-	// at least a second and at most maxRetryAfter.
+	// RetryAfter is how long Okta asks to wait. It is set on a 429 only, and zero
+	// where Okta does not say; otherwise it is between a second and maxRetryAfter.
 	RetryAfter time.Duration
 }
 
-// Codes of Okta's that this project acts upon.
+// These are the codes of Okta's that this project acts upon.
 // https://developer.okta.com/docs/reference/error-codes/
 const (
 	CodeAuthenticationFailed = "E0000004" // 401: wrong password, unknown user, hidden lock-out
@@ -61,8 +60,9 @@ const (
 	CodeUserCallRefused = "E0000151" // 403: CodeUserCallLimit by another name
 )
 
-// codeWait is the wait behind those codes of a 429 that are not about the rate
-// limit in the answer's headers; zero where Okta does not say when it ends.
+// codeWait lists the codes of a 429 that are not about the rate limit in the answer's
+// headers, with the wait that Okta documents for them. It is zero where Okta does not
+// say when the limit ends.
 // https://developer.okta.com/docs/reference/error-codes/
 var codeWait = map[string]time.Duration{
 	CodeResendSMS:     30 * time.Second,
@@ -75,13 +75,13 @@ var codeWait = map[string]time.Duration{
 	CodeUserCallLimit: 0,
 }
 
-// maxRetryAfter bounds what is believed of a wait; the longest that Okta
-// documents is a minute.
+// maxRetryAfter is the longest wait that is believed. The longest that Okta documents
+// is a minute.
 const maxRetryAfter = time.Hour
 
-// Error names what Okta said, for a log or an administrator: the code says what it
-// means, and the ids lead to the entry in Okta's own log. Summary and Causes are left
-// out, which may quote what a person typed.
+// Error returns a text for logs: Okta documents what the code means, and the id leads
+// to the entry in Okta's own log. The text leaves out Summary and Causes, which may
+// quote what a person typed.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "okta: HTTP %d", e.HTTPStatus)
@@ -109,10 +109,10 @@ type errorDocument struct {
 func parseError(resp *http.Response, body []byte) error {
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	var doc errorDocument
-	// Nearly every answer is none: those that succeed are not read twice for it.
+	// Nearly all answers are no errors, and need not be decoded twice.
 	if mayBeError := !ok || bytes.Contains(body, []byte(`errorCode`)); mayBeError && isObject(body) && mediaType(resp) == jsonType {
 		if err := json.Unmarshal(body, &doc); err != nil {
-			// A document cut short may be an error with its code still to come.
+			// The part that is missing may hold the code of an error.
 			if ok {
 				return malformed("broken JSON", resp)
 			}
@@ -141,9 +141,10 @@ func parseError(resp *http.Response, body []byte) error {
 	return e
 }
 
-// retryAfter reads how long a 429 with that code asks to wait. The reset is
-// counted from the answer's own Date, so that the clock of this machine does not
-// matter.
+// retryAfter reads how long a 429 with that code asks to wait: from
+// X-Rate-Limit-Reset, or from Retry-After where the code is one of codeWait or the
+// reset is missing. The reset is counted from the answer's own Date, so that the clock
+// of this machine does not matter.
 // https://developer.okta.com/docs/reference/rl-best-practices/
 func retryAfter(code string, h http.Header) time.Duration {
 	wait, known := codeWait[code]
@@ -168,9 +169,9 @@ func isObject(body []byte) bool {
 
 const jsonType = "application/json"
 
-// mediaType returns the answer's media type without parameters, in lower case,
-// or "unknown". What follows it does not matter: proxies add a charset to one
-// that is there already, or repeat the header.
+// mediaType returns the answer's media type without parameters, in lower case, or
+// "unknown". The parameters do not matter, and some proxies break them: they add a
+// second charset, or repeat the header.
 func mediaType(resp *http.Response) string {
 	t := resp.Header.Get("Content-Type")
 	if end := strings.IndexAny(t, ";,"); end >= 0 {
@@ -182,8 +183,8 @@ func mediaType(resp *http.Response) string {
 	return Clip(t, 64)
 }
 
-// Clip makes text of a stranger fit for a log line and a terminal: at most n
-// runes, none of them a control character.
+// Clip makes a stranger's text fit for a log line and a terminal: it cuts the text
+// after n runes and replaces control characters.
 func Clip(s string, n int) string {
 	var b strings.Builder
 	for _, r := range s {

@@ -13,22 +13,21 @@ import (
 const usersPath = "/api/v1/users"
 
 // FactorTransaction is the answer of the Factors API to a challenge or a passcode.
-// It proves a factor and nothing else: no password, and not that the account may
-// log in.
+// It proves one factor. It proves neither a password nor that the account may log in.
 //
-// An answer without a Result is passed on: its caller has to refuse it, and may
-// want to cancel the push that it belongs to.
+// Result may be empty. The caller has to refuse such an answer, but may need it to
+// cancel the push.
 type FactorTransaction struct {
 	Result    FactorResult
 	ExpiresAt time.Time  // by this machine's clock; zero where the answer has none
-	Challenge *Challenge // of a push that was begun with a number
+	Challenge *Challenge // nil unless the push was begun with a number
 
 	poll, cancel Secret // paths, which name the transaction
 }
 
-// Factors lists the factors that the user with that id has enrolled, and that the
-// org's enrolment policy offers at the address of the caller, whatever their
-// status. It fails with ErrNoAPIToken on a client without an API token.
+// Factors lists the factors that the user with that id has enrolled, whatever their
+// status. Okta leaves out those that the org's enrollment policy does not offer at the
+// caller's address. Factors fails with ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/listFactors
 func (c *Client) Factors(ctx context.Context, userID string) ([]Factor, error) {
 	path, err := c.factorsPath(userID)
@@ -49,15 +48,15 @@ func (c *Client) Factors(ctx context.Context, userID string) ([]Factor, error) {
 			return nil, malformedHeader("a factor without an id, a type or a status", header)
 		}
 		f := w.factor()
-		f.SentTo = mask(f.SentTo) // the Authentication API does so itself
+		f.SentTo = mask(f.SentTo) // the Authentication API masks it by itself
 		factors = append(factors, f)
 	}
 	return factors, nil
 }
 
-// ChallengeFactor begins a push, or has a code sent. With number, the person has
-// to choose the right one of several numbers, which is in the Challenge of the
-// answer; it has no meaning but for a push.
+// ChallengeFactor begins a push, or has a code sent. With number set, the person has
+// to choose the right one of several numbers on the phone, and the Challenge of the
+// answer says which that is. Other factors than a push ignore number.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/verifyFactor
 func (c *Client) ChallengeFactor(ctx context.Context, userID string, f Factor, number bool) (FactorTransaction, error) {
 	var in any
@@ -78,7 +77,7 @@ func (c *Client) AnswerFactor(ctx context.Context, userID string, f Factor, pass
 	return c.factorTransaction(ctx, userID, f, map[string]string{field: passCode})
 }
 
-// PollFactor asks how a push stands, and sends nothing to the phone.
+// PollFactor polls a push that ChallengeFactor began, and sends nothing to the phone.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/getFactorTransactionStatus
 func (c *Client) PollFactor(ctx context.Context, t FactorTransaction) (FactorTransaction, error) {
 	if t.poll.IsZero() {
@@ -95,7 +94,7 @@ func (c *Client) PollFactor(ctx context.Context, t FactorTransaction) (FactorTra
 	return next, nil
 }
 
-// CancelFactor takes a push back.
+// CancelFactor cancels a push, so that the person can no longer approve it.
 func (c *Client) CancelFactor(ctx context.Context, t FactorTransaction) error {
 	if t.cancel.IsZero() {
 		return nil
@@ -112,7 +111,7 @@ func (c *Client) factorsPath(userID string) (string, error) {
 	return usersPath + "/" + user + "/factors", err
 }
 
-// factorTransaction posts to the verify operation of a factor.
+// factorTransaction calls the verify operation of a factor.
 func (c *Client) factorTransaction(ctx context.Context, userID string, f Factor, in any) (FactorTransaction, error) {
 	path, err := c.factorsPath(userID)
 	if err != nil {
@@ -126,8 +125,9 @@ func (c *Client) factorTransaction(ctx context.Context, userID string, f Factor,
 	return c.factorAnswer(ctx, http.MethodPost, path+"/verify", in, path+"/transactions/")
 }
 
-// factorAnswer sends one request of the Factors API. Links in the answer that do
-// not begin with transactions make it one that makes no sense.
+// factorAnswer sends one request of the Factors API. It reads the links of a push from
+// the answer and fails where they lead to anything but paths below transactions. Where
+// transactions is empty, it reads no links.
 func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, transactions string) (FactorTransaction, error) {
 	type link struct {
 		Href string `json:"href"`
@@ -153,7 +153,7 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 	if n := w.Embedded.Challenge.CorrectAnswer; n != nil {
 		t.Challenge = &Challenge{CorrectAnswer: *n}
 	}
-	if transactions == "" { // a poll: the links are those of the push
+	if transactions == "" {
 		return t, nil
 	}
 	poll, ownPoll := pathBelow(w.Links.Poll.Href, transactions)
@@ -166,8 +166,8 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 }
 
 // pathBelow returns the path and query of a link whose path is one segment below
-// prefix, and "" for no link. The host is not looked at: the request goes to the
-// configured one. (An org with a domain of its own may name either of its two.)
+// prefix, and "" where there is no link. It ignores the host, because the request goes
+// to the configured one: an org with a custom domain may name either of its two.
 func pathBelow(href, prefix string) (path string, ok bool) {
 	if href == "" {
 		return "", true
@@ -177,7 +177,7 @@ func pathBelow(href, prefix string) (path string, ok bool) {
 		return "", false
 	}
 	id, below := strings.CutPrefix(u.EscapedPath(), prefix)
-	// Who resolves the path may decode it first.
+	// A server may decode the path before it resolves the dots in it.
 	plain, err := url.PathUnescape(id)
 	if !below || err != nil || plain == "" || plain == "." || plain == ".." || strings.ContainsAny(plain, `/\`) {
 		return "", false
@@ -188,8 +188,8 @@ func pathBelow(href, prefix string) (path string, ok bool) {
 	return prefix + id, true
 }
 
-// mask hides most of an address or a telephone number, as Okta does where people
-// see them before they have logged in.
+// mask hides most of an e-mail address or a telephone number, as the Authentication
+// API does for people who have not logged in yet.
 func mask(sentTo string) string {
 	if local, domain, isEmail := strings.Cut(sentTo, "@"); isEmail {
 		first, _ := utf8.DecodeRuneInString(local)
@@ -204,5 +204,5 @@ func mask(sentTo string) string {
 	return "…" + sentTo[len(sentTo)-shownDigits:]
 }
 
-// shownDigits are those of a telephone number that are shown.
+// shownDigits is how many digits of a telephone number mask shows.
 const shownDigits = 4

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// groupPageSize is the largest page Okta gives.
+	// groupPageSize is the number of groups on the largest page that Okta offers.
 	groupPageSize = 200
 	// maxGroupPages bounds one user's groups to 20,000.
 	maxGroupPages = 100
 )
 
-// groupsPath follows that of a user.
+// groupsPath follows the path of a user.
 const groupsPath = "/groups"
 
 // Group is one group of a user.
@@ -27,7 +27,7 @@ type Group struct {
 	Type string // "OKTA_GROUP", "APP_GROUP", "BUILT_IN"
 }
 
-// wireGroup is what is read of the wire form.
+// wireGroup is the wire form, as far as it is read.
 type wireGroup struct {
 	ID      string `json:"id"`
 	Type    string `json:"type"`
@@ -36,15 +36,15 @@ type wireGroup struct {
 	} `json:"profile"`
 }
 
-// Groups returns all groups of the user with that id, in Okta's order: all
-// pages or an error, never a part. It fails with ErrNoAPIToken on a client
-// without an API token.
+// Groups returns all groups of the user with that id, in Okta's order. Where one page
+// fails, all fails: a part of the groups is never returned. Groups fails with
+// ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserResources/#tag/UserResources/operation/listUserGroups
 func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
 	if c.apiToken.IsZero() {
 		return nil, ErrNoAPIToken
 	}
-	c = c.For(Caller{}) // the program asks, and not the person
+	c = c.For(Caller{}) // the program asks for itself
 	var groups []Group
 	user, err := pathSegment(userID)
 	if err != nil {
@@ -93,10 +93,10 @@ func (c *Client) groupPage(ctx context.Context, path string, query url.Values) (
 	return groups, next, err
 }
 
-// nextCursor returns the "after" parameter of the link whose relation is next,
-// or "" where there is none, from Link headers that stand alone or are joined
-// with commas (RFC 8288). Only the cursor is taken from the link: the request
-// for the next page goes to the configured host and the same path.
+// nextCursor returns the "after" parameter of the link whose relation is next, or ""
+// where there is none. Link headers may stand alone or be joined with commas (RFC
+// 8288). Only the cursor of the link counts: the request for the next page goes to the
+// configured host and the same path.
 func nextCursor(headers []string) (string, error) {
 	for rest := strings.Join(headers, ","); ; {
 		start := strings.IndexByte(rest, '<')
@@ -122,7 +122,7 @@ func nextCursor(headers []string) (string, error) {
 	}
 }
 
-// cutUnquoted is strings.Cut, but a separator within double quotes is none.
+// cutUnquoted is strings.Cut that ignores separators within double quotes.
 func cutUnquoted(s string, sep byte) (before, after string, found bool) {
 	quoted := false
 	for i := 0; i < len(s); i++ {

@@ -11,9 +11,10 @@ import (
 // ParseOrgURL reads the URL of an org, "https://acme.okta.com" or
 // "https://acme.okta.com:8443/". It refuses everything that has no place in one:
 // another scheme, user information, a path, a query, a fragment, and the host of
-// the admin console. The ways of writing one URL have one result: the host is in
-// lower case and without a dot at its end, the port is left out where it is 443,
-// and no slash follows.
+// the admin console.
+//
+// All ways of writing one URL have one result. Its host is in lower case and does not
+// end with a dot, port 443 is left out, and no slash follows.
 func ParseOrgURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
@@ -40,8 +41,7 @@ func ParseOrgURL(s string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: normalHost(host, u.Port())}, nil
 }
 
-// normalHost writes a valid host and port in the one form that all ways of writing
-// them share.
+// normalHost returns a valid host and port in the form of ParseOrgURL.
 func normalHost(host, port string) string {
 	host = strings.ToLower(host)
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -99,8 +99,8 @@ func ValidHostLabel(s string) bool {
 	return true
 }
 
-// validPort reports whether u has no port or one from 1 to 65535. url.Parse
-// accepts an empty port and any digits.
+// validPort reports whether u has no port or one from 1 to 65535, which url.Parse
+// does not check.
 func validPort(u *url.URL) bool {
 	if strings.HasSuffix(u.Host, ":") {
 		return false

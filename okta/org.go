@@ -8,25 +8,25 @@ import (
 
 const organizationPath = "/.well-known/okta-organization"
 
-// identity is what a client knows of the org that it calls. The clients that For
-// makes share it.
+// identity is what a client knows of the org that it calls. It shares it with the
+// clients that For makes.
 type identity struct {
 	mu      sync.Mutex
-	current *inquiry // the one that was answered, or the one that goes on; nil before
+	current *inquiry // nil before the first one, and after one that failed
 }
 
-// inquiry is one request for the id of an org. Its fields are valid once done is
-// closed.
+// inquiry is one request for the id of an org, for which several callers may wait.
+// The other fields are valid once done is closed.
 type inquiry struct {
 	done chan struct{}
 	id   string
 	err  error
-	left bool // the caller who sent it left before the answer came
+	left bool // the caller who sent the request left before the answer came
 }
 
 // OrgID returns the id of the client's org, "00o…", which is the same at all of its
-// URLs. Okta is asked by one caller at a time, whose answer all who wait share. An
-// id is kept for the client's life; an error is not.
+// URLs. Only one request is sent at a time, and all callers who wait share its answer.
+// The client caches an id for its life, and never an error.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/OrgSettingMetadata/
 func (c *Client) OrgID(ctx context.Context) (string, error) {
 	for {
@@ -45,7 +45,8 @@ func (c *Client) OrgID(ctx context.Context) (string, error) {
 	}
 }
 
-// join returns the current inquiry. The first caller has to make it.
+// join returns the current inquiry, and says whether the caller has to send its
+// request.
 func (i *identity) join() (q *inquiry, first bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -55,7 +56,8 @@ func (i *identity) join() (q *inquiry, first bool) {
 	return i.current, first
 }
 
-// inquire asks Okta, and wakes those who wait for q, whatever happens meanwhile.
+// inquire sends the request of q and then wakes the callers who wait for it, even
+// after a panic.
 func (c *Client) inquire(ctx context.Context, q *inquiry) {
 	q.err, q.left = context.Canceled, true
 	defer func() {
@@ -71,7 +73,7 @@ func (c *Client) inquire(ctx context.Context, q *inquiry) {
 }
 
 func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
-	// The endpoint is public, and it is the program that asks, and not the person.
+	// The endpoint is public, and the program asks for itself.
 	public := c.For(Caller{})
 	public.apiToken = Secret{}
 	var w struct {
@@ -87,9 +89,9 @@ func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
 	return w.ID, nil
 }
 
-// SameOrg reports whether two clients call the same org, which may have several
-// URLs. Where the URLs differ, the orgs' ids decide; where an id cannot be had,
-// known is false and same says nothing.
+// SameOrg reports whether two clients call the same org, which may have several URLs.
+// Where the URLs differ, the ids of the orgs decide. Where known is false, an id could
+// not be read, and same says nothing.
 func SameOrg(ctx context.Context, a, b *Client) (same, known bool) {
 	if a.orgURL == b.orgURL {
 		return true, true

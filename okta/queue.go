@@ -8,23 +8,24 @@ import (
 
 const (
 	// maxRequests is how many requests of a client are on their way at once. Okta
-	// serves 75 of an org.
+	// serves 75 requests of an org at once.
 	// https://developer.okta.com/docs/reference/rl-additional-limits/
 	maxRequests = 64
 
-	// MaxAuthentications is how many of them may be calls of Authenticate, which
-	// anybody can cause: polls, passcodes, groups and cancels of logins whose
-	// password was right always find room beside them.
+	// MaxAuthentications is how many of these requests may be calls of Authenticate,
+	// which anybody can cause. The rest is for logins whose password was right: their
+	// polls, passcodes, groups and cancels never queue behind passwords.
 	MaxAuthentications = 48
 
 	// maxQueue is how long a request waits for room at most.
 	maxQueue = 5 * time.Second
 )
 
-// queue holds requests back while too many are on their way.
+// queue holds requests back while too many others are on their way. An element in a
+// channel is a request.
 type queue struct {
-	all, authentications chan struct{} // one element for each request
-	patience             time.Duration
+	all, authentications chan struct{}
+	patience             time.Duration // how long a request waits for room at most
 }
 
 func newQueue(patience time.Duration) queue {
@@ -35,8 +36,8 @@ func newQueue(patience time.Duration) queue {
 	}
 }
 
-// enter waits for room for a request. It fails with ErrBusy where there is none in
-// time; otherwise leave has to be called when the request is over.
+// enter waits for room for a request, and fails with ErrBusy where there is none in
+// time. Otherwise the caller has to call leave when the request is over.
 func (q *queue) enter(ctx context.Context, authenticates bool) (leave func(), err error) {
 	ctx, stop := context.WithTimeout(ctx, q.patience)
 	defer stop()
@@ -55,8 +56,8 @@ func (q *queue) enter(ctx context.Context, authenticates bool) (leave func(), er
 	return func() { leaveSecond(); leaveFirst() }, nil
 }
 
-// take waits for room in one channel, and gives those who wait their turn in the
-// order in which they came.
+// take waits for room in one channel. Callers get room in the order in which they
+// came.
 func take(ctx context.Context, room chan struct{}) (leave func(), err error) {
 	leave = func() { <-room }
 	select {

@@ -9,26 +9,26 @@ import (
 )
 
 // RateLimit is what Okta says of a rate limit: how many requests it allows in a
-// window, how many are left of them, and when the next window begins, by this
-// machine's clock. The zero value says nothing.
+// window, how many of them are left, and when the next window begins by this machine's
+// clock. The zero value means that no answer has told yet.
 // https://developer.okta.com/docs/reference/rl-best-practices/
 type RateLimit struct {
 	Limit, Remaining int
 	Reset            time.Time
 }
 
-// rateLimits are the newest that answers have told.
+// rateLimits keeps what the newest answers have told.
 type rateLimits struct{ authn, users, pushes atomic.Pointer[RateLimit] }
 
-// AuthnLimit is the rate limit of the Authentication API, which all logins of the
-// org share, as the newest answer told it.
+// AuthnLimit returns the rate limit of the Authentication API, which all logins of
+// the org share.
 func (c *Client) AuthnLimit() RateLimit { return value(c.transport.limits.authn.Load()) }
 
-// UsersLimit is the rate limit of reads of users' groups. Okta limits reads of the
-// users themselves, and of their factors, apart from it.
+// UsersLimit returns the rate limit of reads of users' groups. Okta counts reads of
+// the users themselves, and of their factors, apart from them.
 func (c *Client) UsersLimit() RateLimit { return value(c.transport.limits.users.Load()) }
 
-// PushLimit is the rate limit of questions about pushes of the Factors API.
+// PushLimit returns the rate limit of polls of the Factors API's pushes.
 func (c *Client) PushLimit() RateLimit { return value(c.transport.limits.pushes.Load()) }
 
 func value(l *RateLimit) RateLimit {
@@ -38,9 +38,9 @@ func value(l *RateLimit) RateLimit {
 	return *l
 }
 
-// note takes over what an answer tells. The reset is counted from the answer's own
-// Date, so that the clock of this machine does not matter. Zeros come with limits of
-// another kind, of requests at the same time.
+// note remembers what an answer tells. The reset is counted from the answer's own
+// Date, so that Okta's clock and this machine's may differ. A limit of zero belongs to
+// the number of requests at the same time, and is ignored.
 func (r *rateLimits) note(path string, h http.Header, now time.Time) {
 	var into *atomic.Pointer[RateLimit]
 	switch {

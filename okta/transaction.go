@@ -44,18 +44,18 @@ const (
 	ResultTimeWindowExceeded FactorResult = "TIME_WINDOW_EXCEEDED"
 )
 
-// Transaction is one answer of the Authentication API. Fields that the answer
-// did not carry are zero. The session token of a success is not decoded: nobody
-// here needs it, and it is worth a web session.
+// Transaction is one answer of the Authentication API. Fields that the answer did not
+// carry are zero, but Status never is, and a success always has a User. The session
+// token of a success is not decoded: no caller needs it, and it opens a web session.
 type Transaction struct {
 	Status       Status
 	FactorResult FactorResult
-	StateToken   Secret    // stands for the open transaction: whoever has it can go on with it
-	ExpiresAt    time.Time // of StateToken, by this machine's clock; each answer brings a later one
+	StateToken   Secret    // whoever has it can continue the transaction
+	ExpiresAt    time.Time // when StateToken expires, by this machine's clock; each answer extends it
 	User         User
-	Factors      []Factor   // what the person may choose from, in Okta's order
+	Factors      []Factor   // the person may choose one of them; in Okta's order
 	Factor       *Factor    // the factor of an open challenge
-	Challenge    *Challenge // what that factor wants to be shown
+	Challenge    *Challenge // what the person has to see to answer it
 	CanResend    bool       // the answer published a link for Resend
 }
 
@@ -65,7 +65,7 @@ type User struct {
 	Login string // as Okta spells it, which may differ from what was typed
 }
 
-// Challenge is the number challenge of a push. Okta adds it to a poll's answer
+// Challenge is the number challenge of a push. Okta adds it to the answer to a poll
 // while the person's app shows the numbers.
 type Challenge struct {
 	CorrectAnswer int // 0 is a number like any other
@@ -107,8 +107,8 @@ const (
 	ProviderFIDO     Provider = "FIDO"
 )
 
-// FactorActive is the only status in which a factor can be verified. Factors
-// of a transaction usually come without a status.
+// FactorActive is the only status in which a factor can be verified. The factors of a
+// transaction usually have no status.
 const FactorActive = "ACTIVE"
 
 // Factor is one enrolled factor.
@@ -118,12 +118,12 @@ type Factor struct {
 	Provider   Provider
 	VendorName string // an administrator's own name for an on-premises provider
 	Status     string // empty where the answer has none
-	DeviceName string // of a push factor, "Mia's phone"; may be empty
-	SentTo     string // of sms, call and email: where the code goes, as Okta masks it; may be empty
-	Question   string // of a question: its text; may be empty
+	DeviceName string // names the phone of a push, "Mia's phone"; may be empty
+	SentTo     string // where a code goes by sms, call or email, masked; may be empty
+	Question   string // the text of a question; may be empty
 }
 
-// The wire forms. Okta adds fields at any time: unknown ones are ignored.
+// These are the wire forms. Okta adds fields at any time, so unknown ones are ignored.
 type (
 	wireTransaction struct {
 		Status       Status       `json:"status"`
@@ -138,8 +138,8 @@ type (
 				} `json:"profile"`
 			} `json:"user"`
 			Factors []wireFactor `json:"factors"`
-			// The reference prints the list of MFA_REQUIRED under this name, orgs
-			// send it under "factors"; MFA_CHALLENGE has one object here.
+			// MFA_CHALLENGE has one object here. Okta's reference also prints the list
+			// of MFA_REQUIRED under this name, which orgs send under "factors".
 			Factor oneOrMany[wireFactor] `json:"factor"`
 		} `json:"_embedded"`
 		Links wireLinks `json:"_links"`
@@ -164,7 +164,7 @@ type (
 		QuestionText string `json:"questionText"`
 	}
 	wireLinks struct {
-		// An array in every answer seen.
+		// All answers that were observed have an array here.
 		// https://developer.okta.com/docs/reference/api/authn/#links-object
 		Resend oneOrMany[struct {
 			Href string `json:"href"`
@@ -172,16 +172,15 @@ type (
 	}
 )
 
-// UnmarshalJSON decodes what it can. A profile is there to be shown: nothing in
-// one is worth a login.
+// UnmarshalJSON decodes what it can. A profile is only shown, so a broken one must not
+// end a login.
 func (p *wireProfile) UnmarshalJSON(b []byte) error {
 	type plain wireProfile
-	_ = json.Unmarshal(b, (*plain)(p)) // what does not fit stays empty
+	_ = json.Unmarshal(b, (*plain)(p)) // fields of another type stay empty
 	return nil
 }
 
-// UnmarshalJSON decodes what it can, for the same reason: a link that makes no
-// sense is no link.
+// UnmarshalJSON decodes what it can: a link that makes no sense is taken for none.
 func (l *wireLinks) UnmarshalJSON(b []byte) error {
 	type plain wireLinks
 	_ = json.Unmarshal(b, (*plain)(l))
@@ -249,9 +248,9 @@ func (t *Transaction) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// missing names what an answer lacks of that by which a login is authorized. The
-// person has to be known only when the login succeeds: Okta leaves the profile
-// out of answers before that.
+// missing names what the answer lacks although logins are authorized by it. Only a
+// success has to have a user, because Okta may leave the profile out of the answers
+// before it.
 func (t Transaction) missing() string {
 	switch {
 	case t.Status == "":

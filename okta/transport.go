@@ -15,31 +15,31 @@ import (
 	"time"
 )
 
-// maxBody bounds an answer, in bytes. A page of 200 groups, the largest thing
-// asked for, stays under 0.5 MiB.
+// maxBody bounds an answer, in bytes. The largest answers are pages of 200 groups,
+// which stay under 0.5 MiB.
 const maxBody = 2 << 20
 
 var (
-	// ErrTimeout says that Okta, or the network to it, was too slow: the request
-	// may or may not have been acted upon.
+	// ErrTimeout means that Okta, or the network to it, was too slow. Okta may have
+	// acted upon the request.
 	ErrTimeout = errors.New("okta did not answer in time")
 
-	// ErrBusy says that too many other requests of this client were on their way to
+	// ErrBusy means that too many other requests of the client were on their way to
 	// Okta, so that this one was not sent.
 	ErrBusy = errors.New("too many requests to okta are on their way")
 
-	// ErrUnreachable says that no answer came: a name that does not resolve, a
-	// refused or closed connection, a certificate that does not verify.
+	// ErrUnreachable means that no answer came: the name does not resolve, the
+	// connection was refused or closed, the certificate does not verify.
 	ErrUnreachable = errors.New("okta could not be reached")
 
-	// ErrMalformed says that an answer came which makes no sense: a redirect, a
-	// web page, broken JSON, too many bytes, or without what a login depends on.
+	// ErrMalformed means that the answer makes no sense: it is a redirect, a web page,
+	// broken JSON or too long, or lacks what a login depends on.
 	ErrMalformed = errors.New("okta's answer makes no sense")
 )
 
-// transport is the one way out of this package. It reads each answer whole before
-// it hands it on, so that time, size and meaning are checked in one place. It takes
-// the part of http.Client, which would follow redirects and quote URLs in errors.
+// transport is the one way out of this package. It reads each answer to its end before
+// it returns it, so that time, size and meaning are checked in one place. It is used
+// without http.Client, which would follow redirects and quote URLs in its errors.
 type transport struct {
 	base    wire
 	org     *url.URL
@@ -49,7 +49,7 @@ type transport struct {
 	queue   queue
 }
 
-// wire is what is used of an http.Transport.
+// wire is the part of http.Transport that transport uses.
 type wire interface {
 	http.RoundTripper
 	CloseIdleConnections()
@@ -68,15 +68,15 @@ func newTransport(org *url.URL, cfg Config) *transport {
 			DialContext:            dialer.DialContext,
 			TLSClientConfig: &tls.Config{
 				MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs,
-				ClientSessionCache: tls.NewLRUClientSessionCache(8), // one host; a new connection costs less
+				// A connection that resumes a session costs less, and there is one host only.
+				ClientSessionCache: tls.NewLRUClientSessionCache(8),
 			},
 			TLSHandshakeTimeout: cfg.Timeout,
 			ForceAttemptHTTP2:   true,
 			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
-			MaxIdleConns:        0, // there is one host only
+			MaxIdleConns:        0, // no limit but that of the one host
 			MaxIdleConnsPerHost: maxRequests,
-			// Dials go on for a while after their requests were cancelled, and are
-			// bounded with the connections.
+			// A dial continues after its request was cancelled. This bounds dials, too.
 			MaxConnsPerHost:        maxRequests,
 			IdleConnTimeout:        5 * time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -84,14 +84,13 @@ func newTransport(org *url.URL, cfg Config) *transport {
 	}
 }
 
-// networkError is a text of this package's own that tells what is wrong with the
-// network.
+// networkError is an error of the network whose text is this package's own.
 type networkError string
 
 func (e networkError) Error() string { return string(e) }
 
-// quietly finds a proxy with find, and does not say what is wrong with its URL:
-// net/http quotes all of it, a password included.
+// quietly finds a proxy with find. Its error does not say what is wrong with the URL of
+// the proxy: net/http quotes all of it, a password included.
 func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		proxy, err := find(req)
@@ -102,7 +101,8 @@ func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*u
 	}
 }
 
-// proxyAnswered refuses what net/http would refuse by quoting the proxy.
+// proxyAnswered tells the status of a proxy that refuses to connect. Without it,
+// net/http tells the text that the proxy sent.
 func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return networkError(fmt.Sprintf("the proxy answered HTTP %d", resp.StatusCode))
@@ -112,7 +112,7 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 
 // send sends req and returns a complete 2xx answer of the org with its body, or an
 // error that wraps *Error, ErrBusy, ErrTimeout, ErrUnreachable, ErrMalformed or
-// context.Canceled. The time limit begins when there is room for the request.
+// context.Canceled. The time limit begins once the queue has room for the request.
 func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
@@ -133,7 +133,7 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	defer resp.Body.Close()
 	t.limits.note(req.URL.EscapedPath(), resp.Header, t.now())
 	if resp.StatusCode < 200 {
-		// What follows a 101 is not an answer, and its reading heeds no context.
+		// What follows a 101 is no answer, and net/http reads it without a time limit.
 		return nil, nil, malformed("a switch to another protocol", resp)
 	}
 	body, err := readAll(resp)
@@ -154,14 +154,14 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	return resp, body, nil
 }
 
-// errRepeated ends a request that net/http is about to send again.
+// errRepeated is the cause that ends a request which net/http is about to repeat.
 var errRepeated = errors.New("a request would be sent again")
 
-// deliverOnce returns a context under which net/http sends a request once. By
-// itself it repeats a GET whose connection closes, and any request whose HTTP/2
-// stream the server resets with PROTOCOL_ERROR, the latter without pause or end.
-// Repetitions that HTTP/2 calls safe (after GOAWAY or REFUSED_STREAM) are refused
-// with the others: that they are safe is the server's word only.
+// deliverOnce returns a context under which net/http sends a request once. By itself,
+// net/http repeats a GET whose connection closes. It also repeats any request whose
+// HTTP/2 stream the server resets with PROTOCOL_ERROR, without pause or end. HTTP/2
+// calls it safe to repeat a request after GOAWAY or REFUSED_STREAM. These requests are
+// not repeated either, because only the server says that it did not act upon them.
 func deliverOnce(ctx context.Context) context.Context {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	var sent atomic.Bool
@@ -172,8 +172,8 @@ func deliverOnce(ctx context.Context) context.Context {
 				return
 			}
 			giveUp(errRepeated)
-			// HTTP/2 looks at the context before it writes. HTTP/1.1 does not, but
-			// there the connection is this request's alone.
+			// HTTP/2 looks at the context before it writes. HTTP/1.1 does not, but there
+			// no other request uses the connection.
 			if c, ok := got.Conn.(*tls.Conn); ok && c.ConnectionState().NegotiatedProtocol != "h2" {
 				_ = c.Close()
 			}
@@ -181,18 +181,17 @@ func deliverOnce(ctx context.Context) context.Context {
 	})
 }
 
-// readAll reads an answer's body, and no more than maxBody and one byte of it.
+// readAll reads an answer's body, and stops one byte after maxBody.
 func readAll(resp *http.Response) ([]byte, error) {
 	var b bytes.Buffer
 	if n := resp.ContentLength; n > 0 && n <= maxBody {
-		b.Grow(int(n) + bytes.MinRead) // which saves copying it from one to the next
+		b.Grow(int(n) + bytes.MinRead) // ReadFrom then copies nothing
 	}
 	_, err := b.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
 	return b.Bytes(), err
 }
 
-// failure sorts an error of the network, and keeps nothing of it but what reason
-// says.
+// failure translates an error of the network to one of this package's own.
 func failure(req *http.Request, err error) error {
 	closed := fmt.Errorf("%w: the connection was closed before the answer was complete", ErrUnreachable)
 	if errors.Is(context.Cause(req.Context()), errRepeated) {
@@ -210,9 +209,9 @@ func failure(req *http.Request, err error) error {
 	return fmt.Errorf("%w: %s", ErrUnreachable, reason(err))
 }
 
-// reason tells an administrator what is wrong with the network. The errors whose
-// text it repeats name addresses and certificates; others may quote what the server
-// sent, and only their type is told.
+// reason tells an administrator what is wrong with the network. It repeats the text of
+// errors that name addresses and certificates only. Others may quote what the server
+// sent, so it tells no more than their type.
 func reason(err error) string {
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return e.Error()
@@ -226,7 +225,7 @@ func reason(err error) string {
 	return fmt.Sprintf("the connection failed (%T)", err)
 }
 
-// contextError is the error of a context that has ended, as all calls tell it.
+// contextError translates the error of a context that has ended.
 func contextError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return context.Canceled
@@ -234,14 +233,14 @@ func contextError(err error) error {
 	return ErrTimeout
 }
 
-// malformed describes an answer without quoting it: a body or a Location may
+// malformed describes an answer without quoting its body or its Location, which may
 // hold anything.
 func malformed(what string, resp *http.Response) error {
 	return fmt.Errorf("%w: %s (HTTP %d, %s, request id %q)", ErrMalformed, what,
 		resp.StatusCode, mediaType(resp), requestID(resp.Header))
 }
 
-// malformedHeader is malformed for JSON that holds what it should not.
+// malformedHeader is malformed for an answer whose header is all that is left.
 func malformedHeader(what string, header http.Header) error {
 	return fmt.Errorf("%w: %s (request id %q)", ErrMalformed, what, requestID(header))
 }

@@ -13,9 +13,9 @@ const AccountActive = "ACTIVE"
 // Account is a user of the org, as the users API shows one.
 type Account struct {
 	ID     string // "00u…", never reused
-	Login  string
-	Email  string // the primary one
-	Status string // AccountActive, "SUSPENDED", "LOCKED_OUT", …
+	Login  string // as Okta spells it
+	Email  string // the primary one; may be empty
+	Status string // AccountActive, "SUSPENDED", "DEPROVISIONED", "LOCKED_OUT", …
 }
 
 // wireAccount is the wire form.
@@ -28,7 +28,7 @@ type wireAccount struct {
 	} `json:"profile"`
 }
 
-// account returns the account, all of whose fields but Email are present.
+// account fails where a field is missing that logins are authorized by.
 func (w wireAccount) account(header http.Header) (Account, error) {
 	switch {
 	case w.ID == "":
@@ -41,10 +41,11 @@ func (w wireAccount) account(header http.Header) (Account, error) {
 	return Account{ID: w.ID, Login: w.Profile.Login, Email: w.Profile.Email, Status: w.Status}, nil
 }
 
-// Account finds the account with that id, that login, or that short name (the part
-// of the login before the @) while it is unambiguous, all in any case. There being
-// none is an *Error with CodeNotFound. It fails with ErrNoAPIToken on a client
-// without an API token.
+// Account finds an account by its id, by its login, or by its short name, which is the
+// part of the login before the @ and has to be unambiguous. Okta ignores case and
+// diacritics in names, so the caller has to compare the Login or the ID of the answer
+// with the one that it means. Where nobody is found, the error is an *Error with
+// CodeNotFound. Account fails with ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/getUser
 func (c *Client) Account(ctx context.Context, name string) (Account, error) {
 	if c.apiToken.IsZero() {
@@ -62,13 +63,13 @@ func (c *Client) Account(ctx context.Context, name string) (Account, error) {
 	return w.account(header)
 }
 
-// maxAccounts bounds a search: who asks wants one account.
+// maxAccounts bounds a search. Callers want one account, and whether there are more.
 const maxAccounts = "10"
 
-// AccountsByEmail finds the accounts with that primary e-mail address, in any
-// case; the first ten, if there are so many. Okta's index of them lags behind by
-// seconds: what it says of an account may have changed. It fails with
-// ErrNoAPIToken on a client without an API token.
+// AccountsByEmail finds the accounts with that primary e-mail address, in any case, and
+// returns ten at most. Okta's index lags behind by seconds, so an account may have
+// changed since. AccountsByEmail fails with ErrNoAPIToken on a client without an API
+// token.
 // https://developer.okta.com/docs/reference/user-query/#search-users
 func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, error) {
 	if c.apiToken.IsZero() {
@@ -86,7 +87,7 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 	var accounts []Account
 	for _, w := range found {
 		if !strings.EqualFold(w.Profile.Email, email) {
-			continue // what a client asks for is not always what an index finds
+			continue // the index may be behind
 		}
 		account, err := w.account(header)
 		if err != nil {
@@ -97,5 +98,5 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 	return accounts, nil
 }
 
-// searchEscapes make a value fit to stand in quotes in a search expression.
+// searchEscapes escapes a value that stands in quotes in a search expression.
 var searchEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
