@@ -105,8 +105,7 @@ func TestGroupLoopEnds(t *testing.T) {
 	assert.Len(t, srv.Requests(), 1)
 }
 
-// pagesOf serves groups with whatever Link header it is told for the n-th
-// request, from 1 on.
+// pagesOf serves groups. The Link header of the n-th request, from 1 on, is link(n).
 func pagesOf(t *testing.T, link func(n int) []string) (*okta.Client, *atomic.Int32) {
 	t.Helper()
 	var requests atomic.Int32

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slow is a client of an org that answers when it is told to.
+// slow is a client of an org that answers when the test lets it.
 type slow struct {
 	*Client
 	arrived atomic.Int32  // requests that were sent

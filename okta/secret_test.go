@@ -58,7 +58,7 @@ func secretive(t *testing.T) map[string][]any {
 	}
 }
 
-// open types hold nothing that is not for printing.
+// openTypes hold no secret.
 var openTypes = []string{"Account", "Caller", "Challenge", "Error", "Factor", "Group", "RateLimit", "User"}
 
 // shapes are the ways in which a value can be a part of what is printed.

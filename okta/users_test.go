@@ -202,8 +202,8 @@ func TestAccountsByEmail(t *testing.T) {
 	}
 }
 
-// TestAccountsByEmailAreOfThatEmail: the index is behind, or answers another
-// question. Who has another address is not among those found.
+// TestAccountsByEmailAreOfThatEmail: where the index is behind, or answers another
+// question, accounts with another address are left out.
 func TestAccountsByEmailAreOfThatEmail(t *testing.T) {
 	t.Parallel()
 	srv, _ := newOrg(t)

@@ -13,7 +13,7 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// answer is what an endpoint says.
+// answer is the answer of an endpoint.
 type answer struct {
 	status int
 	header http.Header
@@ -43,7 +43,7 @@ func (o *Org) write(w http.ResponseWriter, a answer) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(a.body); err != nil {
-		panic(err) // the bodies are this package's own
+		panic(err) // this package made the body
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
@@ -80,7 +80,7 @@ func addExtraFields(v any) {
 	}
 }
 
-// timestamp is the form of Okta's times.
+// timestamp writes a time as Okta does.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // errorCodes are Okta's documented errors, with their HTTP status and text.
@@ -112,7 +112,7 @@ var errorCodes = map[string]struct {
 	"E0000180": {http.StatusLocked, "The factor is not active."},
 }
 
-// oktaError is the error document of a code, with its causes.
+// oktaError returns the error document of a code, with its causes.
 func oktaError(code string, causes ...string) answer {
 	e, known := errorCodes[code]
 	if !known {
@@ -135,7 +135,7 @@ func errorDocument(code, summary string, causes ...string) object {
 	}
 }
 
-// notFound is what Okta says about a thing that an id or name does not find.
+// notFound returns Okta's answer where an id or a name finds nothing.
 func notFound(id, kind string) answer {
 	a := oktaError("E0000007")
 	a.body.(object)["errorSummary"] = fmt.Sprintf("Not found: Resource not found: %s (%s)", id, kind)

@@ -2,8 +2,8 @@ package oktatest
 
 import "time"
 
-// authn answers POST /api/v1/authn: a login, or with a state token alone the
-// state of its transaction.
+// authn answers POST /api/v1/authn, which is a login. With a state token alone it
+// returns the state of that transaction.
 func (o *Org) authn(c *call) answer {
 	switch {
 	case c.body.Username == "" && c.body.StateToken != "":
@@ -13,13 +13,13 @@ func (o *Org) authn(c *call) answer {
 		}
 		return o.show(c, tx)
 	case c.body.Token != "":
-		return oktaError("E0000004") // activation tokens: there are none
+		return oktaError("E0000004") // no activation token exists
 	case c.body.Username == "":
 		return oktaError("E0000001", "username: The field cannot be left blank")
 	case c.body.Audience != "":
-		return oktaError("E0000001", "audience: Not supported") // by Identity Engine
+		return oktaError("E0000001", "audience: Not supported") // as on Identity Engine
 	case len(c.body.DeviceToken) > 32 && c.request.Header.Get("Authorization") != "":
-		// Without an API token it is ignored.
+		// Okta ignores the field without an API token.
 		return oktaError("E0000001", "deviceToken: The field is too long")
 	}
 	if !o.underUserRate(c) || !o.underEngineRate(c, o.find(c.body.Username)) {
@@ -48,7 +48,7 @@ func (o *Org) underEngineRate(c *call, u *User) bool {
 	return !o.opts.EnforceUserRate || u == nil || u.requests.allow(c.now, 20, 5*time.Second)
 }
 
-// primary checks the password. Who cannot log in gets the same answer,
+// primary checks the password. Users who cannot log in get the same answer,
 // whatever the reason.
 func (o *Org) primary(c *call) answer {
 	u := o.find(c.body.Username)
@@ -80,7 +80,7 @@ func (o *Org) primary(c *call) answer {
 	return o.advance(c, tx)
 }
 
-// barred says that the user cannot log in at all.
+// barred reports whether the user cannot log in at all.
 func (u *User) barred() bool {
 	switch u.status {
 	case "HIDDEN_LOCKED_OUT", "SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED", "RECOVERY":
@@ -89,8 +89,8 @@ func (u *User) barred() bool {
 	return false
 }
 
-// previous answers POST /api/v1/authn/previous: back from a challenge to the
-// choice of factors.
+// previous answers POST /api/v1/authn/previous, which leads back from a challenge
+// to the choice of factors.
 func (o *Org) previous(c *call) answer {
 	tx, a, found := o.open(c)
 	switch {
@@ -122,7 +122,7 @@ func (o *Org) skip(c *call) answer {
 }
 
 // cancel answers POST /api/v1/authn/cancel. The reference does not show the
-// body; the relay state alone was observed.
+// body. Real answers hold the relay state alone (observed).
 func (o *Org) cancel(c *call) answer {
 	tx, a, found := o.open(c)
 	if !found {

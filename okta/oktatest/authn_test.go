@@ -140,7 +140,7 @@ func TestExpiredPasswordComesAfterMFA(t *testing.T) {
 	c.verify(r, f, f.CodeAt(time.Now().Add(30*time.Second))).is(t, 200, "BRAND_NEW_STATE")
 }
 
-func TestEnrolmentSkippedOnlyWhenPublished(t *testing.T) {
+func TestEnrollmentSkippedOnlyWhenPublished(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)
 	u := srv.AddUser(login, password)

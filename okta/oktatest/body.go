@@ -2,7 +2,7 @@ package oktatest
 
 import "encoding/json"
 
-// requestBody has the fields that the operations know.
+// requestBody has the fields that any operation knows.
 type requestBody struct {
 	Username, Password, Token string
 	StateToken                string
@@ -52,7 +52,7 @@ func fields(raw json.RawMessage, targets map[string]any) error {
 	return nil
 }
 
-// answerTo is what the request sends for a factor: questions have a field of
+// answerTo returns the passcode of the request. Questions take it from a field of
 // their own.
 func (b *requestBody) answerTo(f *Factor) string {
 	if f.Type == "question" {

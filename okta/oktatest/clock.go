@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Clock is a clock that moves only when told, for Options.Now:
+// Clock is a clock for Options.Now that only Advance moves:
 //
 //	clock := oktatest.NewClock(time.Now())
 //	srv := oktatest.NewServer(t, oktatest.Options{Now: clock.Now})

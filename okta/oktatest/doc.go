@@ -2,7 +2,7 @@
 // net/http/httptest. It keeps users, groups, factors and open transactions,
 // and answers Okta's authentication, users and factors APIs over TLS.
 //
-// A test says who exists, and looks at the outcome and at what was asked:
+// A test says who exists, and looks at the outcome and at the requests:
 //
 //	srv := oktatest.NewServer(t)
 //	mia := srv.AddUser("mia.ito@acme.test", "password")
@@ -18,9 +18,12 @@
 //		t.Log(r.Method, r.Path, r.Status)
 //	}
 //
-// The zero [Options] answer as Okta's documentation says. Where Okta's
-// documentation is silent, the choice is noted beside the code, and what
-// clients must survive either way is an option or a [Fault].
+// With the zero [Options] the organization answers as Okta documents. Where Okta
+// documents nothing, a comment says what is assumed. An option or a [Fault]
+// makes the other answers that clients must survive.
+//
+// People are found by every spelling of their names that Okta takes for one; see
+// [Org.User].
 //
 // The package writes and reads its own JSON and shares no type with the
 // client it tests, so that a misspelt field cannot agree with itself. All

@@ -12,14 +12,14 @@ type Factor struct {
 	// ID is the permanent id, with Okta's prefix for the type where it is
 	// known, such as "opf...".
 	ID string
-	// User has the factor.
+	// User is the owner of the factor.
 	User *User
 	// Type and Provider are Okta's factorType and provider.
 	Type, Provider string
 
 	name        string
 	status      string
-	destination string // masked: where codes are sent to
+	destination string // where codes are sent to, masked
 
 	enrolled time.Time
 	offered  []string // addresses; nil means that all callers see the factor
@@ -34,23 +34,23 @@ type Factor struct {
 
 	secret     []byte
 	generator  generator // nil if the code is fixed or sent
-	wantNext   bool      // the next right code is not enough
-	challenged string    // that right code, until another followed
+	wantNext   bool      // after the next right code the server wants another
+	challenged string    // the right code after which another is wanted
 
-	code        string    // what answers the factor, if nothing generates it
+	code        string    // answers the factor, if nothing generates it
 	codeExpires time.Time // zero if it was not sent
 	codeFor     string    // the state token that it was sent for, or factorsAPI
 	sends       int
 	sent        time.Time // when a code or push was last sent
 }
 
-// idPrefixes are those of ids that were observed.
+// idPrefixes are the prefixes of ids that were observed.
 var idPrefixes = map[string]string{
 	"push": "opf", "token:software:totp": "ost", "sms": "sms", "call": "clf", "email": "emf",
 	"question": "ufs", "webauthn": "fwf", "u2f": "fuf", "web": "dsf", "token": "rsa",
 }
 
-// AddFactor enrols a factor of any type: "sms", "call", "email" and
+// AddFactor enrolls a factor of any type: "sms", "call", "email" and
 // "question" of OKTA, "webauthn" of FIDO, "web" of DUO and so on. Types that
 // Okta knows nothing of are published like the others.
 //
@@ -62,10 +62,11 @@ var idPrefixes = map[string]string{
 //     only before a newer one.
 //   - "token" of RSA, a code a minute, and of SYMANTEC, one every 30 seconds.
 //
-// Codes sent by sms, call and email are made when they are sent. A push and
-// what needs a browser have none: "webauthn", "u2f", "web", "claims_provider"
-// and "signed_nonce", which nothing completes. The other types have a fixed
-// one, "oktatest-answer" or "012345". Code returns it and SetCode changes it.
+// Codes sent by sms, call and email are made when they are sent. A push has no
+// code. Factors that need a browser have none either, and nothing completes them:
+// "webauthn", "u2f", "web", "claims_provider" and "signed_nonce". The other types
+// have a fixed code, "oktatest-answer" or "012345". Code returns it and SetCode
+// changes it.
 func (u *User) AddFactor(factorType, provider string) *Factor {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
@@ -104,7 +105,7 @@ func idPrefix(factorType string) string {
 	return "fac"
 }
 
-// equip gives the factor what makes its codes.
+// equip gives the factor its device, or its fixed code.
 func (f *Factor) equip(secret []byte) {
 	f.generator = newGenerator(f.Type, f.Provider, secret)
 	switch {
@@ -114,7 +115,7 @@ func (f *Factor) equip(secret []byte) {
 	case f.Type == "sms", f.Type == "call", f.Type == "email":
 		// A code is made when it is sent.
 	case f.Type == "push", f.needsBrowser():
-		// Nothing to type.
+		// Nobody has to type anything.
 	case f.Type == "question":
 		f.code = "oktatest-answer"
 	default:
@@ -123,7 +124,7 @@ func (f *Factor) equip(secret []byte) {
 	f.User.org.addSecret(f.code)
 }
 
-// needsBrowser says that a challenge of the factor is answered by a browser.
+// needsBrowser reports whether only a browser can answer the factor.
 func (f *Factor) needsBrowser() bool {
 	switch f.Type {
 	case "webauthn", "u2f", "web", "claims_provider", "signed_nonce":
@@ -132,7 +133,7 @@ func (f *Factor) needsBrowser() bool {
 	return false
 }
 
-// AddTOTP enrols a time-based code generator of provider "GOOGLE" or "OKTA".
+// AddTOTP enrolls a time-based code generator of provider "GOOGLE" or "OKTA".
 func (u *User) AddTOTP(provider string) *Factor {
 	return u.AddFactor("token:software:totp", provider)
 }
@@ -152,10 +153,9 @@ func (f *Factor) SetName(name string) {
 	f.name = name
 }
 
-// SetStatus gives the factor a status, such as PENDING_ACTIVATION or
-// INACTIVE. Enrolled factors usually have none in transactions, which is the
-// default; the Factors API calls them ACTIVE. A factor that is NOT_SETUP is
-// published in MFA_ENROLL only.
+// SetStatus gives the factor a status, such as PENDING_ACTIVATION or INACTIVE. By
+// default a factor has none in transactions, as is usual at Okta, and is ACTIVE in
+// the Factors API. A factor that is NOT_SETUP is published in MFA_ENROLL only.
 func (f *Factor) SetStatus(status string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -185,12 +185,11 @@ func (f *Factor) LastSent() time.Time {
 	return f.sent
 }
 
-// Code returns what answers the factor now: the code that the device shows
-// by the organization's clock, the code last sent (nothing before that), or
-// the fixed one. Every call presses the button of a HOTP generator and
-// touches a YubiKey: it returns the next code. The one before stays good
-// until a later one was accepted, but a HOTP generator that was pressed ten
-// times in vain is out of step.
+// Code returns what answers the factor now: the code that the device shows by the
+// organization's clock, the code last sent (nothing before that), or the fixed one.
+// Every call presses the button of a HOTP generator and touches a YubiKey, and so
+// returns the next code. The one before stays good until a later one was accepted.
+// A HOTP generator is out of step once ten of its codes were not used.
 func (f *Factor) Code() string {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -212,7 +211,7 @@ func (f *Factor) SetCode(code string) {
 	f.User.org.addSecret(code)
 }
 
-// json is the factor in a transaction.
+// json returns the factor as transactions show it.
 func (f *Factor) json(c *call) object {
 	out := object{
 		"id":         f.ID,
@@ -267,7 +266,7 @@ func (f *Factor) profile() object {
 	return object{"credentialId": login}
 }
 
-// destination is where codes go by default, masked as Okta does.
+// destination returns where codes go by default, masked as Okta does.
 func destination(factorType, email string) string {
 	if factorType != "email" {
 		return "+1 XXX-XXX-4821"

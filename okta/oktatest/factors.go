@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// OfferedTo makes the Factors API list and verify the factor only for
-// callers at the given addresses, because the policy that decides it looks
-// at the caller's address, not at the user's. It is that of X-Forwarded-For,
-// the first one, or else that of the connection. Without addresses nobody
-// sees the factor. Transactions do not care.
+// OfferedTo makes the Factors API list and verify the factor only for callers at
+// the given addresses, because Okta's policy looks at the caller's address and not
+// at the user's. The caller's address is the first one of X-Forwarded-For, or else
+// that of the connection. Without addresses nobody sees the factor. Transactions
+// ignore all this.
 func (f *Factor) OfferedTo(addresses ...string) *Factor {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -87,7 +87,7 @@ func (o *Org) findFactor(c *call) (*Factor, answer, bool) {
 	return nil, notFound(c.param("factor"), "UserFactor"), false
 }
 
-// byID finds a user by id alone: the Factors API takes no logins.
+// byID finds a user by id alone, because the Factors API takes no logins.
 func (o *Org) byID(id string) *User {
 	for _, u := range o.users {
 		if u.ID == id {
@@ -97,7 +97,7 @@ func (o *Org) byID(id string) *User {
 	return nil
 }
 
-// offers lists the factors that the Factors API has for a caller.
+// offers lists the factors that the Factors API shows to a caller.
 func (u *User) offers(c *call) (list []*Factor) {
 	address := c.address()
 	for _, f := range slices.Concat(u.factors, u.automatic()) {
@@ -108,8 +108,8 @@ func (u *User) offers(c *call) (list []*Factor) {
 	return list
 }
 
-// address is where the caller is, as far as policies are concerned. A real
-// organization believes the header of its trusted proxies only.
+// address returns the caller's address, as policies see it. A real organization
+// believes the header of its trusted proxies only.
 func (c *call) address() string {
 	if lines := c.request.Header.Values("X-Forwarded-For"); len(lines) > 0 {
 		first, _, _ := strings.Cut(lines[0], ",")
@@ -122,7 +122,7 @@ func (c *call) address() string {
 	return canonical(host)
 }
 
-// canonical gives the spellings of an address one form.
+// canonical gives all spellings of an address one form.
 func canonical(address string) string {
 	address = strings.TrimSpace(address)
 	if ip, err := netip.ParseAddr(address); err == nil {
@@ -131,8 +131,8 @@ func canonical(address string) string {
 	return address
 }
 
-// resource is the factor as the Factors API shows it. Okta does not mask
-// phone numbers there; these have no other form.
+// resource returns the factor as the Factors API shows it. Okta does not mask phone
+// numbers there, but here they have no other form.
 func (f *Factor) resource(c *call) object {
 	status := f.status
 	if status == "" {
@@ -160,7 +160,7 @@ func (f *Factor) resourceURL(c *call) string {
 	return c.base + "/api/v1/users/" + f.User.ID + "/factors/" + f.ID
 }
 
-// hinted is a link that is followed by the given method.
+// hinted returns a link that is followed with the given method.
 func hinted(href, method string) object {
 	return object{"href": href, "hints": object{"allow": []any{method}}}
 }

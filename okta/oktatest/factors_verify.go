@@ -16,8 +16,8 @@ type apiPush struct {
 	number *int // nil unless the client asked for a number challenge
 }
 
-// verifyFactor answers POST /api/v1/users/{id}/factors/{factorId}/verify: it
-// takes a code or an answer, or else starts a challenge.
+// verifyFactor answers POST /api/v1/users/{id}/factors/{factorId}/verify. It checks
+// the code or the answer that was sent, or else starts a challenge.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserFactor/#tag/UserFactor/operation/verifyFactor
 func (o *Org) verifyFactor(c *call) answer {
 	f, a, found := o.findFactor(c)
@@ -35,7 +35,7 @@ func (o *Org) verifyFactor(c *call) answer {
 	case c.body.answerTo(f) != "" && !challenged:
 		return o.completeFactor(c, f)
 	case c.body.PassCode != "" || c.body.Answer != "":
-		// Undocumented: what answers another type starts no challenge.
+		// Undocumented: the answer to another type of factor starts no challenge.
 		return oktaError("E0000001", "passCode: Not what completes this factor")
 	case f.Type == "push":
 		return o.startPush(c, f)
@@ -62,19 +62,19 @@ func (o *Org) completeFactor(c *call, f *Factor) answer {
 	return ok(object{"factorResult": "SUCCESS"})
 }
 
-// issued says that a challenge waits for its answer.
+// issued returns the answer that a challenge has begun.
 func (f *Factor) issued(c *call) object {
 	return object{"factorResult": "CHALLENGE", "_links": f.ways(c)}
 }
 
-// ways are the links of a challenge that is not polled.
+// ways returns the links of a challenge that is not polled.
 func (f *Factor) ways(c *call) object {
 	at := f.resourceURL(c)
 	return object{"verify": hinted(at+"/verify", "POST"), "factor": hinted(at, "GET")}
 }
 
-// startPush sends a push, which answers 201. A script that does not start
-// with WAITING decides it at once.
+// startPush sends a push, and answers 201. A script that does not start with
+// WAITING decides it at once.
 func (o *Org) startPush(c *call, f *Factor) answer {
 	if c.request.UserAgent() == "" {
 		return oktaError("E0000001", "User-Agent: The header is required for a push")
@@ -93,7 +93,7 @@ func (o *Org) startPush(c *call, f *Factor) answer {
 	return a
 }
 
-// correctAnswer is the number of a push: that of Number, or a new one.
+// correctAnswer returns the number of a push: that of Number, or a new one.
 func (f *Factor) correctAnswer() *int {
 	if f.number != nil {
 		return f.number
@@ -107,8 +107,8 @@ func (f *Factor) correctAnswer() *int {
 	return f.drawn
 }
 
-// pollPush answers GET .../transactions/{transactionId}. Undocumented: who
-// may see the factor and what became of the user does not matter any more.
+// pollPush answers GET .../transactions/{transactionId}. Undocumented: neither the
+// caller's address nor a change of the user's status matters any more.
 func (o *Org) pollPush(c *call) answer {
 	p, a, found := o.findPush(c)
 	if !found {
@@ -143,7 +143,7 @@ func (o *Org) findPush(c *call) (*apiPush, answer, bool) {
 	return p, answer{}, true
 }
 
-// told is the push as it stands. Its end is told once.
+// told returns the state of a push. A push that has ended is shown once.
 func (o *Org) told(c *call, p *apiPush) answer {
 	body := object{}
 	if p.result != "" {

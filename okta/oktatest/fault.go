@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Fault is a way for an endpoint to misbehave; see [Org.Fail].
+// Fault changes how an endpoint answers; see [Org.Fail].
 type Fault struct {
 	before    func() // called before the request is answered; may be nil
 	serve     func(o *Org, w http.ResponseWriter, r *http.Request, endpoint string)
@@ -22,11 +22,11 @@ type Fault struct {
 	seen      int
 }
 
-// Times limits the fault to n requests. Zero and less mean for ever, which
-// is also the default.
+// Times limits the fault to n requests. By default, and where n is not positive,
+// it lasts for ever.
 func (f Fault) Times(n int) Fault { f.times = max(n, 0); return f }
 
-// After lets k requests to the endpoint pass before the fault starts: it can
+// After lets k requests to the endpoint pass before the fault starts, so that it can
 // hit the second page of groups, or a later poll.
 func (f Fault) After(k int) Fault { f.after = max(k, 0); return f }
 
@@ -55,9 +55,8 @@ func (o *Org) ClearFaults() {
 	clear(o.faults)
 }
 
-// faultFor returns the fault that a request meets, which is one that does nothing
-// where there is none. Every fault sees every request, so After counts from the call
-// of Fail.
+// faultFor returns the fault that a request meets. Where it meets none, the fault does
+// nothing. Every fault sees every request, so After counts from the call of Fail.
 func (o *Org) faultFor(endpoint string) *Fault {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -70,8 +69,8 @@ func (o *Org) faultFor(endpoint string) *Fault {
 		}
 		hit, found = f, true
 		switch f.times {
-		case 0: // for ever
-		case 1: // the last time: gone from the next request on
+		case 0: // it lasts for ever
+		case 1: // this was the last time
 			o.faults[endpoint] = slices.DeleteFunc(slices.Clone(o.faults[endpoint]),
 				func(g *Fault) bool { return g == f })
 		default:
@@ -185,12 +184,11 @@ func Status(code int, errorCode, summary string) Fault {
 	}}
 }
 
-// Accepted202 answers E0000070: an error document with a status of success.
+// Accepted202 answers E0000070, which is an error document with a 2xx status.
 func Accepted202() Fault { return Status(http.StatusAccepted, "E0000070", "Waiting for ACK") }
 
-// RateLimited answers 429 E0000047 with the rate headers. The limit resets
-// after the given time, counted by the organization's clock, which the Date
-// header tells.
+// RateLimited answers 429 E0000047 with the rate headers. The limit resets after
+// the given time by the organization's clock, which the Date header shows.
 func RateLimited(remaining int, reset time.Duration) Fault {
 	return rateLimited(600, remaining, reset)
 }
@@ -211,12 +209,12 @@ func rateLimited(limit, remaining int, reset time.Duration) Fault {
 func RateLimitedBare() Fault {
 	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
 		a := oktaError("E0000047")
-		a.header = http.Header{"Date": nil} // net/http leaves a nil Date out
+		a.header = http.Header{"Date": nil} // net/http then sends none
 		o.write(w, a)
 	}}
 }
 
-// Body answers anything.
+// Body answers with any body.
 func Body(status int, contentType, raw string) Fault {
 	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
 		commonHeaders(w.Header(), o.options().Now())
@@ -226,15 +224,15 @@ func Body(status int, contentType, raw string) Fault {
 	}}
 }
 
-// Meanwhile calls a function and then answers as usual, as if somebody had changed
-// the organization while the client waited:
+// Meanwhile calls a function and then answers as usual. The function can change the
+// organization while the client waits:
 //
 //	srv.Fail("groups", oktatest.Meanwhile(func() { mia.SetStatus("SUSPENDED") }).Times(1))
 func Meanwhile(do func()) Fault { return Fault{before: do} }
 
-// Without answers as usual, but for fields that it takes out: each path, such as
-// "_embedded.user.profile.login", leads to one from the top of the answer. In a
-// list it leads to one of every element.
+// Without answers as usual and leaves fields out. A path, such as
+// "_embedded.user.profile.login", leads from the top of the answer to a field. In a
+// list it leads to a field of every element.
 func Without(paths ...string) Fault {
 	return Fault{change: func(body any) {
 		for _, path := range paths {

@@ -10,12 +10,12 @@ type generator interface {
 	// code is what the device shows at a time. A device with a button makes
 	// a new one each time.
 	code(now time.Time) string
-	// check judges a code: the empty string means that it is right, anything
-	// else is the error code.
+	// check returns the error code for a passcode. It is empty where the passcode
+	// is right.
 	check(code string, now time.Time) string
 }
 
-// newGenerator makes the device of a factor; nil if the factor has none.
+// newGenerator returns the device of a factor, or nil if it has none.
 func newGenerator(factorType, provider string, secret []byte) generator {
 	totp := &timed{secret: secret, step: totpStep, digits: 6, used: make(map[int64]bool)}
 	switch {
@@ -36,7 +36,8 @@ func newGenerator(factorType, provider string, secret []byte) generator {
 	return nil
 }
 
-// deviceSecret is the same for a factor every time it is enrolled.
+// deviceSecret returns the secret of a factor. It is the same every time the factor is
+// enrolled.
 func deviceSecret(factorID string) []byte {
 	sum := sha256.Sum256([]byte("secret" + factorID))
 	return sum[:20]
@@ -55,13 +56,13 @@ func (f *Factor) SetDigits(n int) {
 	}
 }
 
-// RequireNextToken makes the next right code of a token be answered with 409
-// E0000113: the server wants the code that follows, too, as an RSA server
-// does after several wrong ones. That code then completes the factor; the
-// first one sent again is a replay.
+// RequireNextToken lets the organization answer the next right code of a token with
+// 409 E0000113: it wants the following code as well, as an RSA server does after
+// several wrong ones. The following code completes the factor. The first one is a
+// replay if it is sent again.
 //
-// Undocumented: the transaction stays as it is meanwhile, and the demand is
-// the factor's, so that it outlives the transaction.
+// Undocumented: the transaction does not change, and the factor wants the following
+// code in later transactions, too.
 func (f *Factor) RequireNextToken() {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()

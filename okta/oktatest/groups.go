@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// group is a group. Its name is unique among groups of its type only: an
-// imported group may carry the name of one made in Okta.
+// group is a group. Its name is unique among groups of its type only, because an
+// imported group may have the name of one that was made in Okta.
 type group struct {
 	id  string
 	key groupKey

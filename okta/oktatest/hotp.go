@@ -2,8 +2,8 @@ package oktatest
 
 import "time"
 
-// hotpLookAhead is how many codes a user may make in vain before a generator
-// is out of step for good: section 7.4 of RFC 4226 leaves the number open.
+// hotpLookAhead is how many codes of a generator may stay unused before it is out of
+// step for good. Section 7.4 of RFC 4226 leaves the number open.
 const hotpLookAhead = 10
 
 // counted is a generator of RFC 4226: a button, and a counter that both the
@@ -11,8 +11,8 @@ const hotpLookAhead = 10
 type counted struct {
 	secret  []byte
 	digits  int
-	pressed int64 // the device's counter: that of the next code made
-	next    int64 // the server's: that of the first code accepted
+	pressed int64 // the counter of the device, for the next code that it makes
+	next    int64 // the counter of the server, for the first code that it accepts
 }
 
 // code presses the button.
@@ -21,9 +21,9 @@ func (g *counted) code(time.Time) string {
 	return hotp(g.secret, g.pressed-1, g.digits)
 }
 
-// check takes any of the next codes, and then moves past it. Undocumented:
-// the code last accepted is called a replay, older ones are merely wrong,
-// because a server that keeps a counter does not remember them.
+// check accepts any of the next codes, and then moves past it. Undocumented: the code
+// last accepted is a replay, and older ones are wrong, because a server that keeps a
+// counter does not remember them.
 func (g *counted) check(code string, _ time.Time) string {
 	for counter := g.next; counter < g.next+hotpLookAhead; counter++ {
 		if hotp(g.secret, counter, g.digits) == code {

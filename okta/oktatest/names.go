@@ -21,9 +21,9 @@ func (o *Org) User(name string) *User {
 	return o.find(name)
 }
 
-// find is User for a caller that has the lock. Okta documents that logins are unique
-// without regard to case and diacritics, and that the short name is enough while it
-// is unambiguous; that a login is found in the same way is assumed.
+// find needs the lock. Okta documents that logins are unique without regard to case and
+// diacritics, and that an unambiguous short name is enough. Undocumented: a name finds
+// its user without regard to case and diacritics, too.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
 func (o *Org) find(name string) *User {
 	own, coarse := exact(name), fold(name)
@@ -55,24 +55,24 @@ func (o *Org) filter(matches func(*User) bool) (list []*User) {
 // rename needs the lock.
 func (u *User) rename(login string) { u.login, u.exact, u.folded = login, exact(login), fold(login) }
 
-// SameLogin reports whether two logins cannot both exist: they differ in case, or in
-// the way their marks are written, and in nothing else.
+// SameLogin reports whether two logins cannot both exist, because they differ in
+// nothing but case and the way their marks are written.
 func SameLogin(a, b string) bool { return exact(a) == exact(b) }
 
-// short is the part of a login before the @.
+// short returns the part of a login before the @.
 func short(login string) string {
 	before, _, _ := strings.Cut(login, "@")
 	return before
 }
 
-// exact takes case away, and the difference between a letter with a mark and a
+// exact takes case away. It makes no difference between a letter with a mark and a
 // letter that a mark follows.
 func exact(name string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFD.String(name)))
 }
 
-// fold takes case and marks away, and the differences that Unicode calls
-// compatible, such as that of wide letters.
+// fold takes case and marks away. It also replaces what Unicode calls compatible
+// characters, such as wide letters.
 func fold(name string) string {
 	folded := cases.Fold().String(norm.NFKD.String(name))
 	return strings.Map(func(r rune) rune {

@@ -29,17 +29,17 @@ type Options struct {
 	Now func() time.Time
 	// Token is the SSWS API token, DefaultToken when empty.
 	Token string
-	// OrgID is the organization's id; one is made up when it is empty. Several
-	// servers with one id are one organization at several URLs.
+	// OrgID is the organization's id. When it is empty, New makes one up. Servers
+	// with the same id are one organization at several URLs.
 	OrgID string
 	// Hosts are further names and addresses for the server's certificate.
 	Hosts []string
 	// HTTP1Only keeps the server from offering HTTP/2.
 	HTTP1Only bool
 
-	// CountOnly keeps nothing of what passes, for measuring over very many
-	// logins: [Org.Received] goes on counting, and Requests, Count, StateTokens
-	// and Secrets tell of nothing that happens while it is set.
+	// CountOnly records no requests, for measurements over very many logins.
+	// [Org.Received] still counts them. Requests, Count, StateTokens and Secrets know
+	// nothing of what happens while it is set.
 	CountOnly bool
 
 	// PageSize is the number of groups on a page, and the most that a
@@ -65,15 +65,14 @@ type Options struct {
 	// OmitResend leaves the resend link out of challenges. Those of calls
 	// never have one.
 	OmitResend bool
-	// CodesStayInTransaction makes a code sent by sms, call or email good in
-	// the transaction that it was sent for only, or in the Factors API if it
-	// was sent there. By default it is the factor's, and answers it
-	// anywhere. Okta documents neither.
+	// CodesStayInTransaction makes a code sent by sms, call or email good only in
+	// the transaction that it was sent for, or in the Factors API if it was sent
+	// there. By default a code is good anywhere. Okta documents neither.
 	CodesStayInTransaction bool
 
-	// AutoFactors ends the Factors API's list of a user's factors with an
-	// email and a question that the user never enrolled, as Identity Engine
-	// does. See [User.AutoFactors].
+	// AutoFactors adds an email and a question, which the user never enrolled, to the
+	// Factors API's list of a user's factors, as Identity Engine does. See
+	// [User.AutoFactors].
 	AutoFactors bool
 
 	// MaxFailures is the number of wrong passcodes that locks a user. Zero
@@ -102,7 +101,7 @@ type Options struct {
 	EnforceUserRate bool
 }
 
-// withDefaults fills in what the caller left open.
+// withDefaults replaces zero values by the defaults.
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now

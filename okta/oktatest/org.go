@@ -82,8 +82,8 @@ func (o *Org) options() Options {
 // OrgID returns the organization's id; see [Options].
 func (o *Org) OrgID() string { return o.options().OrgID }
 
-// organization answers GET /.well-known/okta-organization. An organization that is
-// gone, or a server that is none, answers [HTML] with 404.
+// organization answers GET /.well-known/okta-organization. Where no organization is,
+// Okta answers with a web page and status 404 (observed); see [HTML].
 func (o *Org) organization(c *call) answer {
 	return ok(object{
 		"id": o.opts.OrgID, "pipeline": "v1",
@@ -135,7 +135,7 @@ func (o *Org) serve(rt route) http.HandlerFunc {
 	}
 }
 
-// delay waits for the endpoint's latency; false means that the client left.
+// delay waits for the endpoint's latency, and reports whether the client waited, too.
 func (o *Org) delay(ctx context.Context, endpoint string) bool {
 	o.mu.Lock()
 	d := o.latency[endpoint]
@@ -166,7 +166,7 @@ func (o *Org) dispatch(rt route, c *call) answer {
 }
 
 func (o *Org) checked(rt route, c *call) answer {
-	if rt.endpoint == "" { // it refuses everything
+	if rt.endpoint == "" { // the route only refuses requests
 		return rt.handle(o, c)
 	}
 	if a, bad := o.checkToken(rt, c.request); bad {
@@ -188,8 +188,8 @@ func (o *Org) checked(rt route, c *call) answer {
 	return rt.handle(o, c)
 }
 
-// checkToken looks at the Authorization header. Authentication calls work
-// without one; a wrong one fails everywhere.
+// checkToken looks at the Authorization header. Public endpoints work without one. A
+// wrong one fails everywhere.
 func (o *Org) checkToken(rt route, r *http.Request) (answer, bool) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -209,7 +209,7 @@ func (o *Org) checkToken(rt route, r *http.Request) (answer, bool) {
 // call is a request on its way through an endpoint.
 type call struct {
 	request *http.Request
-	base    string // scheme and host for links: those the client used
+	base    string // scheme and host for links, as the client used them
 	body    requestBody
 	now     time.Time
 	bucket  *bucket

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// AddPush enrols an Okta Verify push. The script is what each new push does:
-// the request that sends it answers WAITING, the first poll answers the
-// first entry of the script, the second poll the second, and the last entry
-// repeats. Only when the script starts with something else than WAITING, the
-// request that sends the push answers that already.
+// AddPush enrolls an Okta Verify push. The script says what becomes of each new push.
+// The request that sends the push answers WAITING, the first poll answers the first
+// entry of the script, the second poll the second, and the last entry repeats. Where
+// the script does not start with WAITING, the request that sends the push answers the
+// first entry already.
 //
 // SUCCESS completes the factor. REJECTED, TIMEOUT, CANCELLED, ERROR and any
 // other entry end the push with that factorResult; an empty one leaves
@@ -33,12 +33,12 @@ func (f *Factor) SetScript(script ...string) {
 	}
 }
 
-// Number adds a number challenge to the factor's pushes: the user would pick
-// n on the phone. While the push is waiting, answers show it from a poll on:
-// 1 is the first poll, 0 the request that sends the push.
+// Number adds a number challenge to the factor's pushes: the user has to pick n on the
+// phone. While the push waits, answers show the number from the given poll on. Poll 1
+// is the first one, and 0 means the request that sends the push.
 //
-// Only pushes of transactions are like that. In the Factors API the client
-// asks for a number challenge, and sees the number at once.
+// This applies to pushes of transactions. In the Factors API the client asks for a
+// number challenge, and sees the number at once.
 func (f *Factor) Number(n, fromPoll int) *Factor {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -46,8 +46,8 @@ func (f *Factor) Number(n, fromPoll int) *Factor {
 	return f
 }
 
-// CorrectAnswer returns the number that Number set. Without it, it is the one
-// last made up for a client of the Factors API that asked for a number.
+// CorrectAnswer returns the number that Number set. Where none was set, it returns the
+// number last made up for a client of the Factors API that asked for one.
 func (f *Factor) CorrectAnswer() (n int, set bool) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
@@ -68,16 +68,16 @@ func (f *Factor) Pushes() int {
 	return f.Sent()
 }
 
-// Polls returns how many requests asked for the outcome of a push. The one
-// that sends the push is none.
+// Polls returns how many requests polled a push. The request that sends a push does
+// not count.
 func (f *Factor) Polls() int {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
 	return f.polls
 }
 
-// LastPoll returns when the outcome of a push was last asked for, by the
-// organization's clock; the zero time if it never was.
+// LastPoll returns when a push was last polled, by the organization's clock. It
+// returns the zero time if none was.
 func (f *Factor) LastPoll() time.Time {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// bucket is a rate limit of an endpoint: so many requests in a window of 60
+// bucket is the rate limit of an endpoint: a number of requests in a window of 60
 // seconds, which starts with the first of them.
 type bucket struct {
 	limit    int
@@ -36,7 +36,7 @@ func (o *Org) bucketFor(rt route, c *call) *bucket {
 	return b
 }
 
-// take counts a request, and says whether it may pass.
+// take counts a request, and reports whether it may pass.
 func (b *bucket) take(now time.Time) bool {
 	if b.enforced && b.used >= b.limit {
 		return false
@@ -45,8 +45,8 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// headers are the three that Okta sends with all answers. A limit that is
-// not enforced never reports to be used up.
+// headers returns the three headers that Okta sends with all answers. A limit that is
+// not enforced is never shown as used up.
 func (b *bucket) headers() http.Header {
 	remaining := b.limit - b.used
 	if remaining < 1 && !b.enforced {
@@ -66,8 +66,8 @@ func rateHeaders(limit, remaining int, reset time.Time) http.Header {
 // window counts what happened lately.
 type window struct{ times []time.Time }
 
-// allow says whether there were fewer than n events in the last span, and
-// counts this one if so.
+// allow reports whether there were fewer than n events in the last span, and counts
+// this one if so.
 func (w *window) allow(now time.Time, n int, span time.Duration) bool {
 	recent := w.times[:0]
 	for _, t := range w.times {

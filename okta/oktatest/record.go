@@ -18,8 +18,8 @@ type Request struct {
 	Header   http.Header
 	Body     []byte
 	Time     time.Time // by the organization's clock
-	// Status is the HTTP status answered. It is 0 while there is none, and
-	// stays so if the connection was closed instead.
+	// Status is the HTTP status of the answer. It is 0 until the request is answered,
+	// and stays 0 if the connection was closed instead.
 	Status int
 }
 
@@ -30,11 +30,11 @@ func (r Request) UserAgent() string { return r.Header.Get("User-Agent") }
 // joined by commas.
 func (r Request) ForwardedFor() string { return strings.Join(r.Header.Values("X-Forwarded-For"), ", ") }
 
-// record is a Request under the organization's lock.
+// record is a Request that the organization's lock guards.
 type record struct{ Request }
 
-// record keeps a request as soon as it arrived, so that one still waiting
-// for its answer counts, too.
+// record keeps a request as soon as it has arrived, so that it counts while it waits
+// for its answer.
 func (o *Org) record(r *http.Request, body []byte) *record {
 	o.mu.Lock()
 	defer o.mu.Unlock()

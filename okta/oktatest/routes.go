@@ -34,8 +34,8 @@ var routes = []route{
 // authenticates reports whether the endpoint is one of the Authentication API.
 func (rt route) authenticates() bool { return strings.Contains(rt.pattern, " /api/v1/authn") }
 
-// newMux serves the routes. A path that exists with other methods only, and one
-// that does not exist, are answered in Okta's form, too.
+// newMux serves the routes. Okta's form of an error answers the wrong methods and the
+// unknown paths, too.
 func (o *Org) newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	paths := make(map[string]bool)

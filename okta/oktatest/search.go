@@ -12,10 +12,9 @@ import (
 // ask for.
 const maxUsers = 200
 
-// listUsers answers GET /api/v1/users with a search or a filter, which are
-// comparisons of the login or the e-mail address. A search ignores case, and
-// may join several comparisons; a filter does neither. The list ends with
-// its first page.
+// listUsers answers GET /api/v1/users with a search or a filter, which compare the
+// login or the e-mail address. A search ignores case and may join several comparisons.
+// A filter does neither. The list ends with its first page.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers
 func (o *Org) listUsers(c *call) answer {
 	query := c.request.URL.Query()
@@ -38,9 +37,8 @@ func (o *Org) listUsers(c *call) answer {
 	return a
 }
 
-// userCriteria reads what users are asked for. Okta lists everybody where
-// nothing is asked; here that is an error, so that a client that lost its
-// criteria is noticed.
+// userCriteria reads which users the query is for. Without criteria Okta lists all
+// users. Here that is an error, so that a test notices a client that lost its criteria.
 func userCriteria(query url.Values) (wanted func(*User) bool, valid bool) {
 	search, filter := query.Get("search"), query.Get("filter")
 	if query.Has("q") || (search == "") == (filter == "") {

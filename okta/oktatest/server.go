@@ -42,7 +42,7 @@ type Server struct {
 }
 
 // NewServer starts an organization on a free port of 127.0.0.1 and closes it
-// when the test ends. Of the options, the first counts.
+// when the test ends. Only the first of the options counts.
 func NewServer(t TB, options ...Options) *Server {
 	t.Helper()
 	var opts Options

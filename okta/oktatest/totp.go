@@ -13,15 +13,15 @@ import (
 
 const (
 	totpStep = 30 * time.Second
-	// totpWindow is how many steps a code may be early or late, about the
-	// minute that Okta accepts (observed).
+	// totpWindow is how many steps a code may be early or late. Okta accepts codes of
+	// about a minute (observed).
 	totpWindow = 1
-	// totpDrift is how many steps away a code is still recognized, though
-	// not accepted: 10 minutes.
+	// totpDrift is how many steps away a code is still recognized, though not
+	// accepted, which is 10 minutes.
 	totpDrift = 20
 )
 
-// hotp is the code of RFC 4226 for a counter.
+// hotp returns the code of RFC 4226 for a counter.
 func hotp(secret []byte, counter int64, digits int) string {
 	var message [8]byte
 	binary.BigEndian.PutUint64(message[:], uint64(counter))
@@ -37,14 +37,14 @@ func hotp(secret []byte, counter int64, digits int) string {
 	return fmt.Sprintf("%0*d", digits, value%modulus)
 }
 
-// timed is a generator of RFC 6238: its counter is the time. The codes of
-// RSA and SYMANTEC are made in other ways, which nobody can tell by a code.
+// timed is a generator of RFC 6238, whose counter is the time. RSA and SYMANTEC make
+// codes in other ways, but one cannot see that in a code.
 type timed struct {
 	secret []byte
 	step   time.Duration
 	digits int
-	drift  int64 // steps away that are recognized, E0000083
-	// ordered refuses what was shown before an accepted code, too, as a
+	drift  int64 // how many steps away a code is recognized, for E0000083
+	// ordered also refuses the codes that were shown before an accepted one, as a
 	// server does that wants the next tokencode.
 	ordered bool
 	used    map[int64]bool
@@ -54,11 +54,11 @@ func (g *timed) code(now time.Time) string { return g.at(g.stepAt(now)) }
 
 func (g *timed) at(step int64) string { return hotp(g.secret, step, g.digits) }
 
-// stepAt is the counter of RFC 6238 for a time.
+// stepAt returns the counter of RFC 6238 for a time.
 func (g *timed) stepAt(t time.Time) int64 { return t.Unix() / int64(g.step/time.Second) }
 
-// check remembers used codes with the factor, so that one cannot serve two
-// logins (the reference does not say how far replay memory goes).
+// check remembers the codes that were used, so that one cannot serve two logins.
+// Undocumented: Okta remembers them for each factor, over all transactions.
 func (g *timed) check(code string, now time.Time) string {
 	current := g.stepAt(now)
 	for step := current - totpWindow; step <= current+totpWindow; step++ {
@@ -82,8 +82,8 @@ func (g *timed) check(code string, now time.Time) string {
 	return "E0000068"
 }
 
-// CodeAt returns the code that a TOTP, RSA or SYMANTEC generator shows at a
-// time; nothing for other factors.
+// CodeAt returns the code that a TOTP, RSA or SYMANTEC generator shows at a time, and
+// nothing for other factors.
 func (f *Factor) CodeAt(t time.Time) string {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()

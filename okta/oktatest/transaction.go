@@ -11,9 +11,9 @@ type transaction struct {
 	user      *User
 	status    string
 	expires   time.Time
-	warn      bool // the client asked to be warned of an expiring password
+	warn      bool // the client wants a warning of an expiring password
 	verified  bool // a factor was verified
-	skipped   bool // a warning or an enrolment was skipped
+	skipped   bool // a warning or an enrollment was skipped
 	challenge *challenge
 	replaced  map[*Factor]bool // factors whose challenge gave way to another's
 	requests  window
@@ -22,19 +22,19 @@ type transaction struct {
 // challenge is an open challenge of a factor.
 type challenge struct {
 	factor  *Factor
-	result  string // the factorResult last answered
+	result  string // the factorResult of the last answer
 	polls   int
 	decided string // by Approve or Reject
 	expires time.Time
-	byType  bool // asked for as "webauthn" instead of by id
+	byType  bool // the client named the type "webauthn" and no id
 }
 
-// waits says that a push still waits for the user.
+// waits reports whether a push still waits for the user.
 func (ch *challenge) waits(now time.Time) bool {
 	return ch.factor.Type == "push" && ch.result == "WAITING" && ch.decided == "" && now.Before(ch.expires)
 }
 
-// withdraw ends the challenge that may be open.
+// withdraw ends the open challenge, if there is one.
 func (tx *transaction) withdraw(now time.Time) {
 	if ch := tx.challenge; ch != nil && ch.waits(now) {
 		ch.factor.withdrawn++
@@ -59,8 +59,8 @@ func (o *Org) newTransaction(u *User, warn bool) *transaction {
 	return tx
 }
 
-// open finds the transaction of a state token and extends its life. An
-// expired, cancelled, completed or unknown token is E0000011.
+// open finds the transaction of a state token and extends its life. It fails with
+// E0000011 where the token has expired, was cancelled or completed, or is unknown.
 func (o *Org) open(c *call) (*transaction, answer, bool) {
 	if c.body.StateToken == "" {
 		return nil, oktaError("E0000001", "stateToken: The field cannot be left blank"), false
@@ -79,9 +79,8 @@ func (o *Org) open(c *call) (*transaction, answer, bool) {
 	return tx, answer{}, true
 }
 
-// advance brings a transaction to the status that follows: an expired
-// password comes to light only after the factor, and a warning only if the
-// client asked for it.
+// advance brings a transaction to its next status. An expired password comes to light
+// after the factor, and a warning only if the client asked for it.
 func (o *Org) advance(c *call, tx *transaction) answer {
 	status := tx.user.status
 	if tx.verified && tx.user.afterMFA != "" {
@@ -99,7 +98,7 @@ func (o *Org) advance(c *call, tx *transaction) answer {
 	return o.show(c, tx)
 }
 
-// show is the transaction as it stands.
+// show returns the state of a transaction.
 func (o *Org) show(c *call, tx *transaction) answer {
 	embedded := object{"user": tx.user.embedded()}
 	links := object{"cancel": link("", c.base+"/api/v1/authn/cancel")}
@@ -152,8 +151,8 @@ func (o *Org) show(c *call, tx *transaction) answer {
 	return ok(body)
 }
 
-// success is the end of a transaction: a session token, which can be turned
-// into a browser session, and no state token.
+// success returns the end of a transaction. It has no state token, and a session token
+// that can be turned into a browser session.
 func (o *Org) success(tx *transaction) object {
 	session := "20111" + rand.Text()
 	o.addSecret(session)
@@ -165,8 +164,8 @@ func (o *Org) success(tx *transaction) object {
 	}
 }
 
-// lockedOut is what a password policy that shows lockouts says: there is
-// neither a token nor a user in it.
+// lockedOut returns the answer of a password policy that shows lockouts. It holds
+// neither a token nor a user.
 func lockedOut(c *call) answer {
 	return ok(object{
 		"status": "LOCKED_OUT",
@@ -174,8 +173,8 @@ func lockedOut(c *call) answer {
 	})
 }
 
-// showFactors publishes a list of factors. The reference prints it both as
-// factors and as factor; real organizations send factors (observed).
+// showFactors publishes a list of factors. The reference prints it both as "factors"
+// and as "factor", and real organizations send "factors" (observed).
 func (o *Org) showFactors(embedded object, factors []object) {
 	if o.opts.FactorArrayUnderFactor {
 		embedded["factor"] = factors
@@ -195,7 +194,7 @@ func (u *User) published(c *call) []object {
 	return list
 }
 
-// enrollable lists the factors to set up. There is always one.
+// enrollable lists the factors to set up, of which it always has one.
 func (u *User) enrollable(c *call) []object {
 	list := []object{}
 	for _, f := range u.factors {
@@ -227,7 +226,7 @@ func policy(u *User) object {
 	}
 }
 
-// link is a link that is followed by POST.
+// link returns a link that is followed with POST.
 func link(name, href string) object {
 	l := object{"href": href, "hints": object{"allow": []any{"POST"}}}
 	if name != "" {

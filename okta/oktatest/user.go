@@ -16,14 +16,14 @@ type User struct {
 	login    string
 	exact    string // the login as exact has it
 	folded   string // the login as fold has it
-	email    string // empty: the login
+	email    string // empty where it is the login
 	password string
 	status   string
 	afterMFA string
 	canSkip  bool
 	failures int // wrong passcodes in a row
 	misses   int // wrong passwords in a row
-	refused  int // passcodes, ever
+	refused  int // all wrong passcodes so far
 	requests window
 	changed  time.Time
 	groups   []*group
@@ -143,7 +143,7 @@ func (u *User) SetPassword(password string) {
 //   - ACTIVE: factors if there are any, then SUCCESS.
 //   - PASSWORD_EXPIRED: the same, but PASSWORD_EXPIRED in place of SUCCESS.
 //   - PASSWORD_WARN: an active user whose password is about to expire, which
-//     only clients that asked for the warning are told.
+//     Okta says to clients that asked for the warning.
 //   - LOCKED_OUT: 200 LOCKED_OUT without a token, whatever the password, as
 //     with a password policy that shows lockouts.
 //   - HIDDEN_LOCKED_OUT, SUSPENDED, DEPROVISIONED, STAGED, PROVISIONED and
@@ -152,7 +152,11 @@ func (u *User) SetPassword(password string) {
 //     for a password only.
 //   - anything else: a transaction with that status, known to Okta or not.
 //
-// Taking a lock away also forgets the failures that led to it.
+// The status stays until it is changed, also while a login waits, and the users API
+// shows it; see [Meanwhile]. Taking a lock away also forgets the failures that led to
+// it.
+//
+// Undocumented: the groups of a user can be read in any status.
 func (u *User) SetStatus(status string) {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
@@ -160,8 +164,8 @@ func (u *User) SetStatus(status string) {
 	u.failures, u.misses = 0, 0
 }
 
-// SetStatusAfterMFA decides the status that follows a verified factor, such
-// as MFA_ENROLL. Empty means the one that SetStatus leads to.
+// SetStatusAfterMFA decides the status that follows a verified factor, such as
+// MFA_ENROLL. Where it is empty, SetStatus decides.
 func (u *User) SetStatusAfterMFA(status string) {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
@@ -183,9 +187,9 @@ func (u *User) Delete() {
 	u.org.users = slices.DeleteFunc(u.org.users, func(other *User) bool { return other == u })
 }
 
-// WrongPassCodes returns how many passcodes and answers were refused so far,
-// at any factor and for any reason: wrong, used before, or out of time. The
-// right code that RequireNextToken wants another after is none.
+// WrongPassCodes returns how many passcodes and answers were refused so far, at any
+// factor, because they were wrong, used before, or out of time. A right code after
+// which RequireNextToken wants another does not count.
 func (u *User) WrongPassCodes() int {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()
@@ -208,7 +212,7 @@ func (o *Org) getUser(c *call) answer {
 	return ok(u.resource(c))
 }
 
-// resource is the user as the Users API shows it.
+// resource returns the user as the users API shows it.
 func (u *User) resource(c *call) object {
 	return object{
 		"id":              u.ID,
@@ -226,7 +230,7 @@ func (u *User) resource(c *call) object {
 	}
 }
 
-// lifecycle is the status as the Users API knows it.
+// lifecycle returns the status as the users API knows it.
 func (u *User) lifecycle() string {
 	switch u.status {
 	case "HIDDEN_LOCKED_OUT":
@@ -234,7 +238,7 @@ func (u *User) lifecycle() string {
 	case "PASSWORD_RESET", "RECOVERY_CHALLENGE":
 		return "RECOVERY"
 	case "SUCCESS", "PASSWORD_WARN", "MFA_ENROLL", "MFA_ENROLL_ACTIVATE", "UNAUTHENTICATED":
-		return "ACTIVE" // these are words of transactions, not of users
+		return "ACTIVE" // only transactions have these statuses
 	}
 	return u.status
 }
@@ -254,7 +258,7 @@ func (u *User) profile() object {
 	return object{"login": u.login, "email": u.address(), "firstName": first, "lastName": last}
 }
 
-// embedded is the user as transactions show them.
+// embedded returns the user as transactions show it.
 func (u *User) embedded() object {
 	before, _, _ := strings.Cut(u.login, "@")
 	first, last, _ := strings.Cut(before, ".")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// verify answers POST /api/v1/authn/factors/{id}/verify: it starts a
-// challenge, polls it, or takes the answer to it.
+// verify answers POST /api/v1/authn/factors/{id}/verify. It starts a challenge, polls
+// it, or checks the answer to it.
 func (o *Org) verify(c *call) answer {
 	tx, f, a, found := o.openFactor(c)
 	if !found {
@@ -56,8 +56,8 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 	case factor == nil:
 		a = notFound(c.param("factor"), "UserFactor")
 	case tx.replaced[factor]:
-		// Undocumented: another factor took over, so this one's challenge is
-		// gone. After previous it can be chosen again.
+		// Undocumented: the challenge of another factor has replaced this one's. After
+		// previous the factor can be chosen again.
 		a = oktaError("E0000079")
 	default:
 		return tx, factor, answer{}, true
@@ -65,7 +65,7 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 	return nil, nil, a, false
 }
 
-// start opens a challenge, in place of the one that may be open.
+// start opens a challenge and ends the one that may be open.
 func (tx *transaction) start(f *Factor, result string, now time.Time, life time.Duration) {
 	if tx.challenge != nil && tx.challenge.factor != f {
 		tx.replaced[tx.challenge.factor] = true
@@ -85,7 +85,7 @@ func (o *Org) push(c *call, tx *transaction, f *Factor) answer {
 	return o.pushed(c, tx)
 }
 
-// poll asks for the outcome of a push.
+// poll decides what a poll of a push answers.
 func (ch *challenge) poll(now time.Time) {
 	f := ch.factor
 	ch.polls++
@@ -109,7 +109,7 @@ func (o *Org) sendPush(c *call, tx *transaction, f *Factor) answer {
 	return o.pushed(c, tx)
 }
 
-// notify counts what is sent to the user.
+// notify counts a push or a code that is sent to the user.
 func (f *Factor) notify(now time.Time) {
 	f.sends++
 	f.sent = now
@@ -129,8 +129,8 @@ func (o *Org) verified(c *call, tx *transaction) answer {
 	return o.advance(c, tx)
 }
 
-// passCode checks a code or an answer. A wrong one leaves the transaction as
-// it is, until there were too many.
+// passCode checks a code or an answer. A wrong one changes nothing in the transaction,
+// until too many of them lock the user.
 func (o *Org) passCode(c *call, tx *transaction, f *Factor) answer {
 	if a, right := o.judge(c, f, tx.token); !right {
 		return a
@@ -138,8 +138,8 @@ func (o *Org) passCode(c *call, tx *transaction, f *Factor) answer {
 	return o.verified(c, tx)
 }
 
-// judge checks what the request sends for a factor, and counts what is wrong.
-// A code that was sent may be good for one state token only.
+// judge checks the passcode of a request and counts the wrong ones. A code that was
+// sent may be good for one state token only.
 func (o *Org) judge(c *call, f *Factor, stateToken string) (a answer, right bool) {
 	failure := f.check(c, stateToken)
 	switch failure {
@@ -165,8 +165,8 @@ func (o *Org) wrong(u *User) answer {
 	return oktaError("E0000068", "Your passcode doesn't match our records. Please try again.")
 }
 
-// check judges what the request sends for a factor: the empty string means
-// that it completes the factor, anything else is the error code.
+// check returns the error code for the passcode of a request. It is empty where the
+// passcode completes the factor.
 func (f *Factor) check(c *call, stateToken string) string {
 	code := c.body.answerTo(f)
 	failure := f.match(code, c.now, stateToken)
@@ -181,12 +181,12 @@ func (f *Factor) check(c *call, stateToken string) string {
 	}
 	f.challenged = ""
 	if !f.codeExpires.IsZero() {
-		f.code = "" // a code sent is good once
+		f.code = "" // a code that was sent is good once
 	}
 	return ""
 }
 
-// match says whether a code is right.
+// match returns the error code for a code, which is empty where the code is right.
 func (f *Factor) match(code string, now time.Time, stateToken string) string {
 	stale := !f.codeExpires.IsZero() && !now.Before(f.codeExpires)
 	foreign := f.codeFor != stateToken && f.codeFor != "" && f.User.org.opts.CodesStayInTransaction
@@ -199,9 +199,8 @@ func (f *Factor) match(code string, now time.Time, stateToken string) string {
 	return ""
 }
 
-// sendLimits are how long a user waits between two codes, and the error of
-// who does not. The wait is the factor's, so that a new transaction does not
-// shorten it (undocumented).
+// sendLimits says how long a user has to wait between two codes, and the error of an
+// earlier request. Undocumented: a new transaction does not shorten the wait.
 var sendLimits = map[string]struct {
 	wait time.Duration
 	code string
@@ -224,8 +223,7 @@ func (o *Org) send(c *call, tx *transaction, f *Factor) answer {
 	return o.show(c, tx)
 }
 
-// sendCode sends a code unless one was just sent. It replaces the code
-// before.
+// sendCode sends a code unless one was just sent. The new code replaces the old one.
 func (o *Org) sendCode(c *call, f *Factor, stateToken string) (a answer, sent bool) {
 	limit := sendLimits[f.Type]
 	if !f.sent.IsZero() && c.now.Sub(f.sent) < limit.wait {
@@ -238,7 +236,7 @@ func (o *Org) sendCode(c *call, f *Factor, stateToken string) (a answer, sent bo
 	return answer{}, true
 }
 
-// sentCode makes a code: one that is told by phone has 5 digits (observed).
+// sentCode makes a code. One that a call reads out has 5 digits (observed).
 func sentCode(factorType string) string {
 	digits, limit := 6, int64(1_000_000)
 	if factorType == "call" {
@@ -269,8 +267,9 @@ func (o *Org) resend(c *call) answer {
 	return oktaError("E0000079")
 }
 
-// showChallenge fills in an open challenge. A push that waits is polled; one
-// that ended can be sent anew, at the same URL: only the link's name tells.
+// showChallenge adds an open challenge to an answer. The next link of a push that
+// waits is named poll. That of a push which ended is named verify and has the same
+// URL, where a request sends a new push.
 func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links object) {
 	ch := tx.challenge
 	factor := ch.factor.json(c)
@@ -290,8 +289,8 @@ func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links obje
 			}
 		}
 	case "call":
-		// The reference shows no resend link here. Undocumented: the resend
-		// operation takes a call nevertheless.
+		// The reference shows no resend link here. Undocumented: the resend operation
+		// works for a call all the same.
 	case "sms", "email":
 		resend = ch.factor.Type
 		body["challengeType"] = "FACTOR"

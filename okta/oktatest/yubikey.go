@@ -18,7 +18,7 @@ type yubiKey struct {
 	publicID  [6]byte
 	privateID [6]byte
 	block     cipher.Block
-	touches   uint32 // the device's
+	touches   uint32 // how often the device was touched
 	last      uint32 // the touch last accepted
 }
 
@@ -26,7 +26,7 @@ func newYubiKey(secret []byte) *yubiKey {
 	key := deviceSecret("yubikey" + string(secret))
 	block, err := aes.NewCipher(key[:16])
 	if err != nil {
-		panic(err) // the key has the right length
+		panic(err) // the key always has the right length
 	}
 	y := &yubiKey{block: block}
 	copy(y.publicID[2:], secret) // ids from the factory begin with zeros
@@ -34,8 +34,8 @@ func newYubiKey(secret []byte) *yubiKey {
 	return y
 }
 
-// serial is the number that is printed on the key, which Okta's profile of
-// the factor shows.
+// serial returns the number that is printed on the key, which Okta's profile of the
+// factor shows.
 func (y *yubiKey) serial() string {
 	return fmt.Sprintf("%012d", binary.BigEndian.Uint32(y.publicID[2:]))
 }
@@ -49,7 +49,7 @@ func (y *yubiKey) code(time.Time) string {
 	return modhex(y.publicID[:]) + modhex(sealed[:])
 }
 
-// plain is the block of a touch. The first touch after power up begins a
+// plain returns the block of a touch. The first touch after power up begins a
 // session, and 256 of them begin another; the timer and the random bytes
 // stay zero, so that an organization makes the same OTPs every time.
 func (y *yubiKey) plain(touch uint32) (block [16]byte) {
@@ -60,9 +60,9 @@ func (y *yubiKey) plain(touch uint32) (block [16]byte) {
 	return block
 }
 
-// check takes an OTP whose counter is newer than the last accepted one.
-// Another one of this key is a replay, whether it was used or not: Yubico's
-// validation servers say REPLAYED_OTP to both.
+// check accepts an OTP whose counter is newer than the last accepted one. Any other one
+// of this key is a replay, whether it was used or not, because Yubico's validation
+// servers say REPLAYED_OTP to both.
 func (y *yubiKey) check(code string, _ time.Time) string {
 	touch, ok := y.open(code)
 	switch {
@@ -75,7 +75,7 @@ func (y *yubiKey) check(code string, _ time.Time) string {
 	return ""
 }
 
-// open decrypts an OTP; false means that this key did not make it.
+// open decrypts an OTP, and reports whether this key made it.
 func (y *yubiKey) open(code string) (touch uint32, ok bool) {
 	sealed, found := strings.CutPrefix(code, modhex(y.publicID[:]))
 	raw, err := unmodhex(sealed)
