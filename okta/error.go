@@ -170,18 +170,22 @@ func isObject(body []byte) bool {
 const jsonType = "application/json"
 
 // mediaType returns the answer's media type without parameters, in lower case, or
-// "unknown". The parameters do not matter, and some proxies break them: they add a
-// second charset, or repeat the header.
+// "unknown" where it is none. The parameters do not matter, and some proxies break
+// them: they add a second charset, or repeat the header.
 func mediaType(resp *http.Response) string {
 	t := resp.Header.Get("Content-Type")
 	if end := strings.IndexAny(t, ";,"); end >= 0 {
 		t = t[:end]
 	}
-	if t = strings.ToLower(strings.TrimSpace(t)); t == "" {
+	t = strings.ToLower(strings.TrimSpace(t))
+	if len(t) > maxMediaType || !strings.Contains(t, "/") || strings.Trim(t, "abcdefghijklmnopqrstuvwxyz0123456789/.+-") != "" {
 		return "unknown"
 	}
-	return Clip(t, 64)
+	return t
 }
+
+// maxMediaType is the longest media type that an error quotes.
+const maxMediaType = 64
 
 // Clip makes a stranger's text fit for a log line and a terminal: it cuts the text
 // after n runes and replaces control characters.

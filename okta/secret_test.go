@@ -209,6 +209,7 @@ func TestErrorsNameNobody(t *testing.T) {
 			"cause":    oktatest.Body(400, "application/json", `{"errorCode":"E0000001","errorCauses":[{"errorSummary":"`+quoting+`"}]}`),
 			"redirect": oktatest.Redirect(302, "/login?user="+login),
 			"web page": oktatest.Body(200, "text/html", quoting),
+			"type":     oktatest.Body(200, login, quoting),
 			"not JSON": oktatest.Body(200, "application/json", quoting),
 			"closed":   oktatest.CloseConnection(),
 			"limited":  oktatest.RateLimited(0, time.Minute),
