@@ -42,6 +42,7 @@ var table = []row{
 	{is(mfa.ErrReplaced), 400, "another login of yours from the same address has replaced this one: continue that one"},
 	{is(errNotRenewable), 400, "this token cannot be renewed: log in again"},
 	{is(errNoPush), 400, "Okta asks for a factor, and a renewal can use only a push: log in again"},
+	{is(errOtherPerson), 400, "the name of this token is another account's at Okta by now, so the token is not renewed: log in again"},
 	{is(errPoliciesChanged), 400, "your policies have changed since this token was issued, so the token is not renewed: log in again"},
 	{is(errMethodsChanged), 400, "this mount now requires an MFA method that your login has not satisfied, so the token is not renewed: log in again"},
 

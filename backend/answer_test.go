@@ -145,7 +145,7 @@ func examples() []error {
 	}
 	all := []error{
 		invalid("totp", "must not be blank"), errTooManyLogins, logical.ErrPermissionDenied, &panics.Error{What: "x"}, errors.New("storage is down"),
-		fmt.Errorf("%w: %q", errMethodGone, "x"), errNotConfigured, errNoTransaction, errNotRenewable, errNoPush, errPoliciesChanged, errMethodsChanged,
+		fmt.Errorf("%w: %q", errMethodGone, "x"), errNotConfigured, errNoTransaction, errNotRenewable, errNoPush, errPoliciesChanged, errOtherPerson, errMethodsChanged,
 		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}, mount: "okta/"},
 		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
 		&mfa.PushRefusedError{Wait: time.Minute, Waiting: true}, &mfa.PushRefusedError{Wait: time.Minute},

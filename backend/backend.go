@@ -41,6 +41,7 @@ type backend struct {
 	sensitive map[string]framework.FieldType // the fields of all paths that hold a secret
 	configs   *store.Store[configEntry]
 	users     *store.Store[userEntry]
+	userIDs   *store.Store[userIDEntry]
 	mappings  *store.Store[groupEntry] // of groups to policies
 	methods   *store.Store[methodEntry]
 	locks     store.Locks // by storage key, and see lockEntry
@@ -72,10 +73,11 @@ func factory(s settings) logical.Factory {
 
 func newBackend(s settings) *backend {
 	life, end := context.WithCancel(context.Background())
-	b := &backend{settings: s, end: end}
+	b := &backend{settings: s, end: end, known: newKnownPeople()}
 	stores := store.Options{Life: life, Now: b.now, Panicked: b.readPanicked}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	b.users = store.New[userEntry](userPrefix, nil, stores)
+	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
 	b.methods = store.New[methodEntry](methodPrefix, nil, stores)
 	b.Backend = &framework.Backend{
@@ -126,6 +128,9 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	}
 	if name, isUser := strings.CutPrefix(key, userPrefix); isUser {
 		b.users.Drop(name)
+	}
+	if id, isNote := strings.CutPrefix(key, userIDPrefix); isNote {
+		b.userIDs.Drop(id)
 	}
 	if name, isGroup := strings.CutPrefix(key, groupPrefix); isGroup {
 		b.mappings.Drop(name)

@@ -259,7 +259,7 @@ func TestCodeByAnyName(t *testing.T) {
 		m.refused(nil)
 		resp, status, text := m.do("update", "login/mia.ito", fields{"password": testPassword, "totp": sms.Code()})
 		require.Equal(t, http.StatusOK, status, text)
-		assert.Equal(t, "mia.ito", resp.Auth.Alias.Name)
+		assert.Equal(t, testLogin, resp.Auth.Alias.Name, "and one alias")
 		assert.Contains(t, m.lastBody("verify"), m.okta.StateTokens()[0])
 	})
 }

@@ -17,6 +17,7 @@ var (
 	errNotRenewable    = errors.New("the token carries no password to renew with")
 	errNoPush          = errors.New("a renewal needs a push, and the user has none")
 	errPoliciesChanged = errors.New("the policies have changed")
+	errOtherPerson     = errors.New("the name is another account's by now")
 	errMethodsChanged  = errors.New("a method is required that the login has not satisfied")
 	errAPIToken        = errors.New("okta refused the API token")
 	errNoTransaction   = errors.New("no login has this transaction_id")

@@ -98,22 +98,28 @@ func TestPrefetchGroups(t *testing.T) {
 		// The name was somebody else's: the groups of who has logged in are what counts.
 		other := m.okta.AddUser("tom@acme.test", "another-password")
 		other.SetGroups("Others")
-		m.inner.known.note(m.okta.URL, testLogin, other.ID)
+		m.inner.known.note(m.okta.URL, testLogin, knownPerson{id: other.ID, login: testLogin})
 		assert.Equal(t, []string{"Scientists"}, aliasNames(m.mustLogin(nil)))
 	})
 }
 
 func TestKnownPeopleAreBounded(t *testing.T) {
 	t.Parallel()
-	var k knownPeople
-	assert.Empty(t, k.id("org", "mia"))
+	k := newKnownPeople()
+	assert.Empty(t, known(k, "org", "mia"))
 	for i := range maxKnown + 10 {
-		k.note("org", strings.Repeat("x", i%7)+time.Duration(i).String(), "id")
+		k.note("org", strings.Repeat("x", i%7)+time.Duration(i).String(), knownPerson{id: "id"})
 	}
-	k.note("org", "mia", "00u1")
-	assert.Equal(t, "00u1", k.id("org", "mia"))
-	assert.Empty(t, k.id("other", "mia"))
-	assert.LessOrEqual(t, len(k.ids), maxKnown)
+	k.note("org", "mia", knownPerson{id: "00u1"})
+	assert.Equal(t, "00u1", known(k, "org", "mia"))
+	assert.Equal(t, "00u1", known(k, "org", "MÍA"), "one person takes up one place, however it is spelled")
+	assert.Empty(t, known(k, "other", "mia"))
+	assert.LessOrEqual(t, k.byName.Len(), maxKnown)
+}
+
+func known(k knownPeople, org, name string) string {
+	who, _ := k.find(org, name)
+	return who.id
 }
 
 // What could not be read while the phone rang is read again: the person has

@@ -15,7 +15,11 @@ const (
 	// passwordKey is where the password is kept for renewals, in the internal
 	// data of the token's lease. The builtin method uses the same key.
 	passwordKey = "password"
-	usernameKey = "username" // in the token's metadata
+
+	// The keys of the token's metadata. The builtin method knows the first.
+	usernameKey  = "username"
+	oktaIDKey    = "okta_id"
+	oktaLoginKey = "okta_login"
 )
 
 // loginRequest is the work on one request to log in, or to renew a token.
@@ -66,8 +70,9 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	if err == nil && flow.Require == nil {
 		l.found, err = l.resolve(ctx, session.Who())
 	}
-	if err == nil && l.cfg.PrefetchGroups {
-		l.known.note(l.client.OrgURL(), l.in.username, session.Who().ID)
+	if err == nil {
+		who := session.Who()
+		l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
 	}
 	return session, err
 }
@@ -123,11 +128,11 @@ func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
 	if !l.cfg.PrefetchGroups || l.cfg.Token == "" {
 		return nil
 	}
-	userID := l.known.id(l.client.OrgURL(), l.in.username)
-	if userID == "" {
+	known, ok := l.known.find(l.client.OrgURL(), l.in.username)
+	if !ok {
 		return nil
 	}
-	return mfa.ReadGroups(ctx, userID, l.groups)
+	return mfa.ReadGroups(ctx, known.id, l.groups)
 }
 
 // require finds what the mount has for the person, and tells which methods they have
@@ -146,10 +151,11 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	if l.cfg.Token != "" && len(called) == 0 {
 		found.warnings = append(found.warnings, noGroupsWarning)
 	}
-	user, err := l.user(ctx, l.req.Storage, who.Name)
+	users, err := l.usersAbout(ctx, l.req.Storage, who)
 	if err != nil {
 		return person{}, err
 	}
+	user := own(l.cfg, who, users)
 	found.groups = unique(slices.Concat(called, user.Groups))
 	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
 	if err != nil {
@@ -160,7 +166,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = l.requiredOf(ctx, l.req, l.cfg, groups, namesOf(who.Name, who.Login))
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, found.groups, users)
 	return found, err
 }
 
@@ -176,15 +182,20 @@ func (l *loginRequest) fail(session *mfa.Session, err error) (*logical.Response,
 
 // token is the token that Vault is to issue.
 func (l *loginRequest) token(session *mfa.Session) *logical.Response {
+	who := session.Who()
+	called := l.cfg.identify(who)
 	auth := &logical.Auth{
 		Metadata: map[string]string{
-			usernameKey: l.in.username,
+			usernameKey: called.name,
 			"policies":  strings.Join(l.found.policies, ","),
 		},
 		InternalData: map[string]any{passwordKey: l.in.password},
-		DisplayName:  l.in.username,
-		Alias:        &logical.Alias{Name: l.in.username},
+		DisplayName:  called.name,
+		Alias:        &logical.Alias{Name: called.alias},
 		GroupAliases: groupAliases(l.found.groups),
+	}
+	if l.cfg.source() != sourceTyped { // then a token is as the builtin method makes it
+		auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
 	}
 	if len(l.found.required) > 0 {
 		auth.InternalData[methodsKey] = idsOf(l.found.required)

@@ -79,6 +79,7 @@ func configFields() map[string]*framework.FieldSchema {
 		},
 	}
 	maps.Copy(fields, factorFields())
+	maps.Copy(fields, identityFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	tokenutil.AddTokenFields(fields)
 	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
@@ -136,6 +137,8 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	cfg.populateFactorData(data)
 	data["mfa_methods"] = listed(cfg.MFAMethods)
 	data["prefetch_groups"] = cfg.PrefetchGroups
+	data["alias_source"] = cfg.source()
+	data["login_domain"] = cfg.LoginDomain
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -171,6 +174,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	hadToken := cfg.Token != ""
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
+	}
+	if err := cfg.updateIdentity(d, stored == nil); err != nil {
+		return answerInput(err)
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
 	if err != nil {
@@ -320,6 +326,7 @@ func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 	if cfg.BypassOktaMFA {
 		resp.AddWarning(bypassWarning)
 	}
+	cfg.warnOfIdentity(resp)
 	return resp
 }
 
@@ -347,6 +354,8 @@ type configEntry struct {
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
 	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
+	AliasSource       string        `json:"alias_source,omitempty"`
+	LoginDomain       string        `json:"login_domain,omitempty"`
 }
 
 // config returns the configuration, which nobody changes; nil if there is none.

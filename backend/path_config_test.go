@@ -80,7 +80,7 @@ func TestConfigOldNames(t *testing.T) {
 		assert.JSONEq(t, `{"organization":"old","token":"oldtoken","base_url":"","ttl":300000000000,"max_ttl":600000000000,
 			"bypass_okta_mfa":false,"token_bound_cidrs":null,"token_explicit_max_ttl":0,"token_max_ttl":600000000000,
 			"token_no_default_policy":false,"token_num_uses":0,"token_period":0,"token_policies":null,"token_type":0,
-			"token_ttl":300000000000,"alias_metadata":null}`, m.stored("config"))
+			"token_ttl":300000000000,"alias_metadata":null,"alias_source":"login"}`, m.stored("config"))
 
 		m.write("config", fields{
 			"organization": "old", "org_name": "new", "token": "oldtoken", "api_token": "newtoken",
@@ -405,7 +405,7 @@ func TestConfigStoredUnsound(t *testing.T) {
 		assert.Contains(t, text, "org_name")
 		resp := m.write("config", fields{"org_name": "acme"})
 		require.NotNil(t, resp)
-		assert.Equal(t, []string{movedWarning}, resp.Warnings, "nobody knows where the token belonged")
+		assert.Equal(t, []string{typedWarning, movedWarning}, resp.Warnings, "nobody knows where the token belonged")
 		m.mustLogin(nil)
 	})
 }

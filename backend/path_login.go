@@ -115,12 +115,22 @@ func loginFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func (b *backend) pathLoginAlias(_ context.Context, _ *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+// pathLoginAlias tells the alias that a login would have, as far as that can be known
+// without Okta. It works on every node: a lookahead is not forwarded.
+func (b *backend) pathLoginAlias(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	username := d.Get("username").(string)
 	if err := checkName("username", username); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
-	return &logical.Response{Auth: &logical.Auth{Alias: &logical.Alias{Name: username}}}, nil
+	cfg, err := b.config(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	alias := username
+	if cfg != nil {
+		alias = b.expectAlias(cfg, username)
+	}
+	return &logical.Response{Auth: &logical.Auth{Alias: &logical.Alias{Name: alias}}}, nil
 }
 
 func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -176,7 +186,13 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 		return b.answer(err, false)
 	}
 	// What is known without Okta, so that no phone rings for a renewal that is refused.
-	known, err := b.requiredOf(ctx, req, cfg, nil, namesOf(in.username, ""))
+	before := mfa.Subject{
+		ID: req.Auth.Metadata[oktaIDKey], Login: req.Auth.Metadata[oktaLoginKey], Name: req.Auth.Metadata[usernameKey]}
+	about, err := b.usersAbout(ctx, req.Storage, before)
+	var known []mfa.Required
+	if err == nil {
+		known, err = b.requiredOf(ctx, req, cfg, nil, about)
+	}
 	if err == nil && !satisfied(req.Auth, known) {
 		err = errMethodsChanged
 	}
@@ -193,6 +209,8 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	}
 	switch {
 	case err != nil:
+	case before.ID != "" && before.ID != session.Who().ID:
+		err = errOtherPerson
 	case !policyutil.EquivalentPolicies(login.tokenPolicies(), req.Auth.TokenPolicies):
 		err = errPoliciesChanged
 	case !satisfied(req.Auth, login.found.required):

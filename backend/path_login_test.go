@@ -27,7 +27,7 @@ func TestLogin(t *testing.T) {
 
 		auth := m.mustLogin(nil)
 		assert.Equal(t, []string{"base", "base", "nuclear", "autopilot", "own"}, auth.Policies)
-		assert.Equal(t, map[string]string{"username": testLogin, "policies": "base,nuclear,autopilot,own"}, auth.Metadata)
+		assert.Equal(t, map[string]string{"username": testLogin, "okta_id": u.ID, "okta_login": testLogin, "policies": "base,nuclear,autopilot,own"}, auth.Metadata)
 		assert.Equal(t, testLogin, auth.DisplayName)
 		assert.Equal(t, testLogin, auth.Alias.Name)
 		assert.Equal(t, map[string]string{"team": "blue"}, auth.Alias.CustomMetadata)

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -15,7 +16,7 @@ func userFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"name": {
 			Type:        framework.TypeString,
-			Description: "Name of the user, as typed at the login.",
+			Description: "Login of the user in Okta, or the part before the @ (see login_domain of config).",
 		},
 		"groups": {
 			Type:         framework.TypeCommaStringSlice,
@@ -26,6 +27,12 @@ func userFields() map[string]*framework.FieldSchema {
 			Type:         framework.TypeCommaStringSlice,
 			Description:  "Policies of the user: a list or a comma-separated string.",
 			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the user."},
+		},
+		"okta_id": {
+			Type: framework.TypeString,
+			Description: "Okta's id of the user, 00u…: with it, the entry is that account's and nobody else's, whatever its name is " +
+				"and whatever becomes of the login.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Okta User Id"},
 		},
 		"mfa_methods": mfaMethodsField("the user"),
 	}
@@ -59,11 +66,15 @@ func (b *backend) pathUserRead(ctx context.Context, req *logical.Request, d *fra
 	if err != nil || user == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{
+	data := map[string]any{
 		"groups":      listed(user.Groups),
 		"policies":    listed(user.Policies),
 		"mfa_methods": listed(user.MFAMethods),
-	}}, nil
+	}
+	if user.OktaID != "" {
+		data["okta_id"] = user.OktaID
+	}
+	return &logical.Response{Data: data}, nil
 }
 
 func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -91,8 +102,22 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		user.Policies = d.Get("policies").([]string)
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
+	boundBefore := user.OktaID
+	if v, ok := newest[string](d, "okta_id"); ok {
+		if user.OktaID = strings.TrimSpace(v); user.OktaID != "" && !isUserID(user.OktaID) {
+			return logical.ErrorResponse(`okta_id must be Okta's id of a user, letters and digits such as "00u1a2b3c4d5e6f7g8h9"`), nil
+		}
+	}
+	if err := b.bind(ctx, req.Storage, user.OktaID, name); err != nil {
+		return nil, err
+	}
 	if err := b.users.Write(ctx, req.Storage, name, &user); err != nil {
 		return nil, err
+	}
+	if boundBefore != user.OktaID {
+		if err := b.unbind(ctx, req.Storage, boundBefore, name); err != nil {
+			return nil, err
+		}
 	}
 	return requiring(requires), nil
 }
@@ -114,6 +139,9 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := b.users.Remove(ctx, req.Storage, name); err != nil {
 		return nil, err
 	}
+	if err := b.unbind(ctx, req.Storage, user.OktaID, name); err != nil {
+		return nil, err
+	}
 	return released(user.MFAMethods), nil
 }
 
@@ -125,6 +153,12 @@ type userEntry struct {
 	Groups     []string
 	Policies   []string
 	MFAMethods []string `json:"mfa_methods,omitempty"`
+	OktaID     string   `json:"okta_id,omitempty"`
+}
+
+// isUserID reports whether s can be the id of a user at Okta.
+func isUserID(s string) bool {
+	return len(s) <= 64 && s != "" && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == ""
 }
 
 // user returns a copy of what the mount gives the person of that name. It is empty if
@@ -141,6 +175,11 @@ func (b *backend) user(ctx context.Context, s logical.Storage, name string) (use
 }
 
 const usersHelp = `
-The name is the one typed at the login. The user's policies, and those of the
-groups named here, are added to what the user's Okta groups give.
+The name is the user's login in Okta, in any case. A name without a domain stands for
+that name in login_domain of config. (Where alias_source of config is "typed", the
+name is the one that people type.) With okta_id, the entry is that account's, whatever
+its name is.
+
+The user's policies, and those of the groups named here, are added to what the user's
+Okta groups give. mfa_methods counts for every spelling of the name.
 `

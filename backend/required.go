@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -152,27 +151,31 @@ func inUse(uses []string) string {
 // errMethodGone says that a required method does not exist.
 var errMethodGone = errors.New("a required MFA method does not exist")
 
-// requiredOf returns what a person has to satisfy who goes by the names and is in
-// groups with those mappings: what config requires, what their groups require, and
-// what each entry of users requires whose name differs from one of theirs in case
-// only, with the groups that it names. Another spelling must not get round a
-// requirement.
-func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []*groupEntry, called []string) ([]mfa.Required, error) {
+// requiredOf returns what a person has to satisfy: what config requires, and what is
+// required by the groups and by each entry of users that may be about them, with the
+// groups that it names. Requirements are found more coarsely than rights: another
+// spelling must not get round one.
+func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []string, users []namedUser) ([]mfa.Required, error) {
 	refs := slices.Clone(cfg.MFAMethods)
-	users, err := b.usersCalled(ctx, req.Storage, called)
-	if err != nil {
-		return nil, err
-	}
+	groups = slices.Clone(groups)
 	for _, user := range users {
 		refs = append(refs, user.MFAMethods...)
-		more, err := b.mappings.FindAll(ctx, req.Storage, user.Groups)
+		groups = append(groups, user.Groups...)
+	}
+	for _, name := range unique(groups) {
+		spellings, err := b.mappings.Spellings(ctx, req.Storage, name)
 		if err != nil {
 			return nil, err
 		}
-		groups = slices.Concat(groups, more)
-	}
-	for _, group := range groups {
-		refs = append(refs, group.MFAMethods...)
+		for _, stored := range spellings {
+			group, err := b.mappings.Get(ctx, req.Storage, stored)
+			if err != nil {
+				return nil, err
+			}
+			if group != nil {
+				refs = append(refs, group.MFAMethods...)
+			}
+		}
 	}
 	if len(refs) == 0 {
 		return nil, nil
@@ -182,44 +185,6 @@ func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *con
 		return nil, err
 	}
 	return b.require(req, cfg, all, refs)
-}
-
-// usersCalled returns the entries of users that go by one of the names, in any case.
-func (b *backend) usersCalled(ctx context.Context, s logical.Storage, called []string) ([]*userEntry, error) {
-	var users []*userEntry
-	seen := map[string]bool{}
-	for _, name := range called {
-		stored, err := b.users.Spellings(ctx, s, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range stored {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			user, err := b.users.Get(ctx, s, name)
-			if err != nil {
-				return nil, err
-			}
-			if user != nil {
-				users = append(users, user)
-			}
-		}
-	}
-	return users, nil
-}
-
-// namesOf returns the names that a person may go by: as typed, as Okta spells the
-// login, and the part before the @ of both.
-func namesOf(typed, login string) []string {
-	called := map[string]bool{}
-	for _, name := range []string{typed, login} {
-		short, _, _ := strings.Cut(name, "@")
-		called[name], called[short] = true, true
-	}
-	delete(called, "")
-	return slices.Sorted(maps.Keys(called))
 }
 
 // require makes the methods that refs name, each once. A method that does not exist

@@ -1,0 +1,79 @@
+package backend
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// This file finds the entries of users by the Okta user id that they are bound to. An
+// entry may have any name then, so its name is noted under the id. Such a note may be
+// older than the entry; whoever follows it looks at the entry again.
+
+// userIDPrefix is where the names are stored, by user id.
+const userIDPrefix = "user-id/"
+
+// userIDEntry is the names of the entries that are, or were, bound to one user id.
+type userIDEntry struct {
+	Names []string `json:"names"`
+}
+
+// usersBoundTo returns the names that are noted under a user id.
+func (b *backend) usersBoundTo(ctx context.Context, s logical.Storage, userID string) ([]string, error) {
+	if userID == "" || checkName("okta_id", userID) != nil {
+		return nil, nil
+	}
+	// The list of ids is in memory: most people have no entry, and are not read.
+	ids, err := b.userIDs.Spellings(ctx, s, userID)
+	if err != nil || !slices.Contains(ids, userID) {
+		return nil, err
+	}
+	noted, err := b.userIDs.Get(ctx, s, userID)
+	if err != nil || noted == nil {
+		return nil, err
+	}
+	return slices.Clone(noted.Names), nil
+}
+
+// bind notes the name of an entry under its user id. It comes before the write of the
+// entry: a note that nothing follows does no harm.
+func (b *backend) bind(ctx context.Context, s logical.Storage, userID, name string) error {
+	return b.changeBound(ctx, s, userID, func(names []string) []string {
+		if slices.Contains(names, name) {
+			return names
+		}
+		return append(names, name)
+	})
+}
+
+// unbind forgets the name of an entry that is no longer bound to the user id. It comes
+// after the write of the entry.
+func (b *backend) unbind(ctx context.Context, s logical.Storage, userID, name string) error {
+	return b.changeBound(ctx, s, userID, func(names []string) []string {
+		return slices.DeleteFunc(names, func(other string) bool { return other == name })
+	})
+}
+
+func (b *backend) changeBound(ctx context.Context, s logical.Storage, userID string, change func([]string) []string) error {
+	if userID == "" {
+		return nil
+	}
+	unlock, err := b.locks.Lock(ctx, userIDPrefix+userID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	before, err := b.usersBoundTo(ctx, s, userID)
+	if err != nil {
+		return err
+	}
+	after := change(slices.Clone(before))
+	switch {
+	case slices.Equal(before, after):
+		return nil
+	case len(after) == 0:
+		return b.userIDs.Remove(ctx, s, userID)
+	}
+	return b.userIDs.Write(ctx, s, userID, &userIDEntry{Names: after})
+}
