@@ -87,6 +87,7 @@ var table = []row{
 	{is(mfa.ErrFactorFailed), 400, "Okta could not verify your factor: try again, or use another one"},
 	{is(mfa.ErrPassCodeReplayed), 400, passCodeReplayed},
 	{is(mfa.ErrPassCodeTimeWindow), 400, passCodeTimeWindow},
+	{is(mfa.ErrNotActive), 400, "your Okta account was suspended, deactivated or locked while you logged in: ask your Okta administrator"},
 	{is(mfa.ErrLockedOut), 400, "your Okta account is locked: unlock it in Okta, or ask your Okta administrator"},
 	{is(mfa.ErrPasswordExpired), 400, "your Okta password has expired: change it in Okta, then log in again"},
 	{is(mfa.ErrRecovery), 400, "your Okta account is being recovered or activated: finish that in Okta, then log in again"},

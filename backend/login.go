@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -108,7 +109,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		Clock: l.clock,
 	}
 	if l.cfg.Token != "" {
-		flow.Groups = l.groups
+		flow.Groups, flow.Active = l.groups, l.active
 	}
 	if !l.in.unattended {
 		flow.Require = l.require
@@ -122,6 +123,20 @@ func (l *loginRequest) groups(ctx context.Context, userID string) ([]okta.Group,
 	return groups, apiTokenRefused(l.cfg, err)
 }
 
+// active says why the account of a user may not log in by now.
+func (l *loginRequest) active(ctx context.Context, userID string) error {
+	account, err := l.client.Account(ctx, userID)
+	switch {
+	case err != nil:
+		return apiTokenRefused(l.cfg, err)
+	case account.ID != userID:
+		return fmt.Errorf("%w: another account than the one asked for", okta.ErrMalformed)
+	case account.Status != okta.AccountActive:
+		return mfa.ErrNotActive
+	}
+	return nil
+}
+
 // prefetch begins to read the groups of somebody who has logged in by that name
 // before, if the mount is configured so: their password is not known to be right.
 func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
@@ -132,7 +147,7 @@ func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
 	if !ok {
 		return nil
 	}
-	return mfa.ReadGroups(ctx, known.id, l.groups)
+	return mfa.ReadGroups(ctx, l.now(), known.id, l.groups)
 }
 
 // require finds what the mount has for the person, and tells which methods they have

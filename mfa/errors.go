@@ -21,6 +21,9 @@ var (
 	// ErrRecovery: the account is in the middle of a password reset, an unlock or
 	// an activation.
 	ErrRecovery = errors.New("the account is being recovered or activated")
+	// ErrNotActive: the account was suspended, deactivated or locked while the login
+	// went on.
+	ErrNotActive = errors.New("the account is no longer active")
 	// ErrEnrollment: the org asks the person to enrol a factor first.
 	ErrEnrollment = errors.New("a factor must be enrolled first")
 	// ErrRejected: the person said no on their phone, or chose the wrong number.

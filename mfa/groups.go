@@ -2,6 +2,7 @@ package mfa
 
 import (
 	"context"
+	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -11,14 +12,15 @@ import (
 // takes its time: Okta's check of the password, or the person's answer to a push.
 type GroupRead struct {
 	userID string
+	began  time.Time
 	done   chan struct{}
 	groups []okta.Group // after done
 	err    error        // after done
 }
 
-// ReadGroups begins to read the groups of a user. The read ends with ctx.
-func ReadGroups(ctx context.Context, userID string, read func(ctx context.Context, userID string) ([]okta.Group, error)) *GroupRead {
-	r := &GroupRead{userID: userID, done: make(chan struct{})}
+// ReadGroups begins at now to read the groups of a user. The read ends with ctx.
+func ReadGroups(ctx context.Context, now time.Time, userID string, read func(ctx context.Context, userID string) ([]okta.Group, error)) *GroupRead {
+	r := &GroupRead{userID: userID, began: now, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		defer panics.Recover(&r.err)
@@ -27,11 +29,11 @@ func ReadGroups(ctx context.Context, userID string, read func(ctx context.Contex
 	return r
 }
 
-// of returns the groups of the user, if r reads them and has not failed; ok is
-// false where the caller has to read them itself. A failure may be of long ago,
-// and the person should not have to approve another push for it.
-func (r *GroupRead) of(ctx context.Context, userID string) (groups []okta.Group, ok bool, err error) {
-	if r == nil || r.userID != userID {
+// of returns the groups of the user, if r has read them since oldest; ok is false
+// where the caller has to read them itself. A failure may be of long ago, and the
+// person should not have to approve another push for it.
+func (r *GroupRead) of(ctx context.Context, userID string, oldest time.Time) (groups []okta.Group, ok bool, err error) {
+	if r == nil || r.userID != userID || r.began.Before(oldest) {
 		return nil, false, nil
 	}
 	select {

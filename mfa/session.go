@@ -53,6 +53,10 @@ type Flow struct {
 	Groups func(ctx context.Context, userID string) ([]okta.Group, error)
 	// Begun is a read of the groups that began before the login; it may be nil.
 	Begun *GroupRead
+	// Active says why the account of a user may not log in by now. A Session asks where
+	// Okta's last word about the account is older than MaxAge. Nil means that nobody
+	// can tell.
+	Active func(ctx context.Context, userID string) error
 	// Require returns the methods that a person has to satisfy after Okta is
 	// satisfied. A Session asks again at each call, so that what changes meanwhile
 	// counts. Where it is nil, no method is required.
@@ -127,6 +131,7 @@ type Session struct {
 	methods *demands
 	given   Given      // for the methods, and not used yet
 	groups  *GroupRead // begun beside the factor; may be nil
+	active  time.Time  // when Okta last said that the account may log in
 	who     Subject    // once Okta has let the person in
 	missing []Required // methods that want a credential
 }
@@ -206,7 +211,7 @@ func (s *Session) follow(now Flow) error {
 		return nil
 	}
 	f := &s.flow
-	f.Okta, f.Policy, f.Limit, f.Groups, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Require
+	f.Okta, f.Policy, f.Limit, f.Groups, f.Active, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Active, now.Require
 	f.Caller, f.Address = now.Caller, now.Address
 	return s.okta.follow()
 }
@@ -247,16 +252,12 @@ func (s *Session) advance(ctx context.Context) error {
 	if !s.okta.passed() {
 		return nil
 	}
-	required, err := s.require(ctx)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return &finalError{err} // the factors have been verified and cannot be again
-	}
 	given := s.given
 	s.given, s.missing = nil, nil // a passcode is good once
-	err = s.methods.proceed(ctx, s.who, required, given)
+	err := s.satisfy(ctx, given)
+	for err == nil && s.phase == PhaseDone && !s.isFresh() { // the methods took their time
+		err = s.satisfy(ctx, nil)
+	}
 	if s.flow.Hold {
 		if s.missing = wanted(err); s.missing != nil {
 			return nil
@@ -265,8 +266,33 @@ func (s *Session) advance(ctx context.Context) error {
 	return err
 }
 
+// satisfy finds out what the person has to satisfy by now, and has them do so.
+func (s *Session) satisfy(ctx context.Context, given Given) error {
+	required, err := s.require(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return &finalError{err} // the factors have been verified and cannot be again
+	}
+	return s.methods.proceed(ctx, s.who, required, given)
+}
+
+// MaxAge is how old the groups and the state of the account may be on which a login
+// decides. What is older is read again.
+const MaxAge = time.Minute
+
+// isFresh reports whether the login may be decided by what was read.
+func (s *Session) isFresh() bool {
+	oldest := s.flow.Clock.Now().Add(-MaxAge)
+	return (s.flow.Groups == nil || !s.groups.began.Before(oldest)) && (s.flow.Active == nil || !s.active.Before(oldest))
+}
+
 // require finds out who the person is and which methods they have to satisfy.
 func (s *Session) require(ctx context.Context) ([]Required, error) {
+	if err := s.stillActive(ctx); err != nil {
+		return nil, err
+	}
 	groups, err := s.groupsNow(ctx)
 	if err != nil {
 		return nil, err
@@ -291,7 +317,20 @@ func (s *Session) readGroups() {
 	if s.flow.Hold || s.flow.Groups == nil || s.groups != nil && s.groups.userID == userID {
 		return
 	}
-	s.groups = ReadGroups(s.life, userID, s.flow.Groups)
+	s.groups = ReadGroups(s.life, s.flow.Clock.Now(), userID, s.flow.Groups)
+}
+
+// stillActive asks about the account, unless Okta has said so lately.
+func (s *Session) stillActive(ctx context.Context) error {
+	now := s.flow.Clock.Now()
+	if s.active.IsZero() {
+		s.active = now // Okta has just let the person in
+	}
+	if s.flow.Active == nil || !s.active.Before(now.Add(-MaxAge)) {
+		return nil
+	}
+	s.active = now
+	return s.flow.Active(ctx, s.okta.admitted.ID)
 }
 
 // groupsNow returns the groups of the person whom Okta let in.
@@ -300,10 +339,11 @@ func (s *Session) groupsNow(ctx context.Context) ([]okta.Group, error) {
 		return nil, nil
 	}
 	userID := s.okta.admitted.ID
-	if groups, ok, err := s.groups.of(ctx, userID); ok || err != nil {
+	now := s.flow.Clock.Now()
+	if groups, ok, err := s.groups.of(ctx, userID, now.Add(-MaxAge)); ok || err != nil {
 		return groups, err
 	}
-	s.groups = ReadGroups(ctx, userID, s.flow.Groups)
+	s.groups = ReadGroups(ctx, now, userID, s.flow.Groups)
 	<-s.groups.done
 	return s.groups.groups, s.groups.err
 }
