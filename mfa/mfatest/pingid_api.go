@@ -28,6 +28,8 @@ type pingRequest struct {
 		SPAlias  string `json:"spAlias"`
 		UserName string `json:"userName"`
 		AuthType string `json:"authType"`
+		// ClientData is echoed in the answer.
+		ClientData any `json:"clientData"`
 	} `json:"reqBody"`
 }
 
@@ -50,7 +52,7 @@ func (s *PingIDServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch wrong := problem(req, s.time()); {
 	case wrong != "":
-		s.answer(w, PingIDOutcome{http.StatusBadRequest, 400, "Invalid input: " + wrong})
+		s.answer(w, req, PingIDOutcome{http.StatusBadRequest, 400, "Invalid input: " + wrong})
 	case operation == "authonline":
 		s.authOnline(w, r, req)
 	default:
@@ -94,9 +96,9 @@ func (s *PingIDServer) authOnline(w http.ResponseWriter, r *http.Request, req pi
 	p := s.push(req.Body.UserName)
 	switch {
 	case p == nil:
-		s.answer(w, PingIDOutcome{http.StatusBadRequest, 10564, "User does not exist."})
+		s.answer(w, req, PingIDOutcome{http.StatusBadRequest, 10564, "User does not exist."})
 	case s.wait(r.Context(), p.decided):
-		s.answer(w, p.outcome)
+		s.answer(w, req, p.outcome)
 	default: // nobody can learn of a decision any more
 		s.mu.Lock()
 		p.decide(PingIDOutcome{})
@@ -124,12 +126,12 @@ func (s *PingIDServer) push(name string) *pingPush {
 	return p
 }
 
-func (s *PingIDServer) answer(w http.ResponseWriter, outcome PingIDOutcome) {
+func (s *PingIDServer) answer(w http.ResponseWriter, req pingRequest, outcome PingIDOutcome) {
 	token := &Token{
 		Header: map[string]any{"alg": "HS256", "org_alias": s.OrgAlias, "token": s.Token},
 		Payload: map[string]any{"responseBody": map[string]any{
 			"errorId": outcome.ErrorID, "errorMsg": outcome.Message,
-			"sessionId": "webs_" + random(43), "uniqueMsgId": "webs_" + random(43), "clientData": nil,
+			"sessionId": "webs_" + random(43), "uniqueMsgId": "webs_" + random(43), "clientData": req.Body.ClientData,
 		}},
 		Key: s.Key,
 	}

@@ -8,6 +8,7 @@ package pingid
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/json"
@@ -124,8 +125,16 @@ var errNoToken = fmt.Errorf("%w: not a token that HS256 signs", mfa.ErrServiceMa
 
 // answer is what PingID says of an operation.
 type answer struct {
-	ErrorID  *int   `json:"errorId"`
-	ErrorMsg string `json:"errorMsg"`
+	ErrorID    *int   `json:"errorId"`
+	ErrorMsg   string `json:"errorMsg"`
+	ClientData any    `json:"clientData"`
+}
+
+// contradicts reports whether the answer belongs to another request than the one with
+// that clientData, which PingID documents to echo. It demands no echo: PingID does not
+// say that every answer has one.
+func (a answer) contradicts(clientData string) bool {
+	return a.ClientData != nil && a.ClientData != "" && a.ClientData != clientData
 }
 
 // These are the error ids that mean something to this package. All others are passed on
@@ -142,8 +151,9 @@ const (
 // withdrawn: cancelauthentication needs a session id, which authonline tells only when
 // the push is over.
 func (m *Method) push(ctx context.Context, name string, sent func()) error {
+	clientData := rand.Text() // ties the answer to this request
 	req, payload, err := m.request(ctx, "authonline", map[string]string{
-		"spAlias": "web", "userName": name, "authType": "CONFIRM",
+		"spAlias": "web", "userName": name, "authType": "CONFIRM", "clientData": clientData,
 	})
 	if err != nil {
 		return mfa.MarkNotSent(err)
@@ -152,20 +162,20 @@ func (m *Method) push(ctx context.Context, name string, sent func()) error {
 	if err != nil {
 		return err
 	}
-	answer, err := m.open(body)
+	said, err := m.open(body, clientData)
 	switch {
 	case resp.StatusCode != http.StatusOK && errors.Is(err, errNoToken):
 		return unlessAccepted(service.Refusal(resp))
 	case err != nil:
 		return err
-	case *answer.ErrorID == success && resp.StatusCode == http.StatusOK:
+	case *said.ErrorID == success && resp.StatusCode == http.StatusOK:
 		return nil
-	case *answer.ErrorID == success:
+	case *said.ErrorID == success:
 		return fmt.Errorf("%w: success, with HTTP status %d", mfa.ErrServiceMalformed, resp.StatusCode)
-	case *answer.ErrorID == noSuchUser:
+	case *said.ErrorID == noSuchUser:
 		return mfa.MarkNotSent(mfa.ErrUnknownPerson)
 	}
-	return service.Denied(fmt.Sprintf("PingID error %d", *answer.ErrorID), answer.ErrorMsg)
+	return service.Denied(fmt.Sprintf("PingID error %d", *said.ErrorID), said.ErrorMsg)
 }
 
 // unlessAccepted marks err with mfa.MarkNotSent where PingID refused the request as such.
@@ -210,9 +220,10 @@ func (m *Method) request(ctx context.Context, operation string, body any) (*http
 	return req, []byte(token), nil
 }
 
-// open reads an answer, which must be signed by HS256 with our key and must name our
-// token and our organization. It fails with mfa.ErrServiceMalformed.
-func (m *Method) open(text []byte) (answer, error) {
+// open reads the answer to the request with that clientData. The answer must be signed by
+// HS256 with our key, must name our token and our organization, and must not belong to
+// another request. open fails with mfa.ErrServiceMalformed.
+func (m *Method) open(text []byte, clientData string) (answer, error) {
 	signed, err := jose.ParseSignedCompact(strings.TrimSpace(string(text)), []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
 		return answer{}, errNoToken
@@ -243,6 +254,9 @@ func (m *Method) open(text []byte) (answer, error) {
 	}
 	if err := json.Unmarshal(payload, &doc); err != nil || doc.Answer.ErrorID == nil {
 		return answer{}, fmt.Errorf("%w: no response body with an error id", mfa.ErrServiceMalformed)
+	}
+	if doc.Answer.contradicts(clientData) {
+		return answer{}, fmt.Errorf("%w: its clientData is that of another request", mfa.ErrServiceMalformed)
 	}
 	return doc.Answer, nil
 }

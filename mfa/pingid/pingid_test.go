@@ -2,6 +2,7 @@ package pingid_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -112,6 +113,14 @@ func TestForgery(t *testing.T) {
 		"no body":            {forge: func(a *mfatest.Token) { delete(a.Payload, "responseBody") }},
 		"no error id":        {forge: func(a *mfatest.Token) { delete(a.Answer(), "errorId") }},
 		"no number":          {forge: func(a *mfatest.Token) { a.Answer()["errorId"] = "200" }},
+		"not echoed":         {forge: func(a *mfatest.Token) { delete(a.Answer(), "clientData") }, good: true},
+		"echoed as null":     {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = nil }, good: true},
+		"echoed as nothing":  {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = "" }, good: true},
+		"another request":    {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = "another" }},
+		"request and more":   {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = fmt.Sprint(a.Answer()["clientData"], "x") }},
+		"a number echoed":    {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = 1 }},
+		"false echoed":       {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = false }},
+		"a list echoed":      {forge: func(a *mfatest.Token) { a.Answer()["clientData"] = []any{a.Answer()["clientData"]} }},
 		"a body of another":  {forge: func(a *mfatest.Token) { a.Payload["responseBody"] = []int{200} }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,6 +138,29 @@ func TestForgery(t *testing.T) {
 			assert.Equal(t, 1, user.Pushes())
 			methodtest.AssertNoSecret(t, srv.Secrets(), err)
 		})
+	}
+}
+
+// TestAnswerToAnotherRequest: the answer to one push neither approves another, nor says
+// that no phone rang for it.
+func TestAnswerToAnotherRequest(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewPingID(t)
+	method := methodtest.PingID(t, srv, nil)
+	user := srv.AddUser(methodtest.Person.Login).Script(mfatest.PingIDOutcome{ErrorID: 200})
+	var first map[string]any
+	srv.Forge(func(a *mfatest.Token) { first = a.Answer() })
+	require.NoError(t, methodtest.Login(t.Context(), method, mfa.Credential{}))
+
+	for _, id := range []any{200, 10564, 10551} {
+		user.Script(mfatest.PingIDOutcome{ErrorID: 10551})
+		srv.Forge(func(a *mfatest.Token) {
+			first["errorId"] = id
+			a.Payload["responseBody"] = first
+		})
+		err := methodtest.Login(t.Context(), method, mfa.Credential{})
+		assert.ErrorIs(t, err, mfa.ErrServiceMalformed, id)
+		assert.False(t, mfa.NotSent(err), id)
 	}
 }
 
