@@ -83,8 +83,8 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	case c.PassCode != "":
 		return mfa.Attempt{Verify: func(ctx context.Context, _ mfa.Exchange) error { return l.passCode(ctx, c.PassCode) }}, nil
 	}
-	// Duo ignores the case of names: the guard must count all spellings as one.
-	person := "duo " + m.host + " " + strings.ToLower(l.name)
+	// Duo may know the person by several spellings of a name; Okta has one id for them.
+	person := "duo " + m.host + " " + who.Org + " " + who.ID
 	return mfa.Attempt{Rings: person, Phone: person, Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
 		return service.Ring(ctx, x, func(ctx context.Context, sent func()) error { return l.push(ctx, x, sent) })
 	}}, nil

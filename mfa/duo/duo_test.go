@@ -2,6 +2,7 @@ package duo_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -72,16 +74,35 @@ func TestPrepare(t *testing.T) {
 			assert.Equal(t, test.passed, attempt.Passed)
 			assert.Equal(t, test.passed, attempt.Verify == nil && attempt.Ring == nil)
 			assert.False(t, attempt.Sends)
-			if test.rings {
-				assert.Equal(t, "duo "+srv.Host()+" mia.ito@acme.test", attempt.Rings)
-			} else {
-				assert.Empty(t, attempt.Rings)
-			}
+			assert.Equal(t, test.rings, attempt.Rings != "")
+			assert.Equal(t, attempt.Rings, attempt.Phone)
 			asked := srv.User(methodtest.Person.Login).Preauths()
 			require.Len(t, asked, 1)
 			assert.Equal(t, methodtest.Person.Address, asked[0].Get("ipaddr"))
 			assert.Zero(t, srv.Count("/auth"))
 		})
+	}
+}
+
+// TestAddress: Duo is told the client's address, in each request about the person, and
+// none that is not known.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewDuo(t)
+	user := srv.AddUser(methodtest.Person.Login).AddPhone("push")
+	who := methodtest.Person
+	who.Caller = okta.Caller{Address: "203.0.113.9"}
+	for _, address := range []string{who.Address, ""} {
+		user.Script(mfatest.DuoOutcome{Result: "allow"})
+		who.Address = address
+		attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), who, mfa.Credential{})
+		require.NoError(t, err)
+		require.NoError(t, new(methodtest.Talk).Satisfy(t.Context(), attempt, time.Minute))
+	}
+	for _, sent := range [][]url.Values{user.Preauths(), user.PushParameters()} {
+		require.Len(t, sent, 2)
+		assert.Equal(t, []string{methodtest.Person.Address}, sent[0]["ipaddr"])
+		assert.NotContains(t, sent[1], "ipaddr")
 	}
 }
 

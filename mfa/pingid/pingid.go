@@ -99,7 +99,8 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	if err := m.reach(ctx); err != nil {
 		return mfa.Attempt{}, err
 	}
-	person := "pingid " + m.settings.OrgAlias + " " + strings.ToLower(name)
+	// PingID may know the person by several spellings of a name; Okta has one id for them.
+	person := "pingid " + m.settings.OrgAlias + " " + who.Org + " " + who.ID
 	return mfa.Attempt{
 		Rings: person,
 		Phone: person,

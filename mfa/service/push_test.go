@@ -28,8 +28,10 @@ type simulated struct {
 		Reject()
 		Pushes() int
 	}
-	// method makes the method of the service, with a timeout where it is not zero.
-	method func(timeout time.Duration) mfa.Method
+	// add adds another person with a phone.
+	add func(name string)
+	// method makes the method of the service. A timeout of zero is the default.
+	method func(timeout time.Duration, format mfa.Format) mfa.Method
 	// script approves the next push, without anybody's doing.
 	script func()
 	// ring is the end of the path of the request that makes the phone ring.
@@ -53,8 +55,9 @@ var services = map[string]func(*testing.T) simulated{
 		return simulated{
 			srv: &srv.Server, user: user,
 			script: func() { user.Script(mfatest.DuoOutcome{Result: "allow", Status: "allow"}) },
-			method: func(timeout time.Duration) mfa.Method {
-				return methodtest.Duo(t, srv, func(c *duo.Config) { c.Timeout = timeout })
+			add:    func(name string) { srv.AddUser(name).AddPhone("push") },
+			method: func(timeout time.Duration, format mfa.Format) mfa.Method {
+				return methodtest.Duo(t, srv, func(c *duo.Config) { c.Timeout, c.Format = timeout, format })
 			},
 			ring: "/auth", steps: []string{"/preauth", "/auth", "/auth_status"}, waits: 2,
 			last: mfatest.Fault{
@@ -70,8 +73,9 @@ var services = map[string]func(*testing.T) simulated{
 		return simulated{
 			srv: &srv.Server, user: user,
 			script: func() { user.Script(mfatest.PingIDOutcome{ErrorID: 200}) },
-			method: func(timeout time.Duration) mfa.Method {
-				return methodtest.PingID(t, srv, func(c *pingid.Config) { c.Timeout = timeout })
+			add:    func(name string) { srv.AddUser(name) },
+			method: func(timeout time.Duration, format mfa.Format) mfa.Method {
+				return methodtest.PingID(t, srv, func(c *pingid.Config) { c.Timeout, c.Format = timeout, format })
 			},
 			ring: "/authonline/do", steps: []string{"/authonline/do"}, waits: 1,
 			last:     mfatest.Fault{Status: 404, Header: map[string]string{"Connection": "close"}},
@@ -94,7 +98,7 @@ func each(t *testing.T, test func(*testing.T, simulated)) {
 // attempt prepares a login with a push.
 func (s simulated) attempt(t *testing.T, timeout time.Duration) mfa.Attempt {
 	t.Helper()
-	attempt, err := s.method(timeout).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
+	attempt, err := s.method(timeout, mfa.Format{}).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
 	return attempt
 }
@@ -203,6 +207,41 @@ func TestServiceGone(t *testing.T) {
 	})
 }
 
+// TestPushIsAnnounced before it is sent: the guard knows a person by one name, however
+// they are spelled, and by no other's.
+func TestPushIsAnnounced(t *testing.T) {
+	t.Parallel()
+	typed, err := mfa.ParseFormat("{{identity.entity.aliases.auth_okta_1.name}}", "auth_okta_1")
+	require.NoError(t, err)
+	rung := map[string]string{} // who rings, by the name for the guard
+	for name, start := range services {
+		s := start(t)
+		method := s.method(0, typed)
+		prepare := func(who mfa.Subject) mfa.Attempt {
+			attempt, err := method.Prepare(t.Context(), who, mfa.Credential{})
+			require.NoError(t, err)
+			assert.Equal(t, attempt.Rings, attempt.Phone)
+			assert.False(t, attempt.Sends)
+			return attempt
+		}
+		s.add(methodtest.Person.Name)
+		rings := prepare(methodtest.Person).Rings
+		require.NotEmpty(t, rings)
+		for _, spelling := range []string{"mia", "MIA.ITO@acme.test", "mía.ito"} {
+			who := methodtest.Person
+			who.Name = spelling
+			s.add(spelling)
+			assert.Equal(t, rings, prepare(who).Rings, spelling)
+		}
+		id, org := methodtest.Person, methodtest.Person
+		id.ID, org.Org = "00u2eve", "https://other.okta.test"
+		for what, ring := range map[string]string{"person": rings, "id": prepare(id).Rings, "org": prepare(org).Rings} {
+			assert.Empty(t, rung[ring])
+			rung[ring] = name + " " + what
+		}
+	}
+}
+
 // TestRingTakesTheTimeOfTheClock: a push may wait as long as the exchange's own clock
 // says.
 func TestRingTakesTheTimeOfTheClock(t *testing.T) {
@@ -281,7 +320,7 @@ func (s simulated) fail(t *testing.T, i int, name string) {
 	if fault.Hang {
 		timeout = 500 * time.Millisecond
 	}
-	method := s.method(timeout)
+	method := s.method(timeout, mfa.Format{})
 	attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	want, pushes := test.want, 1
 	if s.prepares(step) {
@@ -348,13 +387,13 @@ func TestPreparationEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s.whenAsked("", 1, 0, cancel)
 		begin := time.Now()
-		_, err := s.method(0).Prepare(ctx, methodtest.Person, mfa.Credential{})
+		_, err := s.method(0, mfa.Format{}).Prepare(ctx, methodtest.Person, mfa.Credential{})
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Less(t, time.Since(begin), 5*time.Second)
 
 		late := newExpiring(t)
 		s.whenAsked("", 2, 0, late.expire)
-		_, err = s.method(0).Prepare(late, methodtest.Person, mfa.Credential{})
+		_, err = s.method(0, mfa.Format{}).Prepare(late, methodtest.Person, mfa.Credential{})
 		assert.ErrorIs(t, err, mfa.ErrServiceTimeout)
 	})
 }
