@@ -11,6 +11,8 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -31,6 +33,10 @@ var table = []row{
 	{isA[*panics.Error], 500, "a bug in the okta auth plugin made this request fail: ask your Vault administrator to report the stack in Vault's log"},
 	{isA[*inputError], 400, "{problem}"},
 	{isA[*busyError], 429, "{limit}: try again in {wait}"},
+	{isA[*attempts.BlockedError], 429, "too many wrong passwords were given for this name: try again in {wait}"},
+	{isA[*attempts.BusyError], 429, "too many logins are waiting for Okta at this moment: try again in {wait}"},
+	{is(okta.ErrBusy), 429, "too many requests are waiting for Okta at this moment: try again in {wait}"},
+	{is(store.ErrTimeout), 504, "the storage of Vault did not answer in time: try again later"},
 	{is(mfa.ErrTooManyCodes), 429, "too many codes are waiting on this mount: try again in {wait}"},
 	{is(logical.ErrPermissionDenied), 403, "this mount accepts no login from your address"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},
@@ -201,6 +207,12 @@ func waitOf(err error) time.Duration {
 	if e := find[*busyError](err); e != nil {
 		return e.wait
 	}
+	if e := find[*attempts.BlockedError](err); e != nil {
+		return e.Wait
+	}
+	if e := find[*attempts.BusyError](err); e != nil {
+		return e.Wait
+	}
 	if e := find[*mfa.PassCodesBarredError](err); e != nil {
 		return e.Wait
 	}
@@ -210,7 +222,7 @@ func waitOf(err error) time.Duration {
 	if e := find[*okta.Error](err); e != nil && e.RetryAfter > 0 {
 		return e.RetryAfter
 	}
-	if errors.Is(err, mfa.ErrTooManyCodes) {
+	if errors.Is(err, mfa.ErrTooManyCodes) || errors.Is(err, okta.ErrBusy) {
 		return busyWait
 	}
 	return defaultWait

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -54,7 +56,7 @@ func TestOktaFaults(t *testing.T) {
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.impatient()
-		m.configure(nil)
+		m.configure(fields{"max_login_failures": 0})
 		totp := m.addUser("Everyone").AddTOTP("GOOGLE")
 		for _, endpoint := range []string{"authn", "verify", "groups"} {
 			for _, test := range tests {
@@ -153,6 +155,7 @@ func examples() []error {
 		method(&mfa.PassCodesBarredError{Wait: time.Minute}), method(okta.ErrNoAPIToken), method(said(403, okta.CodeAccessDenied)),
 		method(&mfa.ServiceError{Status: 429}), method(&mfa.ServiceError{Status: 503}), method(&mfa.ServiceError{Status: 401}),
 		fmt.Errorf("%w: %w", errAPIToken, said(401, okta.CodeInvalidToken)),
+		&attempts.BlockedError{Wait: time.Minute}, &attempts.BusyError{Wait: time.Second}, okta.ErrBusy, store.ErrTimeout,
 		okta.ErrTimeout, context.Canceled, okta.ErrUnreachable, okta.ErrMalformed,
 		said(429, "E0000047"), said(504, "E0000067"), said(500, "E0000009"), said(202, "E0000070"), said(403, ""), said(400, "E0000001"),
 	}

@@ -51,6 +51,7 @@ type backend struct {
 	logins    mfa.Mount // what the logins share
 	held      heldLogins
 	known     knownPeople
+	attempts  attemptTables
 	built     methodCache
 }
 

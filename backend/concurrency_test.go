@@ -67,7 +67,7 @@ func TestPushesAtOnceFromEverywhere(t *testing.T) {
 // From one address each takes the place of another, and one is left.
 func TestPushesAtOnceFromOnePlace(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_push_failures": 100})
+		m.configure(fields{"max_login_failures": 0, "max_push_failures": 100})
 		push := m.addUser("Everyone").AddPush()
 		var requests []*logical.Request
 		for range 6 {
@@ -92,7 +92,7 @@ func TestPushesAtOnceFromOnePlace(t *testing.T) {
 func TestCodeAtOnce(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.okta.Configure(func(o *oktatest.Options) { o.MaxFailures = 100 })
-		m.configure(nil)
+		m.configure(fields{"max_login_failures": 0})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		var requests []*logical.Request

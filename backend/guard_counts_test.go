@@ -111,7 +111,7 @@ func TestGuardWhatCounts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, m *mount) {
-				m.configure(fields{"max_push_failures": 2})
+				m.configure(fields{"max_push_failures": 2, "max_login_failures": 0})
 				u := m.addUser("Everyone")
 				push := u.AddPush()
 				for _, wait := range []bool{true, false} {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
@@ -22,8 +23,9 @@ const (
 // only, with the password, which a further phone and the token need.
 type heldLogin struct {
 	session  *mfa.Session
-	org      string // where it was begun
-	userID   string // Okta's
+	ticket   *attempts.Ticket // of the password
+	org      string           // where it was begun
+	userID   string           // Okta's
 	origin   string
 	username string // of the path: the id is good there only
 	password string

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -30,7 +31,8 @@ type loginRequest struct {
 	cfg    *configEntry
 	client *okta.Client
 	in     loginInput
-	found  person // what the mount has for the person whom Okta let in
+	ticket *attempts.Ticket // of the password; nil in a request that continues a login
+	found  person           // what the mount has for the person whom Okta let in
 }
 
 // person is what the mount gives somebody, and asks of them.
@@ -73,6 +75,7 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	}
 	if err == nil {
 		who := session.Who()
+		l.ticket.LoggedIn(who.Login)
 		l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
 	}
 	return session, err
@@ -81,10 +84,11 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 // begin has Okta verify the password, and goes on as far as a login goes without
 // waiting for anybody.
 func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, error) {
-	tx, err := flow.Again(ctx)
+	tx, ticket, err := l.authenticate(ctx, flow.Again)
 	if err != nil {
 		return nil, apiTokenRefused(l.cfg, err)
 	}
+	l.ticket = ticket
 	return flow.Begin(ctx, tx, l.in.given())
 }
 
@@ -140,7 +144,7 @@ func (l *loginRequest) active(ctx context.Context, userID string) error {
 // prefetch begins to read the groups of somebody who has logged in by that name
 // before, if the mount is configured so: their password is not known to be right.
 func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
-	if !l.cfg.PrefetchGroups || l.cfg.Token == "" {
+	if !l.cfg.PrefetchGroups || l.cfg.Token == "" || l.suspicious() {
 		return nil
 	}
 	known, ok := l.known.find(l.client.OrgURL(), l.in.username)

@@ -36,7 +36,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 		return l.fail(session, err)
 	}
 	login := &heldLogin{
-		session: session, org: l.client.OrgURL(), userID: session.UserID(), origin: origin(l.req),
+		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: origin(l.req),
 		id: newTransactionID(), username: l.in.username, password: l.in.password, began: l.now(),
 	}
 	state, err := session.State(ctx)
@@ -76,6 +76,7 @@ func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
 func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa.State) (*logical.Response, error) {
 	if state.Phase == mfa.PhaseDone {
 		l.held.forget(login)
+		login.ticket.LoggedIn(login.session.Who().Login)
 		return l.token(login.session), nil
 	}
 	until := state.ExpiresAt

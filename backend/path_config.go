@@ -80,6 +80,7 @@ func configFields() map[string]*framework.FieldSchema {
 	}
 	maps.Copy(fields, factorFields())
 	maps.Copy(fields, identityFields())
+	maps.Copy(fields, attemptFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	tokenutil.AddTokenFields(fields)
 	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
@@ -137,6 +138,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	cfg.populateFactorData(data)
 	data["mfa_methods"] = listed(cfg.MFAMethods)
 	data["prefetch_groups"] = cfg.PrefetchGroups
+	cfg.populateAttemptData(data)
 	data["alias_source"] = cfg.source()
 	data["login_domain"] = cfg.LoginDomain
 	if cfg.BaseURL != "" {
@@ -174,6 +176,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	hadToken := cfg.Token != ""
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
+	}
+	if err := cfg.updateAttempts(d); err != nil {
+		return answerInput(err)
 	}
 	if err := cfg.updateIdentity(d, stored == nil); err != nil {
 		return answerInput(err)
@@ -356,6 +361,10 @@ type configEntry struct {
 	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
 	AliasSource       string        `json:"alias_source,omitempty"`
 	LoginDomain       string        `json:"login_domain,omitempty"`
+
+	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
+	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
+	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
 }
 
 // config returns the configuration, which nobody changes; nil if there is none.

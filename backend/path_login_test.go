@@ -162,7 +162,7 @@ func TestLoginStatuses(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		u := m.addUser("Everyone")
 		for _, bypass := range []bool{false, true} {
-			m.configure(fields{"bypass_okta_mfa": bypass})
+			m.configure(fields{"max_login_failures": 0, "bypass_okta_mfa": bypass})
 			for _, test := range tests {
 				u.SetStatus(test.status)
 				want := test.plain

@@ -18,7 +18,7 @@ import (
 // error and no read.
 func TestSecretsStaySecret(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_push_failures": 100})
+		m.configure(fields{"max_login_failures": 0, "max_push_failures": 100})
 		u := m.addUser("Everyone")
 		u.AddPush("WAITING", "SUCCESS")
 		totp := u.AddTOTP("GOOGLE")

@@ -117,7 +117,7 @@ func TestStoredLoginAfterInvalidate(t *testing.T) {
 // A login that begins after a write was answered has what was written.
 func TestStoredLoginIsNeverOld(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"max_login_failures": 0})
 		m.addUser("Everyone")
 		if !m.grpc {
 			m.remembers().Restless(0.1)
@@ -182,7 +182,7 @@ func TestStoredLoginIsNeverOld(t *testing.T) {
 func TestStoredLoginOfOthersWhoLeave(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, false)
-	m.configure(nil)
+	m.configure(fields{"max_login_failures": 0})
 	m.addUser()
 	s := m.remembers()
 	release := s.Stop("get config", nil)

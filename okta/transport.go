@@ -119,16 +119,21 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	}
 	leave, err := t.queue.enter(req.Context(), req.URL.Path == authnPath)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, &unsentError{err}
 	}
 	defer leave()
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
-	req = req.Clone(deliverOnce(ctx))
+	ctx, sent := deliverOnce(ctx)
+	req = req.Clone(ctx)
 
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		return nil, nil, failure(req, err)
+		err = failure(req, err)
+		if !sent.Load() {
+			err = &unsentError{err}
+		}
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	t.limits.note(req.URL.EscapedPath(), resp.Header, t.now())
@@ -154,6 +159,18 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	return resp, body, nil
 }
 
+// unsentError marks an error of a request of which not a byte was written.
+type unsentError struct{ error }
+
+func (e *unsentError) Unwrap() error { return e.error }
+
+// Unsent reports whether Okta certainly knows nothing of the request that failed: no
+// connection came about, or there was no room for it.
+func Unsent(err error) bool {
+	_, unsent := errors.AsType[*unsentError](err)
+	return unsent
+}
+
 // errRepeated is the cause that ends a request which net/http is about to repeat.
 var errRepeated = errors.New("a request would be sent again")
 
@@ -162,10 +179,11 @@ var errRepeated = errors.New("a request would be sent again")
 // HTTP/2 stream the server resets with PROTOCOL_ERROR, without pause or end. HTTP/2
 // calls it safe to repeat a request after GOAWAY or REFUSED_STREAM. These requests are
 // not repeated either, because only the server says that it did not act upon them.
-func deliverOnce(ctx context.Context) context.Context {
+// sent tells whether the request has been written, in part at least.
+func deliverOnce(ctx context.Context) (_ context.Context, sent *atomic.Bool) {
 	ctx, giveUp := context.WithCancelCause(ctx)
-	var sent atomic.Bool
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	sent = new(atomic.Bool)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { sent.Store(true) },
 		GotConn: func(got httptrace.GotConnInfo) {
 			if !sent.Load() {
@@ -179,6 +197,7 @@ func deliverOnce(ctx context.Context) context.Context {
 			}
 		},
 	})
+	return ctx, sent
 }
 
 // readAll reads an answer's body, and stops one byte after maxBody.

@@ -14,7 +14,8 @@
 //		return err // *BlockedError or *BusyError: 429, with its Wait
 //	}
 //	tx, err := client.Authenticate(ctx, typed, password)
-//	// one of ticket.Right(), ticket.Wrong(now), ticket.Lost(now) and ticket.Unsent()
+//	// one of ticket.Right(), ticket.Wrong(now), ticket.Lost(now),
+//	// ticket.Unanswered(now) and ticket.Unsent()
 //	// and, once the second factor was right as well and a token is to be issued:
 //	ticket.LoggedIn(tx.User.Login)
 //
@@ -82,7 +83,7 @@ const (
 	MaxStrangersInFlight = 24
 	// MaxNameInFlight is for one person, where MaxFailures is off or larger.
 	// Strangers may take half of it.
-	MaxNameInFlight = 8
+	MaxNameInFlight = 16
 )
 
 // These bound what is remembered.
@@ -103,6 +104,8 @@ const (
 	// TicketLife is how long a ticket is waited for. One that is still open after
 	// that is taken for Lost. A request to Okta must have ended long before.
 	TicketLife = 2 * time.Minute
+	// FailureLife is how long a password counts that Okta did not answer.
+	FailureLife = time.Minute
 )
 
 const (

@@ -236,6 +236,7 @@ func TestHowATicketEndsDecidesWhetherItCounts(t *testing.T) {
 	}{
 		"wrong":         {func(m *mount, ticket *attempts.Ticket) { ticket.Wrong(m.now) }, true, lockout},
 		"lost":          {func(m *mount, ticket *attempts.Ticket) { ticket.Lost(m.now) }, true, window},
+		"unanswered":    {func(m *mount, ticket *attempts.Ticket) { ticket.Unanswered(m.now) }, true, attempts.FailureLife},
 		"right":         {func(_ *mount, ticket *attempts.Ticket) { ticket.Right() }, false, 0},
 		"unsent":        {func(_ *mount, ticket *attempts.Ticket) { ticket.Unsent() }, false, 0},
 		"wrong, right":  {func(m *mount, ticket *attempts.Ticket) { ticket.Wrong(m.now); ticket.Right() }, true, lockout},

@@ -85,14 +85,8 @@ func (t *Table) live(local key, now time.Time) *record {
 // fail counts a password as wrong. lockout says that too many of them lock out.
 func (t *Table) fail(ticket *Ticket, at time.Time, lockout bool) {
 	w, n := ticket.who, ticket.limits.max()
-	r := t.live(w.local, at)
-	if r == nil {
-		t.makeRoom()
-		r = &record{owner: w.address}
-		t.owned[r.owner]++
-	}
-	t.failures.Add(w.local, r) // the most recent one now
-	if n == 0 {                // the last one, as a stranger's, is enough for Suspicious
+	r := t.recordOf(ticket, at)
+	if n == 0 { // the last one, as a stranger's, is enough for Suspicious
 		w.known = false
 		r.failures = []failure{{w, at, at.Add(ticket.limits.Window)}}
 		return
@@ -109,6 +103,19 @@ func (t *Table) fail(ticket *Ticket, at time.Time, lockout bool) {
 			f.until = end
 		}
 	}
+}
+
+// recordOf returns the record of the ticket's local part, which is the most recent one
+// then.
+func (t *Table) recordOf(ticket *Ticket, now time.Time) *record {
+	r := t.live(ticket.local, now)
+	if r == nil {
+		t.makeRoom()
+		r = &record{owner: ticket.address}
+		t.owned[r.owner]++
+	}
+	t.failures.Add(ticket.local, r)
+	return r
 }
 
 // class is whose wrong passwords are tallied: those of strangers for a local part,

@@ -6,7 +6,7 @@ import (
 )
 
 // Ticket is the leave to send one password. It is closed by the first of Right,
-// Wrong, Lost and Unsent; the others then do nothing.
+// Wrong, Lost, Unanswered and Unsent; the others then do nothing.
 type Ticket struct {
 	who
 	table  *Table
@@ -23,6 +23,17 @@ func (t *Ticket) Right() { t.end(func() { t.right = true }) }
 // Wrong closes the ticket of a password that Okta refused. It does not tell a wrong
 // password from a name that does not exist, and neither does this.
 func (t *Ticket) Wrong(now time.Time) { t.end(func() { t.table.fail(t, now, true) }) }
+
+// Unanswered closes the ticket where Okta, or the network on the way there, failed to
+// answer. Okta may have looked at the password. It counts as wrong for FailureLife
+// only: an hour without Okta must not end in an hour without logins, and no client can
+// make Okta fail.
+func (t *Ticket) Unanswered(now time.Time) {
+	t.end(func() {
+		r := t.table.recordOf(t, now)
+		r.failures = append(r.failures, failure{t.who, now, now.Add(min(FailureLife, t.limits.Window))})
+	})
+}
 
 // Lost closes the ticket where nobody knows what Okta made of the password: it may
 // have come there, and no good answer came back. It counts as wrong, without the

@@ -1,0 +1,149 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file says which passwords are sent to Okta. Anybody may ask for a login: see
+// package attempts.
+
+// The defaults of the fields about wrong passwords.
+const (
+	defaultLoginFailures = 4
+	defaultLoginWindow   = 15 * time.Minute
+	defaultLoginLockout  = 15 * time.Minute
+
+	minLoginWindow = time.Minute
+	maxLoginWindow = 24 * time.Hour
+)
+
+func attemptFields() map[string]*framework.FieldSchema {
+	return map[string]*framework.FieldSchema{
+		"max_login_failures": {
+			Type:    framework.TypeInt,
+			Default: defaultLoginFailures,
+			Description: fmt.Sprintf("How many wrong passwords of one account Okta is sent within login_failure_window: 2 to %d, fewer than "+
+				"lock an account in Okta, or 0 for any number. Half of them are for addresses from which the person has not logged in "+
+				"before, and the rest for those from which they have.", attempts.MaxLimit),
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Login Failures"},
+		},
+		"login_failure_window": {
+			Type:         framework.TypeDurationSecond,
+			Default:      defaultLoginWindow.String(),
+			Description:  "For how long a wrong password counts against max_login_failures, at least: 1m to 24h.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Failure Window"},
+		},
+		"login_lockout_duration": {
+			Type:         framework.TypeDurationSecond,
+			Default:      defaultLoginLockout.String(),
+			Description:  "For how long no more passwords are sent after the last of too many wrong ones, at least: 1m to 24h.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Lockout Duration"},
+		},
+	}
+}
+
+// updateAttempts takes over the fields about wrong passwords. A null counts as not
+// given.
+func (cfg *configEntry) updateAttempts(d *framework.FieldData) error {
+	if v, ok := newest[int](d, "max_login_failures"); ok && d.Raw["max_login_failures"] != nil {
+		if v < 0 || v == 1 || v > attempts.MaxLimit {
+			return invalid("max_login_failures", fmt.Sprintf("must be 2 to %d, or 0 for any number", attempts.MaxLimit))
+		}
+		cfg.MaxLoginFailures = &v
+	}
+	for field, into := range map[string]*time.Duration{
+		"login_failure_window": &cfg.LoginFailureWindow, "login_lockout_duration": &cfg.LoginLockout,
+	} {
+		if v, ok := newest[int](d, field); ok && d.Raw[field] != nil {
+			duration := time.Duration(v) * time.Second
+			if duration < minLoginWindow || duration > maxLoginWindow {
+				return invalid(field, "must be 1m to 24h")
+			}
+			*into = duration
+		}
+	}
+	return nil
+}
+
+// populateAttemptData adds what is in force.
+func (cfg *configEntry) populateAttemptData(data map[string]any) {
+	limits := cfg.attemptLimits()
+	data["max_login_failures"] = limits.MaxFailures
+	data["login_failure_window"] = int64(limits.Window / time.Second)
+	data["login_lockout_duration"] = int64(limits.Lockout / time.Second)
+}
+
+func (cfg *configEntry) attemptLimits() attempts.Limits {
+	failures := defaultLoginFailures
+	if cfg.MaxLoginFailures != nil {
+		failures = *cfg.MaxLoginFailures
+	}
+	return attempts.Limits{
+		MaxFailures: failures,
+		Window:      cmp.Or(cfg.LoginFailureWindow, defaultLoginWindow),
+		Lockout:     cmp.Or(cfg.LoginLockout, defaultLoginLockout),
+	}
+}
+
+// attemptTables holds the table of attempts of the org that the mount calls. The zero
+// value is ready.
+type attemptTables struct {
+	mu    sync.Mutex
+	org   string
+	table *attempts.Table
+}
+
+// of returns the table of the org. Another org has other accounts, so that a mount
+// which moves there begins anew.
+func (t *attemptTables) of(org string) *attempts.Table {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.table == nil || t.org != org {
+		t.org, t.table = org, attempts.New()
+	}
+	return t.table
+}
+
+// authenticate sends the password to Okta, if the limits leave room for one that may
+// be wrong. The ticket is closed but for what becomes of the login.
+func (l *loginRequest) authenticate(ctx context.Context, send func(context.Context) (okta.Transaction, error)) (okta.Transaction, *attempts.Ticket, error) {
+	limits := l.cfg.attemptLimits()
+	limits.Okta = attempts.Quota(l.client.AuthnLimit())
+	attempt := attempts.Attempt{Name: l.in.username, Address: clientAddress(l.req)}
+	ticket, err := l.attempts.of(l.client.OrgURL()).Begin(l.now(), attempt, limits)
+	if err != nil {
+		return okta.Transaction{}, nil, err
+	}
+	defer func() { ticket.Lost(l.now()) }() // unless it has been closed: a panic, for example
+	tx, err := send(ctx)
+	said, answered := errors.AsType[*okta.Error](err)
+	switch {
+	case err == nil && tx.Status == okta.StatusLockedOut, answered && said.Code == okta.CodeAuthenticationFailed:
+		ticket.Wrong(l.now())
+	case err == nil:
+		ticket.Right()
+	case okta.Unsent(err), answered && said.HTTPStatus < http.StatusInternalServerError:
+		ticket.Unsent()
+	case ctx.Err() == nil:
+		ticket.Unanswered(l.now())
+	}
+	return tx, ticket, err
+}
+
+// suspicious reports whether nothing but the password may be asked about a name from
+// this address: a stranger must not be able to have the API token used.
+func (l *loginRequest) suspicious() bool {
+	table := l.attempts.of(l.client.OrgURL())
+	return table.Suspicious(l.now(), l.in.username) || !table.Known(l.in.username, clientAddress(l.req))
+}
