@@ -15,7 +15,6 @@ package backend
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"strings"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
@@ -75,7 +75,7 @@ func factory(s settings) logical.Factory {
 func newBackend(s settings) *backend {
 	life, end := context.WithCancel(context.Background())
 	b := &backend{settings: s, end: end, known: newKnownPeople()}
-	stores := store.Options{Life: life, Now: b.now, Panicked: b.readPanicked}
+	stores := store.Options{Life: life, Now: b.now, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	b.users = store.New[userEntry](userPrefix, nil, stores)
 	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
@@ -115,10 +115,14 @@ func (b *backend) now() time.Time {
 	return b.clock.Now()
 }
 
-// readPanicked logs that a read of storage has panicked. The value is not logged:
-// nobody knows what it holds.
-func (b *backend) readPanicked(value any, stack []byte) {
-	b.Logger().Error("reading storage panicked", "type", fmt.Sprintf("%T", value), "stack", string(stack))
+// refreshFailed logs that a store could not read storage again, which no request
+// learns of.
+func (b *backend) refreshFailed(err error) {
+	if isA[*panics.Error](err) {
+		b.logFailure(err, replyTo(err))
+		return
+	}
+	b.Logger().Warn("storage could not be read again, so the mount uses what it has in memory", "error", err)
 }
 
 // invalidate forgets an entry that another node has changed in storage.

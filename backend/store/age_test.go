@@ -78,13 +78,34 @@ func TestStoreRefreshesInTheBackground(t *testing.T) {
 		assert.Equal(t, before+2, r.reads())
 		r.has(1, false)
 		assert.Equal(t, before+2, r.reads(), "more than once")
+		r.later(retryAfter - 1)
 		release()
 		assert.Equal(t, before+2, r.reads())
 		r.has(2, true)
-		r.set("a", 3)
-		r.later(maxAge - 1)
+		r.later(maxAge - retryAfter)
 		r.has(2, true)
 		assert.Equal(t, before+2, r.reads(), "good for ten minutes again")
+		r.later(1)
+		r.has(2, true)
+		assert.Equal(t, before+4, r.reads(), "from when storage was asked")
+	})
+}
+
+// An entry that a refresh finds unchanged stays the very one: callers keep what they
+// have made of it.
+func TestStoreRefreshKeepsWhatHasNotChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := remember(t, "a")
+		first, err := r.Get(t.Context(), r.s, "a")
+		require.NoError(t, err)
+		for range 2 {
+			r.later(maxAge)
+			again, err := r.Get(t.Context(), r.s, "a")
+			require.NoError(t, err)
+			r.reads()
+			assert.Same(t, first, again)
+		}
+		assert.Equal(t, 3, r.reads())
 	})
 }
 
@@ -97,7 +118,6 @@ func TestStoreKeepsWhatCannotBeRefreshed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			outdated(t, func(r *remembering) {
-				r.Panicked = nil
 				before := r.reads()
 				r.later(maxAge)
 				r.s.Stage(fault, nil)
@@ -110,6 +130,7 @@ func TestStoreKeepsWhatCannotBeRefreshed(t *testing.T) {
 					assert.Equal(t, before+2*(try+1), r.reads(), "too early")
 					r.later(1)
 				}
+				assert.EqualValues(t, 2*30, r.failed.Load(), "reported")
 				r.s.Stage(nil, nil)
 				r.has(1, false)
 				r.reads()

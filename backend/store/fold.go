@@ -12,7 +12,7 @@ import (
 // "kube" would get its policies.
 func Fold(name string) string {
 	if isASCII(name) {
-		return strings.ToUpper(name) // what follows, and nothing to do where name is it
+		return strings.ToUpper(name) // the same as below, and free if name is in upper case
 	}
 	return strings.Map(func(r rune) rune {
 		least := r

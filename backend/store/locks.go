@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Locks are locks by name, for writes that depend on one another. They are held
-// while storage is called, which may hang: so whoever waits for one stops when their
-// context ends, with ErrTimeout if it was for its deadline. The zero value is ready.
+// Locks are locks by name. They keep writes apart that depend on one another, and are
+// held while storage is called, which may hang. Therefore a wait for a lock ends with
+// the caller's context, and returns ErrTimeout if its deadline has passed. The zero
+// value is ready.
 //
-// Whoever locks twice has to take care of the order: all names of one call are
-// locked in the same order, by whoever calls.
+// A call locks its names in an order that is the same for all calls. A caller who
+// holds some locks and asks for more has to avoid deadlocks.
 type Locks struct {
 	mu    sync.Mutex
 	named map[string]*lock
@@ -21,19 +22,19 @@ type Locks struct {
 
 type lock struct {
 	semaphore *semaphore.Weighted
-	users     int // who hold it or wait for it
+	users     int // callers who hold it or wait for it
 }
 
 // exclusive is the weight of a lock that nobody shares.
 const exclusive = 1 << 30
 
-// Lock waits until nobody else has any of the names, and keeps them until unlock is
-// called.
+// Lock waits until nobody else holds any of the names, and holds them until the
+// caller calls unlock.
 func (l *Locks) Lock(ctx context.Context, names ...string) (unlock func(), err error) {
 	return l.acquire(ctx, exclusive, names)
 }
 
-// Share is Lock, but others may share the names at the same time.
+// Share is like Lock, but other callers of Share may hold the names at the same time.
 func (l *Locks) Share(ctx context.Context, names ...string) (unlock func(), err error) {
 	return l.acquire(ctx, 1, names)
 }
@@ -56,7 +57,7 @@ func (l *Locks) acquire(ctx context.Context, weight int64, names []string) (unlo
 	return unlock, nil
 }
 
-// enter returns the lock of that name, which stays until its users have left.
+// enter returns the lock of that name. The caller calls leave when done with it.
 func (l *Locks) enter(name string) *semaphore.Weighted {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,7 +71,7 @@ func (l *Locks) enter(name string) *semaphore.Weighted {
 	return l.named[name].semaphore
 }
 
-// leave gives back what the caller holds of the lock.
+// leave releases the weight that the caller holds. The last user deletes the lock.
 func (l *Locks) leave(name string, weight int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

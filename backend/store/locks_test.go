@@ -41,8 +41,8 @@ func TestLocks(t *testing.T) {
 		unlock := held(t, l.Lock, "a", "b", "a")
 		assert.True(t, taken(t, l.Lock, "a"))
 		assert.True(t, taken(t, l.Share, "b"))
-		assert.True(t, taken(t, l.Lock, "b", "c"))
-		assert.False(t, taken(t, l.Lock, "c"), "whoever gives up keeps nothing")
+		assert.True(t, taken(t, l.Lock, "b", "c", "0"))
+		assert.False(t, taken(t, l.Lock, "0", "c"), "whoever gives up keeps nothing")
 		assert.False(t, taken(t, l.Lock))
 		unlock()
 

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// index is the names of entries by their folds, sorted. It may hold a name that
-// storage has no entry of. Its slices are shared, so it replaces them.
+// index holds the names of entries by their folds, sorted. It may hold a name that has
+// no entry in storage. Callers share its slices, so it replaces them.
 type index map[string][]string
 
 func (x index) has(name string) bool { return slices.Contains(x[Fold(name)], name) }
@@ -39,8 +39,8 @@ func (x index) sorted() (all []string) {
 	return all
 }
 
-// Spellings returns the names of entries that differ from name in case only, sorted,
-// name itself included. Storage may have no entry of one of them: Get tells.
+// Spellings returns the names, sorted, that equal name or differ from it in case only.
+// One of them may have no entry in storage: then Get returns nil.
 func (s *Store[T]) Spellings(ctx context.Context, from logical.Storage, name string) ([]string, error) {
 	index, err := s.list(ctx, from)
 	if err != nil {
@@ -63,31 +63,33 @@ func (s *Store[T]) among(index index, names []string) (some []string) {
 	return some
 }
 
-// list returns the index, which changes: the caller takes the lock to look at it.
+// list returns the index. The index changes, so the caller takes the lock to read it.
 func (s *Store[T]) list(ctx context.Context, from logical.Storage) (index, error) {
-	known, listing := s.lookUp(ctx, from)
+	known, listing := s.lookNames(ctx, from)
 	if listing != nil {
 		return wait[index](ctx, listing)
 	}
 	return known, nil
 }
 
-// lookUp returns the index that is known, or else the listing that is in flight.
-func (s *Store[T]) lookUp(ctx context.Context, from logical.Storage) (known index, listing <-chan singleflight.Result) {
+// lookNames returns the known index, or else the listing that is in flight.
+func (s *Store[T]) lookNames(ctx context.Context, from logical.Storage) (known index, listing <-chan singleflight.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	usable, refresh := s.index.use(s.Now())
-	if !usable || refresh {
-		listing = s.fly(ctx, &s.listings, "", func(ctx context.Context) (any, error) { return s.listAnew(ctx, from) })
+	if usable && !refresh {
+		return s.index.value, nil
 	}
-	if usable {
-		return s.index.value, nil // nobody waits for a listing
+	listing = s.inFlight(ctx, &s.listings, "", func(ctx context.Context) (any, error) { return s.listAnew(ctx, from) })
+	if !usable {
+		return nil, listing
 	}
-	return nil, listing
+	go s.report(listing)
+	return s.index.value, nil
 }
 
-// listAnew lists storage and replaces the index. A name that has changed meanwhile
-// may be there or not, so it is in the index.
+// listAnew lists storage and replaces the index. The entry of a name that has changed
+// meanwhile may exist or not, so the index keeps the name and Get finds out.
 func (s *Store[T]) listAnew(ctx context.Context, from logical.Storage) (index, error) {
 	var changed []string
 	s.mu.Lock()

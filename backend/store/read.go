@@ -4,41 +4,44 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime/debug"
+	"reflect"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 )
 
 const (
-	// maxAge is when what was read is read again, in the background: Vault tells a
-	// node of most changes that others make, but promises nothing.
+	// maxAge is the age at which the store reads an entry again, in the background.
+	// Vault invalidates what another node changes, but does not promise to.
 	maxAge = 10 * time.Minute
-	// retryAfter is when a read in the background that failed is tried again.
+	// retryAfter is the time after which the store retries a failed refresh.
 	retryAfter = time.Minute
-	// maxIdle is how long something may be overdue and still be used. It is never
-	// reached by what somebody asks for now and then.
+	// maxIdle is how long the store still uses an entry that is due. Whoever asks for
+	// the entry meanwhile causes a refresh and sets a new due time, so only what nobody
+	// has asked for gets too old.
 	maxIdle = 10 * time.Minute
-	// readTimeout bounds each read, since it does not end with those who wait for it.
+	// readTimeout bounds each read, because a read does not end with its callers.
 	readTimeout = 30 * time.Second
 )
 
-// ErrTimeout says that somebody has waited for storage, or for another's write, for
-// as long as they could.
-var ErrTimeout error = logical.CodedError(http.StatusGatewayTimeout, "Vault's storage did not answer in time: try again later")
+// ErrTimeout says that a wait for storage, or for another caller's write, has timed
+// out. It is an answer that Vault understands.
+var ErrTimeout error = logical.CodedError(http.StatusGatewayTimeout, "the storage of Vault did not answer in time: try again later")
 
-// aged is something that was read from storage; it is read again when it is due.
+// aged is a value from storage, and when the store has to read it again.
 type aged[V any] struct {
 	value V
 	due   time.Time
 }
 
-// usable reports whether a may be used at that time. It is false for nil.
+// usable reports whether the value may be used at that time. It is false for nil.
 func (a *aged[V]) usable(now time.Time) bool { return a != nil && now.Sub(a.due) < maxIdle }
 
-// use is usable, and tells the caller to refresh what is due. It tells nobody else
-// until retryAfter has passed.
+// use is like usable, and also reports whether the caller has to refresh the value. It
+// asks one caller for that until retryAfter has passed.
 func (a *aged[V]) use(now time.Time) (usable, refresh bool) {
 	if !a.usable(now) || now.Before(a.due) {
 		return a.usable(now), false
@@ -47,11 +50,11 @@ func (a *aged[V]) use(now time.Time) (usable, refresh bool) {
 	return true, true
 }
 
-// read reads an entry, or joins the read of it that is in flight, and keeps the
-// result unless something has changed meanwhile. The caller holds the lock: so what
-// it has not found there is still in flight, or nobody reads it.
+// read reads an entry, or joins the read that is in flight, and keeps the result
+// unless something has changed meanwhile. The caller holds the lock, so no read can
+// end between the caller's look at the entries and this call.
 func (s *Store[T]) read(ctx context.Context, from logical.Storage, name string) <-chan singleflight.Result {
-	return s.fly(ctx, &s.reads, name, func(ctx context.Context) (any, error) {
+	return s.inFlight(ctx, &s.reads, name, func(ctx context.Context) (any, error) {
 		s.mu.Lock()
 		began, changes := s.Now(), s.changes
 		s.mu.Unlock()
@@ -64,6 +67,9 @@ func (s *Store[T]) read(ctx context.Context, from logical.Storage, name string) 
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if kept, ok := s.entries.Peek(name); ok && reflect.DeepEqual(kept.value, entry) {
+			entry = kept.value // so that what callers have made of it stays valid
+		}
 		if s.changes == changes && !s.unsettled[name] {
 			s.keep(name, entry, began)
 		}
@@ -71,21 +77,14 @@ func (s *Store[T]) read(ctx context.Context, from logical.Storage, name string) 
 	})
 }
 
-// fly does work once for all who ask for key at the same time. It does not end with
-// the caller who asks first, so that the others still get a result.
-func (s *Store[T]) fly(ctx context.Context, group *singleflight.Group, key string, work func(context.Context) (any, error)) <-chan singleflight.Result {
+// inFlight runs work once for all callers who ask for key at the same time. The work
+// does not end with the caller who began it, because the others still wait.
+func (s *Store[T]) inFlight(ctx context.Context, group *singleflight.Group, key string, work func(context.Context) (any, error)) <-chan singleflight.Result {
 	return group.DoChan(key, func() (result any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 		defer cancel()
 		defer context.AfterFunc(s.Life, cancel)()
-		defer func() {
-			if value := recover(); value != nil {
-				if s.Panicked != nil {
-					s.Panicked(value, debug.Stack())
-				}
-				result, err = nil, errPanicked
-			}
-		}()
+		defer panics.Recover(&err)
 		if result, err = work(ctx); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = ErrTimeout
 		}
@@ -93,7 +92,7 @@ func (s *Store[T]) fly(ctx context.Context, group *singleflight.Group, key strin
 	})
 }
 
-// wait returns what comes out of a read, unless ctx ends before.
+// wait returns the result of a read, or an error when ctx ends before.
 func wait[V any](ctx context.Context, read <-chan singleflight.Result) (none V, err error) {
 	select {
 	case result := <-read:
@@ -106,7 +105,14 @@ func wait[V any](ctx context.Context, read <-chan singleflight.Result) (none V, 
 	}
 }
 
-// gaveUp is the error for whoever has waited until ctx ended.
+// report waits for a read that no caller waits for, and reports its failure.
+func (s *Store[T]) report(read <-chan singleflight.Result) {
+	if result := <-read; result.Err != nil && s.RefreshFailed != nil && s.Life.Err() == nil {
+		s.RefreshFailed(result.Err)
+	}
+}
+
+// gaveUp returns the error for a caller who has waited until ctx ended.
 func gaveUp(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrTimeout

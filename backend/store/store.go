@@ -1,13 +1,13 @@
-// Package store keeps entries of Vault's storage in memory, decoded, so that a
-// login reads no storage. It reads the names below a prefix once, each entry when
-// somebody first asks for it, and both again in the background after maxAge. It
-// compares names as Fold does.
+// Package store keeps the entries below a prefix of Vault's storage in memory, decoded,
+// so that a login need not read storage.
 //
 //	users := store.New[userEntry]("user/", nil, store.Options{})
 //	user, err := users.Get(ctx, req.Storage, "mia")
 //
-// Locks keep writes apart that depend on one another. Load, Put and Delete are for
-// entries that are not kept in memory.
+// A Store lists the names once and reads each entry when somebody first asks for it.
+// After ten minutes it reads them again in the background. It finds names in any case.
+// Load, Put and Delete serve entries that no Store holds, and Locks keep writes apart
+// that depend on one another.
 package store
 
 import (
@@ -24,44 +24,45 @@ import (
 
 // Options are what the stores of one mount have in common.
 type Options struct {
-	// Life ends the reads of the store when the mount goes. Nil: nothing does.
+	// Life is the context that ends all reads of the store, with the mount. If it is
+	// nil, only readTimeout ends them.
 	Life context.Context
-	// Now tells the time. Nil: time.Now.
+	// Now returns the time. It is time.Now if it is nil.
 	Now func() time.Time
-	// Panicked is told what a read panicked with, and where. Those who wait for the
-	// read get an error. Nil: nobody is told.
-	Panicked func(value any, stack []byte)
+	// RefreshFailed, if it is not nil, is called when a read in the background has
+	// failed. Callers get what is in memory.
+	RefreshFailed func(error)
 }
 
-// Store holds the entries below one prefix. All its methods may be called at the
-// same time, except that writes of one entry must not overlap: Locks are for that.
+// Store holds the entries below one prefix. Its methods may be called at the same
+// time, except that the caller must not let writes of one entry overlap.
 //
-// Whoever asks after a write was answered sees that write, or a later one. Entries
-// are shared between callers, so nobody may change one.
+// Once Write or Remove has returned without an error, Get returns what was written or
+// something newer. Callers share the entries, so nobody may change one.
 type Store[T any] struct {
 	Options
 	prefix string
 	ready  func(*T)
 
-	reads, listings singleflight.Group // by name; the listing under the empty one
+	reads, listings singleflight.Group // by name; a listing has the empty one
 
 	mu        sync.Mutex
-	entries   *simplelru.LRU[string, *aged[*T]] // by name; the value nil: storage has none
+	entries   *simplelru.LRU[string, *aged[*T]] // by name; the value is nil if storage has none
 	index     *aged[index]                      // nil until the names have been listed
-	listing   *[]string                         // names that changed since the running listing began
-	unsettled map[string]bool                   // names with a write that storage has not answered
-	changes   uint64                            // counts the changes of all entries
+	listing   *[]string                         // names that have changed since the listing in flight began
+	unsettled map[string]bool                   // names whose write storage has not answered
+	changes   uint64                            // how often any entry has changed
 }
 
-// maxKept bounds the entries in memory. The names are all kept.
+// maxKept bounds the entries in memory. The index holds all names.
 const maxKept = 20_000
 
-// New returns a store of the entries below prefix. Ready completes each entry that
-// was read, before anybody sees it; it may be nil.
+// New returns a store of the entries below prefix. It calls ready, unless that is nil,
+// to complete each entry that it has read.
 func New[T any](prefix string, ready func(*T), options Options) *Store[T] {
 	entries, err := simplelru.NewLRU[string, *aged[*T]](maxKept, nil)
 	if err != nil {
-		panic(err) // only for a size that is not positive
+		panic(err) // cannot happen: the size is positive
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -72,17 +73,17 @@ func New[T any](prefix string, ready func(*T), options Options) *Store[T] {
 	return &Store[T]{Options: options, prefix: prefix, ready: ready, entries: entries, unsettled: map[string]bool{}}
 }
 
-// Get returns the entry with exactly that name, nil if storage has none.
+// Get returns the entry with exactly that name. It returns nil if storage has none.
 func (s *Store[T]) Get(ctx context.Context, from logical.Storage, name string) (*T, error) {
-	entry, reading := s.look(ctx, from, name)
+	entry, reading := s.lookEntry(ctx, from, name)
 	if reading != nil {
 		return wait[*T](ctx, reading)
 	}
 	return entry, nil
 }
 
-// look returns what is known of an entry, or else the read of it that is in flight.
-func (s *Store[T]) look(ctx context.Context, from logical.Storage, name string) (entry *T, reading <-chan singleflight.Result) {
+// lookEntry returns the known entry, or else the read that is in flight.
+func (s *Store[T]) lookEntry(ctx context.Context, from logical.Storage, name string) (entry *T, reading <-chan singleflight.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
@@ -93,13 +94,13 @@ func (s *Store[T]) look(ctx context.Context, from logical.Storage, name string) 
 	case !usable:
 		return nil, s.read(ctx, from, name)
 	case refresh:
-		s.read(ctx, from, name) // nobody waits for it
+		go s.report(s.read(ctx, from, name))
 	}
 	return kept.value, nil
 }
 
-// Find returns the entry called name, exactly or else in another case, and the name
-// it is stored under; nil if storage has none.
+// Find returns the entry with that name, or else one whose name differs in case only,
+// and the name it is stored under. It returns nil if storage has none.
 func (s *Store[T]) Find(ctx context.Context, from logical.Storage, name string) (stored string, entry *T, err error) {
 	candidates, err := s.Spellings(ctx, from, name)
 	if err != nil {
@@ -117,8 +118,7 @@ func (s *Store[T]) Find(ctx context.Context, from logical.Storage, name string) 
 	return "", nil, nil
 }
 
-// FindAll returns the entries that Find returns for the names, without those that
-// storage does not have.
+// FindAll returns the entries that Find finds for the names.
 func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []string) ([]*T, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -162,28 +162,28 @@ func (s *Store[T]) All(ctx context.Context, from logical.Storage) ([]*T, error) 
 	return entries, nil
 }
 
-// Write stores an entry, and keeps it once storage has accepted it. If storage
-// fails, the write may have happened all the same: the next read finds out.
+// Write stores an entry, and keeps it in memory once storage has accepted it. After an
+// error nobody knows whether storage has it, so the next Get reads it.
 //
-// Write returns when storage has answered, even if ctx ends before. Otherwise
-// storage could do it when a later write has been answered.
+// Write returns when storage has answered, even if ctx ends before that. The caller
+// holds a lock of the entry until then, so no later write can be overtaken.
 func (s *Store[T]) Write(ctx context.Context, to logical.Storage, name string, entry *T) error {
 	return s.change(name, entry, func() error { return Put(ctx, to, s.prefix+name, entry) })
 }
 
-// Remove deletes an entry, in the same way as Write stores one.
+// Remove deletes an entry. It waits for storage as Write does.
 func (s *Store[T]) Remove(ctx context.Context, from logical.Storage, name string) error {
 	return s.change(name, nil, func() error { return Delete(ctx, from, s.prefix+name) })
 }
 
-// change has do make entry what storage holds under name. Nothing is kept under
-// that name meanwhile, nor after a failure until it has been read again.
+// change calls do, which makes entry what storage holds under name. Until do returns,
+// and after an error until a new read, memory holds nothing under that name.
 func (s *Store[T]) change(name string, entry *T, do func() error) (err error) {
 	s.mu.Lock()
 	s.forget(name)
 	s.unsettled[name] = true
 	s.mu.Unlock()
-	err = errPanicked // unless do returns
+	err = errPanicked // if do does not return
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -196,32 +196,32 @@ func (s *Store[T]) change(name string, entry *T, do func() error) (err error) {
 	return do()
 }
 
-// Drop forgets the entry of that name, which another node has changed.
+// Drop forgets the entry of that name. It is called when another node has changed it.
 func (s *Store[T]) Drop(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(name)
 }
 
-// forget drops what is known of name. A read in flight may return the old entry to
-// those who wait for it, but is not kept, and nobody else joins it. The caller holds
-// the lock.
+// forget forgets the entry of that name. A read in flight may return the old entry to
+// its waiters, but is not kept, and later callers do not join it. The caller holds the
+// lock.
 func (s *Store[T]) forget(name string) {
 	s.changes++
 	s.reads.Forget(name)
 	s.entries.Remove(name)
 	if s.index != nil {
-		s.index.value.add(name) // storage may have it: Get finds out
+		s.index.value.add(name) // it may exist: Get finds out
 	}
 	if s.listing != nil {
 		*s.listing = append(*s.listing, name)
 	}
 }
 
-// keep enters what storage had at the time that was read. The caller holds the lock.
+// keep keeps what storage held at the time of the read. The caller holds the lock.
 func (s *Store[T]) keep(name string, entry *T, read time.Time) {
 	if s.index != nil {
-		if entry == nil { // the index tells
+		if entry == nil { // the index says so
 			s.index.value.remove(name)
 			s.entries.Remove(name)
 			return

@@ -27,23 +27,23 @@ type numbered struct {
 // remembering is a store, its storage and its time.
 type remembering struct {
 	*Store[numbered]
-	t        *testing.T
-	s        *storetest.Storage
-	past     atomic.Int64 // how much later it is than at the beginning
-	panicked chan any     // with what a read panicked
+	t      *testing.T
+	s      *storetest.Storage
+	past   atomic.Int64 // how much later it is than at the beginning
+	failed atomic.Int64 // refreshes
 }
 
 // remember begins with entries of those names.
 func remember(t *testing.T, names ...string) *remembering {
 	t.Helper()
-	r := &remembering{t: t, s: &storetest.Storage{Storage: &logical.InmemStorage{}}, panicked: make(chan any, 1)}
+	r := &remembering{t: t, s: &storetest.Storage{Storage: &logical.InmemStorage{}}}
 	began := time.Now()
 	r.Store = New[numbered]("n/", nil, Options{
 		Life: t.Context(),
 		Now:  func() time.Time { return began.Add(time.Duration(r.past.Load())) },
-		Panicked: func(value any, stack []byte) {
-			assert.NotEmpty(t, stack)
-			r.panicked <- value
+		RefreshFailed: func(err error) {
+			assert.Error(t, err)
+			r.failed.Add(1)
 		},
 	})
 	for _, name := range names {

@@ -1,5 +1,5 @@
-// Package storetest has a storage for tests: it counts what it is asked, and a test
-// can stop it, slow it down or break it.
+// Package storetest provides a storage for tests, which counts its operations and which
+// a test can stop, slow down or break.
 package storetest
 
 import (
@@ -22,7 +22,7 @@ var (
 	ErrGone = errors.New("rpc error: code = Canceled desc = context canceled")
 )
 
-// Storage is a storage before another one. Tests write its operations as "get n/a".
+// Storage wraps another storage. Tests name its operations like "get n/a".
 type Storage struct {
 	logical.Storage
 	mu            sync.Mutex
@@ -30,7 +30,7 @@ type Storage struct {
 	before, after Step
 }
 
-// Step is done before or after an operation. Its error is the operation's.
+// Step runs before or after an operation. If it returns an error, so does the operation.
 type Step = func(ctx context.Context, op string) error
 
 func (s *Storage) run(ctx context.Context, op string, do func() error) error {
@@ -70,15 +70,15 @@ func (s *Storage) Delete(ctx context.Context, key string) error {
 	return s.run(ctx, "delete "+key, func() error { return s.Storage.Delete(ctx, key) })
 }
 
-// Stage has something happen before and after each operation that begins now.
+// Stage sets what runs before and after each operation from now on.
 func (s *Storage) Stage(before, after Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before, s.after = before, after
 }
 
-// Stop has operations op wait when they are done, until they are released or their
-// context ends. Then they answer what then does, or as if nothing had been.
+// Stop makes operations op wait when they are done, until they are released or their
+// context ends. Then they return what then returns, if it is not nil.
 func (s *Storage) Stop(op string, then func() error) (release func()) {
 	released := make(chan struct{})
 	s.Stage(nil, func(ctx context.Context, done string) error {
@@ -97,8 +97,8 @@ func (s *Storage) Stop(op string, then func() error) (release func()) {
 	return func() { close(released) }
 }
 
-// Restless has storage take its time, and fail that share of the writes, some of
-// which it has done.
+// Restless makes operations yield, and fails that share of the writes. Some of those
+// have happened all the same.
 func (s *Storage) Restless(failures float64) {
 	step := func(ctx context.Context, op string) error {
 		Yield()
@@ -113,7 +113,7 @@ func (s *Storage) Restless(failures float64) {
 	s.Stage(step, step)
 }
 
-// Yield lets others run, for a time that nobody can tell.
+// Yield lets other goroutines run, for a random time.
 func Yield() {
 	for range rand.IntN(8) {
 		runtime.Gosched()
@@ -123,7 +123,7 @@ func Yield() {
 // Writes reports whether op is a write.
 func Writes(op string) bool { return strings.HasPrefix(op, "put ") || strings.HasPrefix(op, "delete ") }
 
-// Asked is how often storage was asked for op: "get" is a get of any key.
+// Asked returns how often op was called: "get" counts the gets of all keys.
 func (s *Storage) Asked(op string) (n int) {
 	for other, times := range s.Operations() {
 		if kind, _, _ := strings.Cut(other, " "); other == op || kind == op {
@@ -133,10 +133,10 @@ func (s *Storage) Asked(op string) (n int) {
 	return n
 }
 
-// Reads is how often storage was read.
+// Reads returns how often storage was read.
 func (s *Storage) Reads() int { return s.Asked("get") + s.Asked("list") }
 
-// Operations is how often storage was asked, by operation.
+// Operations returns how often each operation was called.
 func (s *Storage) Operations() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,8 +150,8 @@ func (s *Storage) Operations() map[string]int {
 // Versions count the writes of one entry, of which each fourth removes it.
 type Versions struct{ Begun, Answered atomic.Int64 }
 
-// Problem tells what is wrong with a read that began when since was Answered: it
-// found version n, or none where there is not any. It is empty for a right one.
+// Problem says what is wrong with a read that has found version n, or nothing, and that
+// began when since was Answered. It is empty if the read is right.
 func (v *Versions) Problem(since, n int64, found bool) string {
 	begun := v.Begun.Load()
 	switch {
