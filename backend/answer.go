@@ -64,7 +64,12 @@ func answerInput(err error) (*logical.Response, error) {
 
 // tell uses the few forms of an error that the plugin protocol preserves: an error
 // response for 400, the bare sentinel for 403, an outermost coded error for the rest.
+// The bare sentinel for read-only storage makes Vault forward the request to a node
+// that can write.
 func (b *backend) tell(err error, r reply) (*logical.Response, error) {
+	if errors.Is(err, logical.ErrReadOnly) {
+		return nil, logical.ErrReadOnly
+	}
 	b.logFailure(err, r)
 	switch r.status {
 	case http.StatusForbidden:

@@ -31,12 +31,12 @@ type row struct {
 var table = []row{
 	// The request, and what the mount has for it.
 	{isA[*panics.Error], 500, "a bug in the okta auth plugin made this request fail: ask your Vault administrator to report the stack in Vault's log"},
+	{is(store.ErrTimeout), 504, store.ErrTimeout.Error()},
 	{isA[*inputError], 400, "{problem}"},
 	{isA[*busyError], 429, "{limit}: try again in {wait}"},
 	{isA[*attempts.BlockedError], 429, "too many wrong passwords were given for this name: try again in {wait}"},
 	{isA[*attempts.BusyError], 429, "too many logins are waiting for Okta at this moment: try again in {wait}"},
 	{is(okta.ErrBusy), 429, "too many requests are waiting for Okta at this moment: try again in {wait}"},
-	{is(store.ErrTimeout), 504, "the storage of Vault did not answer in time: try again later"},
 	{is(mfa.ErrTooManyCodes), 429, "too many codes are waiting on this mount: try again in {wait}"},
 	{is(logical.ErrPermissionDenied), 403, "this mount accepts no login from your address"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},

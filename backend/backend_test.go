@@ -47,7 +47,7 @@ func bothWays(t *testing.T, test func(t *testing.T, m *mount)) {
 
 func newMount(t *testing.T, grpc bool) *mount {
 	t.Helper()
-	m := &mount{t: t, grpc: grpc, storage: &faultyStorage{}, clock: newStepClock(), logs: &syncBuffer{}}
+	m := &mount{t: t, grpc: grpc, storage: newStorage(), clock: newStepClock(), logs: &syncBuffer{}}
 	m.okta = oktatest.NewServer(t, oktatest.Options{Now: m.clock.org.Now})
 	m.start()
 	return m
@@ -57,7 +57,7 @@ func newMount(t *testing.T, grpc bool) *mount {
 func (m *mount) another() *mount {
 	m.t.Helper()
 	other := *m
-	other.storage = &faultyStorage{}
+	other.storage = newStorage()
 	other.start()
 	return &other
 }

@@ -22,8 +22,7 @@ const (
 	firstDevice = "first"
 )
 
-// How many pushes of a person may go wrong, and within which time: what holds
-// where the configuration does not say, and the bounds of what it can say.
+// The defaults and the bounds of max_push_failures and push_failure_window.
 const (
 	defaultPushFailures = 3
 	maxPushFailures     = 100
@@ -77,7 +76,7 @@ func factorFields() map[string]*framework.FieldSchema {
 
 func kindNames() string { return strings.Join(texts(mfa.Kinds), ", ") }
 
-// texts returns the names of kinds; it is never nil.
+// texts returns the names of kinds. It never returns nil.
 func texts(kinds []mfa.Kind) []string {
 	names := make([]string, 0, len(kinds))
 	for _, kind := range kinds {
@@ -86,7 +85,7 @@ func texts(kinds []mfa.Kind) []string {
 	return names
 }
 
-// populateFactorData adds what is in force, the defaults included.
+// populateFactorData adds the values in force to data, defaults included.
 func (cfg *configEntry) populateFactorData(data map[string]any) {
 	policy := cfg.policy()
 	data["mfa_factors"] = texts(policy.Factors)
@@ -96,9 +95,9 @@ func (cfg *configEntry) populateFactorData(data map[string]any) {
 	data["passcode_separator"] = cfg.PasscodeSeparator
 }
 
-// updateFactors takes over the fields about factors.
+// updateFactors changes the fields about factors that the request names.
 func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
-	// A null counts as not given: it must not accept what was shut out.
+	// A null counts as not given: otherwise it would accept factors that were excluded.
 	if names, ok := newest[[]string](d, "mfa_factors"); ok && d.Raw["mfa_factors"] != nil {
 		kinds, err := parseKinds("mfa_factors", names)
 		if err != nil {
@@ -123,9 +122,8 @@ func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
 	return cfg.updatePushLimit(d)
 }
 
-// updatePushLimit takes over the fields that bound the pushes nobody approves. A
-// null counts as not given; the framework takes it for a zero where the field is
-// an int.
+// updatePushLimit changes the fields that limit the pushes nobody approves. A null
+// counts as not given, although the framework reads it as zero for an int.
 func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 	if v, ok := newest[int](d, "max_push_failures"); ok && d.Raw["max_push_failures"] != nil {
 		if v < 1 || v > maxPushFailures {
@@ -143,14 +141,14 @@ func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 	return nil
 }
 
-// emptyMeans is what an empty list of kinds stands for.
+// emptyMeans says what an empty list of kinds means, by field.
 var emptyMeans = map[string]string{
 	"mfa_factors": "all of them",
 	"factors":     strings.Join(texts(mfa.DefaultKinds), " and "),
 }
 
-// parseKinds reads the names of kinds of factors, and keeps each once. An empty
-// name among them is refused: a list of nothing else would accept all.
+// parseKinds parses the names of kinds of factors, and keeps each once. It refuses an
+// empty name, because a list of nothing else would accept all kinds.
 func parseKinds(field string, names []string) ([]mfa.Kind, error) {
 	var kinds []mfa.Kind
 	for _, name := range names {

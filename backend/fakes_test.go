@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"testing"
@@ -10,56 +9,25 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store/storetest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // faultyStorage is storage in memory that fails on request.
-type faultyStorage struct {
-	logical.InmemStorage
-	mu                 sync.Mutex
-	failGet, failWrite bool
+type faultyStorage struct{ storetest.Storage }
+
+func newStorage() *faultyStorage {
+	return &faultyStorage{storetest.Storage{Storage: &logical.InmemStorage{}}}
 }
 
-var errStorage = errors.New("storage is down")
-
-func (s *faultyStorage) fail(get, write bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failGet, s.failWrite = get, write
-}
-
-func (s *faultyStorage) failing(write bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return write && s.failWrite || !write && s.failGet
-}
-
-func (s *faultyStorage) Get(ctx context.Context, key string) (*logical.StorageEntry, error) {
-	if s.failing(false) {
-		return nil, errStorage
-	}
-	return s.InmemStorage.Get(ctx, key)
-}
-
-func (s *faultyStorage) List(ctx context.Context, prefix string) ([]string, error) {
-	if s.failing(false) {
-		return nil, errStorage
-	}
-	return s.InmemStorage.List(ctx, prefix)
-}
-
-func (s *faultyStorage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	if s.failing(true) {
-		return errStorage
-	}
-	return s.InmemStorage.Put(ctx, entry)
-}
-
-func (s *faultyStorage) Delete(ctx context.Context, key string) error {
-	if s.failing(true) {
-		return errStorage
-	}
-	return s.InmemStorage.Delete(ctx, key)
+// fail has reads or writes fail from now on, or none.
+func (s *faultyStorage) fail(reads, writes bool) {
+	s.Stage(func(_ context.Context, op string) error {
+		if storetest.Writes(op) && writes || !storetest.Writes(op) && reads {
+			return storetest.ErrDown
+		}
+		return nil
+	}, nil)
 }
 
 // stepClock lets polls through without waiting, or one by one once a test holds

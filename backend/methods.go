@@ -14,13 +14,13 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// This file holds the MFA methods of the mount: how they are stored, and what is kept
-// of them from login to login. Each type of method has a file of its own.
+// This file holds the MFA methods of the mount: their entries in storage, their types,
+// and the cache of what was made of them. Each type of method has a file of its own.
 
 // methodPrefix is where methods are stored, by id.
 const methodPrefix = "mfa/method/"
 
-// methodEntry is a stored method; one of the last four is there, as Type says.
+// methodEntry is a stored method. Type says which one of the last four fields it has.
 type methodEntry struct {
 	ID             string `json:"id"`
 	Type           string `json:"type"`
@@ -33,21 +33,21 @@ type methodEntry struct {
 	PingID *pingIDMethodEntry `json:"pingid,omitempty"`
 }
 
-// label is what people call the method.
+// label returns what people call the method.
 func (m *methodEntry) label() string { return cmp.Or(m.Name, m.ID) }
 
-// whole reports whether the entry has the part that its type says.
+// whole reports whether the entry has the field that its type requires.
 func (m *methodEntry) whole() bool {
 	return map[string]bool{"okta": m.Okta != nil, "totp": m.TOTP != nil, "duo": m.Duo != nil, "pingid": m.PingID != nil}[m.Type]
 }
 
-// errNoSense says that storage holds what nothing here has stored.
+// errNoSense says that storage holds an entry that this plugin cannot have stored.
 var errNoSense = errors.New("the stored MFA method makes no sense")
 
-// called reports whether the method is meant by a name in mfa_methods.
+// called reports whether a name in mfa_methods means this method.
 func (m *methodEntry) called(name string) bool { return name == m.ID || name != "" && name == m.Name }
 
-// format is the method's username_format, which a write has checked.
+// format returns the method's username_format, which a write has checked.
 func (m *methodEntry) format(accessor string) (mfa.Format, error) {
 	f, err := mfa.ParseFormat(m.UsernameFormat, accessor)
 	if err != nil {
@@ -97,7 +97,7 @@ func findMethod(all []*methodEntry, name string) *methodEntry {
 	return nil
 }
 
-// make makes what a stored method describes.
+// make makes the method that a stored entry describes.
 func (b *backend) make(req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
 	for _, t := range methodTypes {
 		if t.name == entry.Type && entry.whole() {
@@ -112,10 +112,10 @@ type methodType struct {
 	name   string // in paths
 	title  string // in texts
 	fields func() map[string]*framework.FieldSchema
-	// update takes over the fields that the request names, and says what is wrong
-	// with the result.
+	// update changes the fields that the request names. It returns an error if the
+	// result is not sound.
 	update func(b *backend, req *logical.Request, d *framework.FieldData, entry *methodEntry) error
-	// describe adds what may be read to data: no secret.
+	// describe adds the fields that may be read to data. It leaves out secrets.
 	describe func(entry *methodEntry, data map[string]any)
 	make     func(b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error)
 	help     string
@@ -123,8 +123,8 @@ type methodType struct {
 
 var methodTypes = []*methodType{oktaMethodType, totpMethodType, duoMethodType, pingIDMethodType}
 
-// methodCache keeps the methods that have connections of their own, from login to
-// login. The zero value is ready.
+// methodCache keeps the methods that have connections of their own, so that later
+// logins use the same connections. The zero value is ready.
 type methodCache struct {
 	mu   sync.Mutex
 	byID map[string]cachedMethod
@@ -136,7 +136,7 @@ type cachedMethod struct {
 	method   mfa.Method
 }
 
-// get returns the method that was made of the same entry before, or makes it.
+// get returns the method that was made of the same entry before, or makes a new one.
 func (c *methodCache) get(entry *methodEntry, accessor string, make func() (mfa.Method, error)) (mfa.Method, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,7 +21,7 @@ const operationPrefix = "okta"
 // most 100 characters and its group names 255.
 const maxName = 1024
 
-// checkName refuses a name that cannot be a storage key, or would be another key
+// checkName refuses a name that cannot be a storage key, or that would be another key
 // than it seems. The error names the field.
 func checkName(field, name string) error {
 	switch {

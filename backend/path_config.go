@@ -204,7 +204,8 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	return resp, nil
 }
 
-// update takes over the fields of d, and says what is wrong with them.
+// update changes the fields that the request names. It returns an error if the result
+// is not sound.
 func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) error {
 	if v, ok := newest[string](d, "org_name", "organization"); ok {
 		cfg.Organization = v
@@ -239,7 +240,7 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 	return cfg.updateToken(req, d)
 }
 
-// updateToken takes over the token_* fields and the old ttl and max_ttl.
+// updateToken changes the token_* fields and the old ttl and max_ttl.
 func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {
 	if cidrs, ok := d.GetOk("token_bound_cidrs"); ok {
 		if _, err := parseutil.ParseAddrs(cidrs); err != nil {
@@ -250,7 +251,7 @@ func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData
 	if err := cfg.ParseTokenFields(req, d); err != nil {
 		return err
 	}
-	// The SDK empties it whenever a write does not name it.
+	// The SDK empties alias_metadata whenever a write does not name it.
 	if _, named := d.Raw["alias_metadata"]; !named {
 		cfg.AliasMetadata = aliasMetadata
 	}
@@ -260,7 +261,7 @@ func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData
 	if err := tokenutil.UpgradeValue(d, "max_ttl", "token_max_ttl", &cfg.MaxTTL, &cfg.TokenMaxTTL); err != nil {
 		return err
 	}
-	// ParseTokenFields has compared them before the old names were looked at.
+	// ParseTokenFields has compared them before the old names were read.
 	if cfg.TokenMaxTTL > 0 && cfg.TokenTTL > cfg.TokenMaxTTL {
 		return invalid("token_ttl", "must not be greater than token_max_ttl")
 	}
@@ -278,13 +279,13 @@ func checkToken(token string) error {
 	return nil
 }
 
-// Hosts that an org name is completed with where base_url is empty.
+// The hosts that complete an org name if base_url is empty.
 const (
 	productionHost = "okta.com"
 	previewHost    = "oktapreview.com"
 )
 
-// orgURL returns the URL of the org, or says which field it cannot be made of.
+// orgURL returns the URL of the org, or an error that names the wrong field.
 func (cfg *configEntry) orgURL() (string, error) {
 	if cfg.Organization == "" {
 		return "", invalid("org_name", `is required: the first label of the org's host, "acme" of acme.okta.com`)
@@ -326,7 +327,7 @@ const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not
 const movedWarning = "the mount now calls another host, and sends the stored api_token there: " +
 	"if that host belongs to another org or is not Okta, write the api_token that it should have."
 
-// warned adds the warnings that belong to the configuration.
+// warned adds the warnings about the configuration to resp.
 func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 	if cfg.BypassOktaMFA {
 		resp.AddWarning(bypassWarning)
@@ -338,9 +339,9 @@ func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
 // configKey is where the configuration is stored. The builtin method uses it, too.
 const configKey = "config"
 
-// configEntry is the stored configuration, in the builtin method's form. What the
-// builtin method does not know is left out of it while it is not set, and read by
-// policy, which knows the defaults.
+// configEntry is the stored configuration, in the builtin method's form. Fields that
+// the builtin method does not know are stored only while they are set. Callers read
+// them by policy, which adds the defaults.
 type configEntry struct {
 	tokenutil.TokenParams
 
@@ -367,16 +368,17 @@ type configEntry struct {
 	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
 }
 
-// config returns the configuration, which nobody changes; nil if there is none.
+// config returns the configuration, nil if the mount has none. Callers must not change
+// it.
 func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, error) {
 	return b.configs.Get(ctx, s, configKey)
 }
 
-// ready completes an entry that has been read from storage.
+// ready completes an entry that was read from storage.
 func (cfg *configEntry) ready() {
-	// The builtin method stores a token with the line end of the file it came from.
+	// The builtin method keeps the line end of the file that a token came from.
 	cfg.Token = strings.TrimSpace(cfg.Token)
-	// Entries from before the token_* fields know the old names only.
+	// Entries from before the token_* fields have only the old names.
 	if cfg.TokenTTL == 0 && cfg.TTL > 0 {
 		cfg.TokenTTL = cfg.TTL
 	}

@@ -95,7 +95,7 @@ func makeDuoMethod(b *backend, req *logical.Request, _ *configEntry, entry *meth
 	})
 }
 
-// kept makes a method, or returns the one that was made of the same entry before.
+// kept returns the method that was made of the same entry before, or makes a new one.
 func (b *backend) kept(entry *methodEntry, accessor string, make func(mfa.Format) (mfa.Method, error)) (mfa.Method, error) {
 	return b.built.get(entry, accessor, func() (mfa.Method, error) {
 		format, err := entry.format(accessor)

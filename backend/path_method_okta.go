@@ -10,7 +10,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// oktaMethodEntry is a stored method of type okta. Without an org of its own it
+// oktaMethodEntry is a stored method of type okta. A method that has no org of its own
 // uses the connection of the configuration.
 type oktaMethodEntry struct {
 	OrgName      string     `json:"org_name,omitempty"`
@@ -21,7 +21,7 @@ type oktaMethodEntry struct {
 	NumberOnly   bool       `json:"require_number_challenge,omitempty"`
 }
 
-// connection is the method's own, nil if it has none.
+// connection returns the method's own connection, nil if it has none.
 func (o *oktaMethodEntry) connection() *configEntry {
 	if o.OrgName == "" {
 		return nil
@@ -29,7 +29,7 @@ func (o *oktaMethodEntry) connection() *configEntry {
 	return &configEntry{Organization: o.OrgName, Token: o.APIToken, BaseURL: o.BaseURL}
 }
 
-// kinds are the accepted kinds of factor.
+// kinds returns the kinds of factor that the method accepts.
 func (o *oktaMethodEntry) kinds() []mfa.Kind {
 	if len(o.Factors) == 0 {
 		return mfa.DefaultKinds
@@ -122,7 +122,7 @@ func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, en
 	return nil
 }
 
-// check says what is wrong with the connection.
+// check returns an error if the connection is not sound.
 func (o *oktaMethodEntry) check() error {
 	switch {
 	case o.OrgName == "" && o.APIToken != "":
@@ -142,7 +142,7 @@ func (o *oktaMethodEntry) check() error {
 	return nil
 }
 
-// host is where the method's API token is sent.
+// host returns the URL that the method sends its API token to.
 func (o *oktaMethodEntry) host() string {
 	own := o.connection()
 	if own == nil {

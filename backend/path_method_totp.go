@@ -24,7 +24,7 @@ type totpMethodEntry struct {
 	MaxWrong  int           `json:"max_validation_attempts"`
 }
 
-// What a method of type totp does not say, and the bounds of what it can say.
+// The bounds of the fields of a method of type totp.
 const (
 	minTOTPPeriod = 10 * time.Second
 	maxTOTPPeriod = 5 * time.Minute

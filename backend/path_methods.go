@@ -15,8 +15,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// pathsMethods are the paths below mfa/method: the same for each type, but for
-// the fields.
+// pathsMethods returns the paths below mfa/method. They are the same for each type,
+// except for the fields.
 func (b *backend) pathsMethods() []*framework.Path {
 	paths := []*framework.Path{b.pathMethodsList()}
 	for _, t := range methodTypes {
@@ -83,7 +83,7 @@ func (b *backend) pathMethod(t *methodType) *framework.Path {
 	}
 }
 
-// methodFields are the fields of a type, and those that all types have.
+// methodFields returns the fields of a type and those that all types have.
 func methodFields(t *methodType) map[string]*framework.FieldSchema {
 	fields := map[string]*framework.FieldSchema{
 		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID, to change it."},
@@ -97,8 +97,8 @@ func methodFields(t *methodType) map[string]*framework.FieldSchema {
 	return fields
 }
 
-// usernameFormatField is the field of the types whose service knows people by a
-// name of its own.
+// usernameFormatField is the field of the types whose service has its own names for
+// people.
 func usernameFormatField() *framework.FieldSchema {
 	return &framework.FieldSchema{
 		Type: framework.TypeString,
@@ -186,8 +186,8 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 	}
 }
 
-// updateMethod takes over the fields other than the name, and says what is wrong with
-// them.
+// updateMethod changes the fields other than the name. It returns an error if the
+// result is not sound.
 func (b *backend) updateMethod(req *logical.Request, d *framework.FieldData, t *methodType, entry *methodEntry) error {
 	if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
 		entry.UsernameFormat = strings.TrimSpace(v)
@@ -198,9 +198,9 @@ func (b *backend) updateMethod(req *logical.Request, d *framework.FieldData, t *
 	return t.update(b, req, d, entry)
 }
 
-// nameMethod takes over the method's name, and keeps others from requiring or taking
-// the old and the new one until unlock is called. The name of a method that is in use
-// cannot change: what requires it would require nothing.
+// nameMethod changes the method's name. Until the caller calls unlock, nobody else can
+// require or take the old or the new name. The name of a method that is in use cannot
+// change, because what requires it would require nothing.
 func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framework.FieldData, entry *methodEntry) (unlock func(), err error) {
 	name, ok := newest[string](d, "method_name")
 	if name = strings.TrimSpace(name); !ok || name == entry.Name {
@@ -226,8 +226,8 @@ func (b *backend) nameMethod(ctx context.Context, s logical.Storage, d *framewor
 	return unlock, nil
 }
 
-// checkRename refuses a name that another method has, and to change one that is in
-// use.
+// checkRename refuses a name that another method has, and refuses to change a name that
+// is in use.
 func (b *backend) checkRename(ctx context.Context, s logical.Storage, entry *methodEntry, name string) error {
 	all, err := b.methods.All(ctx, s)
 	if err != nil {
@@ -250,8 +250,8 @@ func (b *backend) checkRename(ctx context.Context, s logical.Storage, entry *met
 }
 
 // deleteMethod deletes a method that nobody has to satisfy, and then its TOTP keys.
-// Without their method the keys are of no use to anybody. If their deletion fails, a
-// repeated request finds no method and deletes what is left.
+// Nobody can use a key without its method. If the deletion of a key fails, a repeated
+// request finds no method and deletes the keys that are left.
 func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 		id := d.Get("method_id").(string)
@@ -280,8 +280,8 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 	}
 }
 
-// removeMethod deletes the entry of a method, unless the method is required: then it
-// returns where.
+// removeMethod deletes the entry of a method. If the method is required somewhere, it
+// deletes nothing and returns where.
 func (b *backend) removeMethod(ctx context.Context, s logical.Storage, m *methodEntry) (uses []string, err error) {
 	names := []string{m.ID}
 	if m.Name != "" {
@@ -301,7 +301,7 @@ func (b *backend) removeMethod(ctx context.Context, s logical.Storage, m *method
 	return nil, err
 }
 
-// forgetMethod drops what is kept in memory of a method.
+// forgetMethod drops the connections that the mount keeps for a method.
 func (b *backend) forgetMethod(id string) {
 	b.built.forget(id)
 	b.clients.forget(id)

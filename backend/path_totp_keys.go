@@ -47,7 +47,7 @@ func totpKeyPath(verb, summary string, responses map[int][]framework.Response, w
 	}
 }
 
-// totpKeyOf reads whose key a request is about, and of which method.
+// totpKeyOf returns the id of the method and the login of the person in a request.
 func totpKeyOf(d *framework.FieldData) (id, login string, err error) {
 	login = strings.TrimSpace(d.Get("username").(string))
 	return d.Get("method_id").(string), login, checkName("username", login)
@@ -88,8 +88,8 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
 }
 
-// pathTOTPDestroyWrite deletes a key. It does not need the method: the key may be what
-// a deletion of the method that failed has left.
+// pathTOTPDestroyWrite deletes a key, even if its method does not exist any more: a
+// deletion of the method may have failed before it came to the key.
 func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	id, login, err := totpKeyOf(d)
 	if err != nil {
@@ -127,13 +127,13 @@ type storedKeys struct {
 	locks   *store.Locks
 }
 
-// keysOf returns the keys of the method with that id, which need not exist any more.
+// keysOf returns the keys of the method with that id. The method need not exist.
 func (b *backend) keysOf(s logical.Storage, id string) *storedKeys {
 	return &storedKeys{storage: s, prefix: totpKeyPrefix + id + "/", locks: &b.locks}
 }
 
-// path is where a person's key is stored. Storage backends limit the length of a
-// name, and a login may hold anything.
+// path returns where a person's key is stored. It holds a hash, because storage backends
+// limit the length of a name, and a login may hold any character.
 func (k *storedKeys) path(login string) string {
 	sum := sha256.Sum256([]byte(store.Fold(login)))
 	return k.prefix + hex.EncodeToString(sum[:])
@@ -156,9 +156,9 @@ func (k *storedKeys) Look(ctx context.Context, login string) (mfa.TOTPKey, error
 	return stored.TOTPKey, nil
 }
 
-// Use lets f look at a person's key and change it, while nobody else does. What f has
-// changed is in storage before Use returns, also if ctx ends: a passcode that was
-// accepted is not accepted again, whichever node takes over.
+// Use calls f with a person's key, which f may change, while nobody else uses the key.
+// Use stores what f has changed before it returns, even if ctx ends before that: no node
+// may accept a passcode again.
 func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey) error) error {
 	unlock, err := k.locks.Lock(ctx, k.path(login))
 	if err != nil {
@@ -180,7 +180,7 @@ func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey)
 	return err
 }
 
-// add keeps a new key. The person must not have one.
+// add stores a new key. It returns errHasKey if the person has one.
 func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) error {
 	unlock, err := k.locks.Lock(ctx, k.path(login))
 	if err != nil {
@@ -201,8 +201,7 @@ func (k *storedKeys) destroy(ctx context.Context, login string) (destroyed bool,
 	return k.delete(ctx, k.path(login))
 }
 
-// destroyAll deletes all keys. One that it cannot delete does not keep it from the
-// others.
+// destroyAll deletes all keys. If it cannot delete one, it still deletes the others.
 func (k *storedKeys) destroyAll(ctx context.Context) error {
 	names, failed := store.Names(ctx, k.storage, k.prefix)
 	for _, name := range names {
@@ -212,7 +211,8 @@ func (k *storedKeys) destroyAll(ctx context.Context) error {
 	return failed
 }
 
-// delete waits until nobody uses the key at path: a use would store it again.
+// delete deletes the key at path. It first waits until nobody uses the key, because Use
+// would store it again.
 func (k *storedKeys) delete(ctx context.Context, path string) (deleted bool, err error) {
 	unlock, err := k.locks.Lock(ctx, path)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// This file says who has to satisfy which MFA method: by the field mfa_methods of
-// config, of groups and of users.
+// This file decides who has to satisfy which MFA methods. The field mfa_methods of
+// config, of groups and of users names them.
 
 // mfaMethodsField is the field of config, users and groups that requires methods.
 func mfaMethodsField(whose string) *framework.FieldSchema {
@@ -32,7 +32,7 @@ func mfaMethodsField(whose string) *framework.FieldSchema {
 const requiredWarning = "mfa_methods is obeyed by this plugin only: Vault's builtin okta method, should the mount be " +
 	"switched back to it, does not know the field, asks for no method, and drops it when it writes the entry."
 
-// requiring is the answer to a write: a warning if it has required a method.
+// requiring returns the answer to a write, with a warning if it requires a method.
 func requiring(set bool) *logical.Response {
 	if !set {
 		return nil // 204, as the builtin method answers
@@ -42,7 +42,7 @@ func requiring(set bool) *logical.Response {
 	return resp
 }
 
-// released is the answer to a delete: a warning if it has taken a requirement away.
+// released returns the answer to a delete, with a warning if it drops a requirement.
 func released(methods []string) *logical.Response {
 	if len(methods) == 0 {
 		return nil
@@ -52,11 +52,11 @@ func released(methods []string) *logical.Response {
 	return resp
 }
 
-// lockEntry waits until nobody else writes the entry at key, or renames or deletes a
-// method that the request names in mfa_methods, and keeps others from it until unlock
-// is called. Writes of other entries do not wait.
+// lockEntry locks the entry at key, and the names of the methods in the request's
+// mfa_methods, which nobody can then rename or delete. The caller calls unlock when its
+// write is done. Writes of other entries do not wait.
 //
-// Locks are taken in this order: of a method, of names of methods, of another entry.
+// All callers take locks in this order: a method, names of methods, any other entry.
 func (b *backend) lockEntry(ctx context.Context, key string, d *framework.FieldData) (unlock func(), err error) {
 	named, _ := newest[[]string](d, "mfa_methods")
 	unlockNames, err := b.locks.Share(ctx, nameLocks(named...)...)
@@ -81,9 +81,9 @@ func nameLocks(names ...string) (locks []string) {
 	return locks
 }
 
-// updateMethods takes over the field mfa_methods, which may only name methods that
-// exist. A request without the field keeps what is stored: a client that does not
-// know it must not take a requirement away. set says that the request requires
+// updateMethods changes the field mfa_methods, which may only name methods that exist. A
+// request without the field keeps what is stored, because a client that does not know
+// the field must not drop a requirement. set reports whether the request requires
 // something. The caller has called lockEntry.
 func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *framework.FieldData, into *[]string) (set bool, err error) {
 	given, ok := newest[[]string](d, "mfa_methods")
@@ -108,14 +108,14 @@ func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *frame
 	return len(names) > 0, nil
 }
 
-// usesOf returns where a method is required by any of the names. It asks storage
-// itself, so that no requirement is missed.
+// usesOf returns where any of the names of a method is required. It asks storage, not the
+// memory, so that it misses no requirement.
 func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string) ([]string, error) {
 	requires := func(methods []string) bool {
 		return slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(names, m) })
 	}
 	var uses []string
-	cfg, err := b.config(ctx, s)
+	cfg, err := store.Load[configEntry](ctx, s, configKey)
 	if err != nil {
 		return nil, err
 	}
@@ -151,10 +151,10 @@ func inUse(uses []string) string {
 // errMethodGone says that a required method does not exist.
 var errMethodGone = errors.New("a required MFA method does not exist")
 
-// requiredOf returns what a person has to satisfy: what config requires, and what is
-// required by the groups and by each entry of users that may be about them, with the
-// groups that it names. Requirements are found more coarsely than rights: another
-// spelling must not get round one.
+// requiredOf returns the methods that a person has to satisfy: those that config
+// requires, those that the groups require, and those that each entry of users requires
+// that may be about the person, with the groups that it names. It finds requirements
+// more coarsely than rights, so that no other spelling avoids one.
 func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []string, users []namedUser) ([]mfa.Required, error) {
 	refs := slices.Clone(cfg.MFAMethods)
 	groups = slices.Clone(groups)
@@ -187,8 +187,8 @@ func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *con
 	return b.require(req, cfg, all, refs)
 }
 
-// require makes the methods that refs name, each once. A method that does not exist
-// is an error: nobody can satisfy it.
+// require makes the methods that refs name, each once. It returns an error for a method
+// that does not exist, because nobody can satisfy it.
 func (b *backend) require(req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
 	var required []mfa.Required
 	seen := map[string]bool{}
