@@ -77,7 +77,9 @@ func newBackend(s settings) *backend {
 	b := &backend{settings: s, end: end, known: newKnownPeople()}
 	stores := store.Options{Life: life, Now: b.now, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
-	b.users = store.New[userEntry](userPrefix, nil, stores)
+	people := stores
+	people.Fold = store.FoldLoosely // see usersAbout
+	b.users = store.New[userEntry](userPrefix, nil, people)
 	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
 	b.methods = store.New[methodEntry](methodPrefix, nil, stores)

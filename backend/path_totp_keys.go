@@ -135,7 +135,7 @@ func (b *backend) keysOf(s logical.Storage, id string) *storedKeys {
 // path returns where a person's key is stored. It holds a hash, because storage backends
 // limit the length of a name, and a login may hold any character.
 func (k *storedKeys) path(login string) string {
-	sum := sha256.Sum256([]byte(store.Fold(login)))
+	sum := sha256.Sum256([]byte(store.FoldLogin(login)))
 	return k.prefix + hex.EncodeToString(sum[:])
 }
 

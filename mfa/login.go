@@ -74,8 +74,8 @@ func (l *login) asks() error {
 // done takes the success of leg, by the factor f if it took one, and ends
 // everything else that is open at Okta.
 func (l *login) done(ctx context.Context, g *leg, f *okta.Factor) error {
-	if g.tx.User.ID == "" || g.tx.User.ID != l.user {
-		return fmt.Errorf("%w: a success for nobody, or for somebody else", okta.ErrMalformed)
+	if g.tx.User.ID == "" || g.tx.User.Login == "" || g.tx.User.ID != l.user {
+		return fmt.Errorf("%w: a success without an account, or for another one", okta.ErrMalformed)
 	}
 	l.admitted, l.by, l.byNumber, l.warning = g.tx.User, f, f != nil && l.number != nil, g.warned
 	l.phase = PhaseMethods

@@ -10,37 +10,51 @@ import (
 
 // index holds the names of entries by their folds, sorted. It may hold a name that has
 // no entry in storage. Callers share its slices, so it replaces them.
-type index map[string][]string
+type index struct {
+	fold   func(string) string
+	byFold map[string][]string
+}
 
-func (x index) has(name string) bool { return slices.Contains(x[Fold(name)], name) }
+func newIndex(fold func(string) string, names []string) index {
+	x := index{fold: fold, byFold: make(map[string][]string, len(names))}
+	for _, name := range names {
+		x.add(name)
+	}
+	return x
+}
+
+// spellings returns the names that fold to the same as name.
+func (x index) spellings(name string) []string { return x.byFold[x.fold(name)] }
+
+func (x index) has(name string) bool { return slices.Contains(x.spellings(name), name) }
 
 func (x index) add(name string) {
-	folded := Fold(name)
-	if at, there := slices.BinarySearch(x[folded], name); !there {
-		x[folded] = slices.Insert(slices.Clone(x[folded]), at, name)
+	same := x.spellings(name)
+	if at, there := slices.BinarySearch(same, name); !there {
+		x.byFold[x.fold(name)] = slices.Insert(slices.Clone(same), at, name)
 	}
 }
 
 func (x index) remove(name string) {
-	folded := Fold(name)
-	left := slices.DeleteFunc(slices.Clone(x[folded]), func(other string) bool { return other == name })
+	left := slices.DeleteFunc(slices.Clone(x.spellings(name)), func(other string) bool { return other == name })
 	if len(left) == 0 {
-		delete(x, folded)
+		delete(x.byFold, x.fold(name))
 		return
 	}
-	x[folded] = left
+	x.byFold[x.fold(name)] = left
 }
 
 func (x index) sorted() (all []string) {
-	for _, names := range x {
+	for _, names := range x.byFold {
 		all = append(all, names...)
 	}
 	slices.Sort(all)
 	return all
 }
 
-// Spellings returns the names, sorted, that equal name or differ from it in case only.
-// One of them may have no entry in storage: then Get returns nil.
+// Spellings returns the names, sorted, that the store takes for spellings of name:
+// those that differ from it in case only, or as the store's own fold says. One of them
+// may have no entry in storage: then Get returns nil.
 func (s *Store[T]) Spellings(ctx context.Context, from logical.Storage, name string) ([]string, error) {
 	index, err := s.list(ctx, from)
 	if err != nil {
@@ -48,7 +62,7 @@ func (s *Store[T]) Spellings(ctx context.Context, from logical.Storage, name str
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return index[Fold(name)], nil
+	return index.spellings(name), nil
 }
 
 // among returns those of the names that the index has in some case.
@@ -56,7 +70,7 @@ func (s *Store[T]) among(index index, names []string) (some []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range names {
-		if len(index[Fold(name)]) > 0 {
+		if len(index.spellings(name)) > 0 {
 			some = append(some, name)
 		}
 	}
@@ -82,7 +96,7 @@ func (s *Store[T]) lookNames(ctx context.Context, from logical.Storage) (known i
 	}
 	listing = s.inFlight(ctx, &s.listings, "", func(ctx context.Context) (any, error) { return s.listAnew(ctx, from) })
 	if !usable {
-		return nil, listing
+		return index{}, listing
 	}
 	go s.report(listing)
 	return s.index.value, nil
@@ -103,12 +117,9 @@ func (s *Store[T]) listAnew(ctx context.Context, from logical.Storage) (index, e
 	}()
 	names, err := s.List(ctx, from)
 	if err != nil {
-		return nil, err
+		return index{}, err
 	}
-	listed := make(index, len(names))
-	for _, name := range names {
-		listed.add(name)
-	}
+	listed := newIndex(s.Fold, names)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range changed {

@@ -24,6 +24,9 @@ import (
 
 // Options are what the stores of one mount have in common.
 type Options struct {
+	// Fold maps the names to one another that Spellings and Find take for the same.
+	// Nil: the function Fold.
+	Fold func(string) string
 	// Life is the context that ends all reads of the store, with the mount. If it is
 	// nil, only readTimeout ends them.
 	Life context.Context
@@ -66,6 +69,9 @@ func New[T any](prefix string, ready func(*T), options Options) *Store[T] {
 	}
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Fold == nil {
+		options.Fold = Fold
 	}
 	if options.Life == nil {
 		options.Life = context.Background()
