@@ -93,6 +93,7 @@ func newBackend(s settings) *backend {
 		},
 		Paths: append([]*framework.Path{
 			b.pathConfig(),
+			b.pathAliases(),
 			b.pathUsersList(),
 			b.pathUsers(),
 			b.pathGroupsList(),

@@ -139,7 +139,7 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := b.users.Remove(ctx, req.Storage, name); err != nil {
 		return nil, err
 	}
-	if err := b.unbind(ctx, req.Storage, user.OktaID, name); err != nil {
+	if err := b.unbindAll(ctx, req.Storage, user.OktaID, name); err != nil {
 		return nil, err
 	}
 	return released(user.MFAMethods), nil

@@ -55,6 +55,27 @@ func (b *backend) unbind(ctx context.Context, s logical.Storage, userID, name st
 	})
 }
 
+// unbindAll forgets the name of an entry that is gone, under the user id that it had
+// or, where that is not known, under any. A deletion that failed half way can be
+// repeated until nothing is left.
+func (b *backend) unbindAll(ctx context.Context, s logical.Storage, userID, name string) error {
+	if userID != "" {
+		return b.unbind(ctx, s, userID, name)
+	}
+	var bound []string
+	err := b.userIDs.Scan(ctx, s, func(id string, noted *userIDEntry) {
+		if slices.Contains(noted.Names, name) {
+			bound = append(bound, id)
+		}
+	})
+	for _, id := range bound {
+		if err == nil {
+			err = b.unbind(ctx, s, id, name)
+		}
+	}
+	return err
+}
+
 func (b *backend) changeBound(ctx context.Context, s logical.Storage, userID string, change func([]string) []string) error {
 	if userID == "" {
 		return nil
