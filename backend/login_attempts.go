@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -102,6 +103,8 @@ type attemptTables struct {
 	mu    sync.Mutex
 	org   string
 	table *attempts.Table
+
+	waiting atomic.Int64 // logins for a place
 }
 
 // of returns the table of the org. Another org has other accounts, so that a mount
@@ -120,8 +123,7 @@ func (t *attemptTables) of(org string) *attempts.Table {
 func (l *loginRequest) authenticate(ctx context.Context, send func(context.Context) (okta.Transaction, error)) (okta.Transaction, *attempts.Ticket, error) {
 	limits := l.cfg.attemptLimits()
 	limits.Okta = attempts.Quota(l.client.AuthnLimit())
-	attempt := attempts.Attempt{Name: l.in.username, Address: clientAddress(l.req)}
-	ticket, err := l.attempts.of(l.client.OrgURL()).Begin(l.now(), attempt, limits)
+	ticket, err := l.enter(ctx, limits)
 	if err != nil {
 		return okta.Transaction{}, nil, err
 	}
@@ -139,6 +141,41 @@ func (l *loginRequest) authenticate(ctx context.Context, send func(context.Conte
 		ticket.Unanswered(l.now())
 	}
 	return tx, ticket, err
+}
+
+const (
+	// maxPatience is how long a login waits for a place: many who log in at the same
+	// time are served in turn, and a client that is refused tries again by itself.
+	maxPatience = 3 * time.Second
+	// maxPatient bounds those who wait; more are refused at once.
+	maxPatient = 1000
+)
+
+// enter gets the leave to send the password.
+func (l *loginRequest) enter(ctx context.Context, limits attempts.Limits) (*attempts.Ticket, error) {
+	table := l.attempts.of(l.client.OrgURL())
+	attempt := attempts.Attempt{Name: l.in.username, Address: clientAddress(l.req)}
+	ctx, cancel := context.WithTimeout(ctx, maxPatience)
+	defer cancel()
+	for waits := false; ; waits = true {
+		freed := table.Freed()
+		ticket, err := table.Begin(l.now(), attempt, limits)
+		if busy := find[*attempts.BusyError](err); busy == nil || !busy.ForAMoment() {
+			return ticket, err
+		}
+		if !waits {
+			if l.attempts.waiting.Add(1) > maxPatient {
+				l.attempts.waiting.Add(-1)
+				return nil, err
+			}
+			defer l.attempts.waiting.Add(-1)
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // suspicious reports whether nothing but the password may be asked about a name from

@@ -131,9 +131,10 @@ type Quota struct {
 	Reset            time.Time
 }
 
-// low reports whether less than a quarter is left, which is kept for known pairs.
+// low reports whether less than a quarter is left, which is kept for known pairs. Where
+// nothing is left there is nothing to keep: Okta itself refuses everybody then.
 func (q Quota) low(now time.Time) bool {
-	return q.Limit > 0 && q.Remaining*4 < q.Limit && now.Before(q.Reset)
+	return q.Remaining > 0 && q.Remaining*4 < q.Limit && now.Before(q.Reset)
 }
 
 // Attempt is a login that is about to send a password.
@@ -154,13 +155,18 @@ type BusyError struct{ Wait time.Duration }
 
 func (e *BusyError) Error() string { return fmt.Sprintf("too many logins at once: wait %s", e.Wait) }
 
+// ForAMoment reports whether a place may be free within a moment; otherwise it is
+// Okta's own limit that the login waits for.
+func (e *BusyError) ForAMoment() bool { return e.Wait <= moment }
+
 // Table remembers, for one mount and one org, the passwords that are at Okta, those
 // that were wrong, and from where people have logged in. It is safe for concurrent
 // use, in memory only, and of bounded size. Names and addresses are kept as hashes.
 type Table struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
-	open     []*Ticket // by the time they began
+	open     []*Ticket     // by the time they began
+	freed    chan struct{} // closed when one of them ends
 	failures *simplelru.LRU[key, *record]
 	owned    map[key]int // records of failures by their owner
 	tallies  *simplelru.LRU[class, tally]
@@ -170,7 +176,7 @@ type Table struct {
 
 // New returns an empty table.
 func New() *Table {
-	t := &Table{seed: maphash.MakeSeed(), owned: map[key]int{}}
+	t := &Table{seed: maphash.MakeSeed(), owned: map[key]int{}, freed: make(chan struct{})}
 	t.failures = newLRU(MaxNames, func(_ key, removed *record) {
 		if t.owned[removed.owner]--; t.owned[removed.owner] == 0 {
 			delete(t.owned, removed.owner)
@@ -205,6 +211,14 @@ func (t *Table) Begin(now time.Time, a Attempt, l Limits) (*Ticket, error) {
 	ticket := &Ticket{table: t, who: w, limits: l, begun: now}
 	t.open = append(t.open, ticket)
 	return ticket, nil
+}
+
+// Freed returns a channel that is closed when the next ticket ends: a login that was
+// refused for want of a place may try again then. The caller gets it before Begin.
+func (t *Table) Freed() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.freed
 }
 
 // refused says why the password of w is not sent.

@@ -102,7 +102,8 @@ func TestStrangersAreShedWhenOktasOwnLimitRunsLow(t *testing.T) {
 		{attempts.Quota{}, start, 0},
 		{attempts.Quota{Limit: 600, Remaining: 150, Reset: reset}, start, 0},
 		{attempts.Quota{Limit: 600, Remaining: 149, Reset: reset}, start, 40 * time.Second},
-		{attempts.Quota{Limit: 600, Remaining: 0, Reset: reset}, start, 40 * time.Second},
+		{attempts.Quota{Limit: 600, Remaining: 1, Reset: reset}, start, 40 * time.Second},
+		{attempts.Quota{Limit: 600, Remaining: 0, Reset: reset}, start, 0}, // Okta refuses everybody
 		{attempts.Quota{Limit: 600, Remaining: 0, Reset: reset}, reset, 0},
 	} {
 		m, l := newMount(t), limits

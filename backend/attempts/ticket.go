@@ -81,6 +81,8 @@ func (t *Ticket) LoggedIn(login string) {
 func (t *Table) close(ticket *Ticket) {
 	ticket.closed = true
 	t.open = slices.DeleteFunc(t.open, func(o *Ticket) bool { return o == ticket })
+	close(t.freed)
+	t.freed = make(chan struct{})
 }
 
 // settle closes the tickets that were forgotten, and now and then removes what has

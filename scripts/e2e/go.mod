@@ -7,12 +7,12 @@ require (
 	github.com/pquerna/otp v1.5.0
 	github.com/stretchr/testify v1.12.1
 	github.com/vault-okta/vault-plugin-auth-okta v0.0.0-00010101000000-000000000000
+	golang.org/x/text v0.35.0
 )
 
 require (
 	github.com/boombuler/barcode v1.0.1-0.20190219062509-6c824513bacc // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/text v0.35.0 // indirect
 )
 
 replace github.com/vault-okta/vault-plugin-auth-okta => ../..

@@ -146,14 +146,15 @@ func TestIdentityPushIsDenied(t *testing.T) {
 	}
 }
 
-// Vault asks Okta for the name that the person typed at the first login, and Okta's
-// filter takes no short name and no other case.
+// On a mount that knows people by what they type, Vault asks Okta for the name that the
+// person typed at the first login, and Okta's filter takes no short name and no other
+// case.
 func TestIdentityPushGoesByTheFirstNameTyped(t *testing.T) {
 	t.Parallel()
 	for first, found := range map[string]bool{"mia@acme.test": true, "Mia@acme.test": false, "mia": false} {
 		t.Run(first, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, object{"alias_source": "typed"})
 			u := m.addSigner("mia@acme.test")
 			f := u.AddPush("WAITING", "SUCCESS")
 			method := m.identityPush().enforce()
@@ -170,6 +171,20 @@ func TestIdentityPushGoesByTheFirstNameTyped(t *testing.T) {
 			}
 			require.Equal(t, found, f.Pushes() == 2)
 		})
+	}
+}
+
+// On a mount that knows people by their login, it asks for that, whatever they type.
+func TestIdentityPushGoesByTheLogin(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	u := m.addSigner("mia@acme.test")
+	f := u.AddPush("WAITING", "SUCCESS")
+	method := m.identityPush().enforce()
+	for i, typed := range []string{"mia", "MIA@ACME.test", "mía@acme.test"} {
+		id := requireMFA(t, m.attempt(typed, credentials(u)), method)
+		require.NoError(t, m.validate(id, answers(method.ID, "")).Err())
+		require.Equal(t, i+1, f.Pushes())
 	}
 }
 

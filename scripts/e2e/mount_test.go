@@ -145,6 +145,11 @@ func (m *mount) list(path string) []any {
 	return keys
 }
 
+// listRequest is a list of a path with a parameter.
+func listRequest(m *mount, path, name, value string) harness.Request {
+	return harness.Request{Method: http.MethodGet, Path: m.full(path), Query: url.Values{"list": {"true"}, name: {value}}, Token: m.vault.RootToken}
+}
+
 func (m *mount) full(path string) string { return "auth/" + m.Path + "/" + path }
 
 // attempt tries to log in, with any body.
