@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -113,13 +112,13 @@ func operational(err error) bool {
 
 // logRefusal logs that a push was not sent, to spare somebody's phone, and from
 // where it was asked for: whoever asks for many pushes may know the password.
-func (b *backend) logRefusal(req *logical.Request, user okta.User, err error) {
+func (b *backend) logRefusal(caller okta.Caller, user okta.User, err error) {
 	spared, ok := errors.AsType[*mfa.PushRefusedError](err)
 	if !ok {
 		return
 	}
 	b.Logger().Warn("no push was sent", "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
-		"client_address", connected(req), "forwarded_for", strings.Join(forwarded(req), ", "), "wait", inWords(spared.Wait))
+		"client_address", caller.Address, "wait", inWords(spared.Wait))
 }
 
 // logPanic calls f for work that has no caller to answer: a panic of f ends f, and

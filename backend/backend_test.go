@@ -22,6 +22,9 @@ const (
 	testLogin    = "mia.ito@acme.test"
 	testPassword = "correct-horse-battery"
 	callerIP     = "198.51.100.7"
+
+	// allFactors is for tests of factors that count only where mfa_factors names them.
+	allFactors = "push,totp,sms,call,email,token,question"
 )
 
 // mount is one mount of the method, with an Okta org behind it.

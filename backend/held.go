@@ -26,8 +26,8 @@ type heldLogin struct {
 	ticket   *attempts.Ticket // of the password
 	org      string           // where it was begun
 	userID   string           // Okta's
-	origin   string
-	username string // of the path: the id is good there only
+	origin   string           // the address where it was begun; may be empty
+	username string           // of the path: the id is good there only
 	password string
 	id       string // the transaction_id
 	began    time.Time

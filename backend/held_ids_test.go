@@ -171,7 +171,7 @@ func TestHeldBoundPerPerson(t *testing.T) {
 // logins of who has it.
 func TestHeldBoundPerOrigin(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"trusted_proxies": callerIP})
 		totp := m.addUser("Everyone").AddTOTP("OKTA")
 		mine := m.hold(nil)
 		theirs := func(address string, via ...string) heldState {
@@ -180,7 +180,7 @@ func TestHeldBoundPerOrigin(t *testing.T) {
 		var last heldState
 		for range maxHeldEach + 2 {
 			last = theirs("203.0.113.9")
-			theirs(callerIP, "203.0.113.9")
+			theirs(callerIP, "203.0.113.10")
 			m.clock.advance(time.Second)
 		}
 		assert.Len(t, m.inner.held.byID, 1+2*maxHeldEach)

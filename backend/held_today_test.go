@@ -149,7 +149,7 @@ func TestHeldOrgMoved(t *testing.T) {
 // Each request is made to Okta in the name of who made it here.
 func TestHeldNamesTheCallerOfEachRequest(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors, "trusted_proxies": gateway})
 		u := m.addUser("Everyone")
 		all := phones(u, 2)
 		sms := u.AddFactor("sms", "OKTA")
@@ -160,7 +160,7 @@ func TestHeldNamesTheCallerOfEachRequest(t *testing.T) {
 			n++
 			address, agent := fmt.Sprintf("203.0.113.%d", n), fmt.Sprintf("probe/%d.0", n)
 			m.okta.Reset()
-			resp, status, text := m.send(t.Context(), m.from("10.0.0.1",
+			resp, status, text := m.send(t.Context(), m.from(gateway,
 				map[string][]string{"X-Forwarded-For": {address}, "User-Agent": {agent}}, data))
 			seen := map[string]bool{}
 			for _, r := range m.okta.Requests() {

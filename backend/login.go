@@ -30,6 +30,7 @@ type loginRequest struct {
 	req    *logical.Request
 	cfg    *configEntry
 	client *okta.Client
+	caller okta.Caller
 	in     loginInput
 	ticket *attempts.Ticket // of the password; nil in a request that continues a login
 	found  person           // what the mount has for the person whom Okta let in
@@ -48,7 +49,7 @@ func (b *backend) newLogin(req *logical.Request, cfg *configEntry, in loginInput
 	if err != nil {
 		return nil, err
 	}
-	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, in: in}, nil
+	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, caller: cfg.caller(req), in: in}, nil
 }
 
 // run takes a login to its end, and waits for the person where it has to. The
@@ -94,16 +95,16 @@ func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, 
 
 // flow says how this login goes.
 func (l *loginRequest) flow() mfa.Flow {
-	authn := l.client.For(caller(l.req))
+	authn := l.client.For(l.caller)
 	flow := mfa.Flow{
 		Okta:       authn,
 		Org:        authn.OrgURL(),
 		Mount:      &l.logins,
 		Policy:     l.cfg.policy(),
 		Name:       l.in.username,
-		Caller:     caller(l.req),
-		Address:    clientAddress(l.req),
-		Origin:     origin(l.req),
+		Caller:     l.caller,
+		Address:    l.caller.Address,
+		Origin:     l.caller.Address,
 		Unattended: l.in.unattended,
 		Hold:       !l.in.wait,
 		Limit:      authn.AuthnLimit,
@@ -195,7 +196,7 @@ func (l *loginRequest) fail(session *mfa.Session, err error) (*logical.Response,
 	if session == nil {
 		return l.answer(err, false)
 	}
-	l.logRefusal(l.req, okta.User{ID: session.UserID()}, err)
+	l.logRefusal(l.caller, okta.User{ID: session.UserID()}, err)
 	return l.answer(explained(l.req, err), session.Challenged())
 }
 

@@ -154,7 +154,7 @@ const (
 // enter gets the leave to send the password.
 func (l *loginRequest) enter(ctx context.Context, limits attempts.Limits) (*attempts.Ticket, error) {
 	table := l.attempts.of(l.client.OrgURL())
-	attempt := attempts.Attempt{Name: l.in.username, Address: clientAddress(l.req)}
+	attempt := attempts.Attempt{Name: l.in.username, Address: l.caller.Address}
 	ctx, cancel := context.WithTimeout(ctx, maxPatience)
 	defer cancel()
 	for waits := false; ; waits = true {
@@ -182,5 +182,5 @@ func (l *loginRequest) enter(ctx context.Context, limits attempts.Limits) (*atte
 // this address: a stranger must not be able to have the API token used.
 func (l *loginRequest) suspicious() bool {
 	table := l.attempts.of(l.client.OrgURL())
-	return table.Suspicious(l.now(), l.in.username) || !table.Known(l.in.username, clientAddress(l.req))
+	return table.Suspicious(l.now(), l.in.username) || !table.Known(l.in.username, l.caller.Address)
 }

@@ -36,7 +36,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 		return l.fail(session, err)
 	}
 	login := &heldLogin{
-		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: origin(l.req),
+		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: l.caller.Address,
 		id: newTransactionID(), username: l.in.username, password: l.in.password, began: l.now(),
 	}
 	state, err := session.State(ctx)
@@ -100,7 +100,7 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 // it open, unless it was begun by this very request: then nobody knows its id.
 func (l *loginRequest) setback(ctx context.Context, login *heldLogin, err error) (*logical.Response, error) {
 	if !login.session.Over() && l.held.has(login) {
-		l.logRefusal(l.req, okta.User{ID: login.userID}, err)
+		l.logRefusal(l.caller, okta.User{ID: login.userID}, err)
 		return l.answerOpen(err, login.session.Challenged())
 	}
 	l.held.forget(login)

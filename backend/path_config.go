@@ -82,6 +82,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, identityFields())
 	maps.Copy(fields, attemptFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
+	fields["trusted_proxies"] = trustedProxiesField()
 	tokenutil.AddTokenFields(fields)
 	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
 		"a list or a comma-separated string."
@@ -141,6 +142,9 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	cfg.populateAttemptData(data)
 	data["alias_source"] = cfg.source()
 	data["login_domain"] = cfg.LoginDomain
+	if len(cfg.TrustedProxies) > 0 {
+		data["trusted_proxies"] = cfg.TrustedProxies.list()
+	}
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -153,7 +157,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 	if cfg.MaxTTL > 0 {
 		data["max_ttl"] = int64(cfg.MaxTTL / time.Second)
 	}
-	return cfg.warned(&logical.Response{Data: data}), nil
+	return cfg.warned(req, &logical.Response{Data: data}), nil
 }
 
 // pathConfigWrite changes the fields that the request names and stores the
@@ -190,7 +194,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := b.configs.Write(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
-	resp := cfg.warned(&logical.Response{})
+	resp := cfg.warned(req, &logical.Response{})
 	_, named := newest[string](d, "api_token", "token")
 	if after, _ := cfg.orgURL(); hadToken && !named && after != before {
 		resp.AddWarning(movedWarning)
@@ -235,6 +239,9 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 		return err
 	}
 	if err := cfg.updateFactors(d); err != nil {
+		return err
+	}
+	if err := cfg.updateProxies(d); err != nil {
 		return err
 	}
 	return cfg.updateToken(req, d)
@@ -328,7 +335,10 @@ const movedWarning = "the mount now calls another host, and sends the stored api
 	"if that host belongs to another org or is not Okta, write the api_token that it should have."
 
 // warned adds the warnings about the configuration to resp.
-func (cfg *configEntry) warned(resp *logical.Response) *logical.Response {
+func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *logical.Response {
+	if ignored := cfg.TrustedProxies.ignored(req); ignored != "" {
+		resp.AddWarning(ignored)
+	}
 	if cfg.BypassOktaMFA {
 		resp.AddWarning(bypassWarning)
 	}
@@ -356,6 +366,7 @@ type configEntry struct {
 	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
 	PushDevices       string        `json:"push_devices,omitempty"`
 	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
+	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
@@ -394,10 +405,13 @@ acme.okta.com. A base_url that is a full URL is the org's by itself.
 With api_token, people's Okta groups are read and mapped to policies. Without it,
 only the groups given under users/ are.
 
-mfa_factors narrows which types of factor a login may be completed with;
-push_devices says which phones ring. Whether a factor is asked for at all is Okta's
-decision. After max_push_failures rejected or unanswered pushes within
-push_failure_window, a person is sent no more of them for the time being.
+mfa_factors says which types of factor a login may be completed with: push, totp
+and token, where it is empty. push_devices says which phones ring. Whether a factor
+is asked for at all is Okta's decision. After max_push_failures rejected or
+unanswered pushes within push_failure_window, a person is sent no more of them for
+the time being.
+
+X-Forwarded-For is believed only where the connection comes from trusted_proxies.
 
 An update changes only the fields it names. Secrets are never read back.
 `

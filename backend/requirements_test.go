@@ -81,16 +81,20 @@ func TestRefusedRenewalRingsNobody(t *testing.T) {
 	})
 }
 
-// A service is told the address that the nearest gateway wrote: those before it
-// may be invented.
+// A service is told the address that the nearest trusted proxy wrote: those before
+// it may be invented.
 func TestServiceIsToldTheLastAddress(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		_, u := withDuo(m, nil)
-		u.Script(mfatest.DuoOutcome{Result: "allow", Status: "allow"})
-		_, status, text := m.send(t.Context(), m.from("10.9.9.9", map[string][]string{"X-Forwarded-For": {"198.51.100.77, 203.0.113.9"}}, nil))
-		require.Equal(t, http.StatusOK, status, text)
-		assert.Equal(t, "203.0.113.9", u.Preauths()[0].Get("ipaddr"))
-		assert.Equal(t, "203.0.113.9", u.PushParameters()[0].Get("ipaddr"))
+		m.write("config", fields{"trusted_proxies": gateway})
+		headers := map[string][]string{"X-Forwarded-For": {"198.51.100.77, 203.0.113.9"}}
+		for i, test := range []struct{ connection, told string }{{gateway, "203.0.113.9"}, {"10.9.9.9", "10.9.9.9"}} {
+			u.Script(mfatest.DuoOutcome{Result: "allow", Status: "allow"})
+			_, status, text := m.send(t.Context(), m.from(test.connection, headers, nil))
+			require.Equal(t, http.StatusOK, status, text)
+			assert.Equal(t, test.told, u.Preauths()[i].Get("ipaddr"))
+			assert.Equal(t, test.told, u.PushParameters()[i].Get("ipaddr"))
+		}
 	})
 }
 

@@ -17,16 +17,6 @@ import (
 // renewals, by id, in the internal data of the token's lease.
 const methodsKey = "mfa_methods"
 
-// clientAddress is the one address that a login comes from: the last that was
-// forwarded, which the gateway nearest to Vault wrote, else the one that Vault sees.
-// Those before it may be anybody's invention, and a service may let people in by it.
-func clientAddress(req *logical.Request) string {
-	if addresses := forwarded(req); len(addresses) > 0 {
-		return addresses[len(addresses)-1]
-	}
-	return connected(req)
-}
-
 // needError is a mfa.MissingError, and what makes it of use to the person.
 type needError struct {
 	*mfa.MissingError
