@@ -130,7 +130,7 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 		}},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		for i, situation := range situations {
 			for j, row := range faults {
 				name := situation.name + ": " + row.name
@@ -188,7 +188,7 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 func TestNoAnswerAfterAChallenge(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.impatient()
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		hang := func() { m.okta.Fail("verify", oktatest.Hang().Delivered().Times(1)) }

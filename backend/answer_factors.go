@@ -63,7 +63,23 @@ func factorChoice(e *mfa.NoFactorError) string {
 	if len(useless) > 0 {
 		text += ". You cannot use: " + strings.Join(unique(useless), ", ")
 	}
+	if shut := shutOut(e); len(usable) == 0 && len(shut) > 0 {
+		text += fmt.Sprintf(". Enroll a factor of type %s in Okta, or ask your Vault administrator to name %s in mfa_factors of the mount's config",
+			enumerate("or", texts(e.Policy.Factors)), enumerate("or", shut))
+	}
 	return text
+}
+
+// shutOut returns the types of the factors that only the mount's configuration keeps
+// the person from using.
+func shutOut(e *mfa.NoFactorError) []string {
+	var kinds []string
+	for _, f := range e.Offered {
+		if mfa.Usable(f) && len(e.Policy.Accepted([]okta.Factor{f})) == 0 {
+			kinds = append(kinds, string(mfa.KindOf(f)))
+		}
+	}
+	return unique(kinds)
 }
 
 // uselessBecause says why this mount cannot use a factor; "" means that it can.

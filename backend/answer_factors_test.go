@@ -1,11 +1,15 @@
 package backend
 
 import (
+	"crypto/rand"
+	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -85,7 +89,18 @@ func TestWhichFactor(t *testing.T) {
 		{name: "shut out", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}, {"question", "OKTA"}}, config: fields{"mfa_factors": "totp,push"},
 			want: none + `. You cannot use: SMS +1 XXX-XXX-4821 (this mount does not accept it), ` +
 				`e-mail m...o@acme.test (this mount does not accept it), ` +
-				`security question "What is the food you least liked as a child?" (this mount does not accept it)`},
+				`security question "What is the food you least liked as a child?" (this mount does not accept it)` +
+				`. Enroll a factor of type totp or push in Okta, or ask your Vault administrator to name sms, email or question in mfa_factors of the mount's config`},
+		{name: "shut out by default", enrol: []factor{{"sms", "OKTA"}}, config: fields{"mfa_factors": ""},
+			want: none + `. You cannot use: SMS +1 XXX-XXX-4821 (this mount does not accept it). ` +
+				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name sms in mfa_factors of the mount's config`},
+		{name: "shut out by default, and asked for", enrol: []factor{{"call", "OKTA"}, {"call", "OKTA"}, {"webauthn", "FIDO"}},
+			config: fields{"mfa_factors": ""}, give: fields{"provider": "call"},
+			want: none + `. You cannot use: call +1 XXX-XXX-4821 (this mount does not accept it), WebAuthn security key or passkey (it needs a browser). ` +
+				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name call in mfa_factors of the mount's config`},
+		{name: "shut out, but it would not be usable anyway", enrol: []factor{{"sms", "OKTA"}}, config: fields{"mfa_factors": "push"},
+			change: func(f []*oktatest.Factor) { f[0].SetStatus("INACTIVE") },
+			want:   none + `. You cannot use: SMS +1 XXX-XXX-4821 (it is not active)`},
 		{name: "shut out, beside others", enrol: []factor{{"push", "OKTA"}, {"token", "RSA"}, {"question", "OKTA"}},
 			config: fields{"mfa_factors": "token"},
 			want: ask + rsa + `. You cannot use: a push "Phone 1" (this mount does not accept it), ` +
@@ -100,7 +115,7 @@ func TestWhichFactor(t *testing.T) {
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
 		for i, test := range tests {
-			m.configure(fields{"mfa_factors": ""})
+			m.configure(fields{"mfa_factors": allFactors})
 			m.write("config", test.config)
 			login := string(rune('a'+i)) + "@acme.test"
 			u := m.okta.AddUser(login, testPassword)
@@ -133,6 +148,49 @@ func TestWhichFactor(t *testing.T) {
 		// No password, no list.
 		_, _, text := m.do("update", "login/a@acme.test", fields{"password": "guess"})
 		assert.NotContains(t, text, "SMS")
+	})
+}
+
+// Where mfa_factors was never set, on a new mount and in an entry of the builtin method
+// or of v0.1.0, nobody gets in with what Okta sends, or with an answer to a question, and
+// nothing is sent. An empty list means the same.
+func TestFactorsThatHaveToBeNamed(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		post := func(u *oktatest.User, more fields) (*logical.Response, int, string) {
+			data := fields{"password": testPassword}
+			maps.Copy(data, more)
+			return m.do(logical.UpdateOperation, "login/"+u.Login(), data)
+		}
+		for _, configure := range []func(){
+			func() { m.configure(nil) },
+			func() {
+				m.plant("config", fmt.Sprintf(`{"organization":"acme","token":%q,"base_url":%q}`, m.okta.Token, m.okta.URL))
+			},
+			func() { m.configure(fields{"mfa_factors": []string{}}) },
+		} {
+			m.plant("config", "")
+			configure()
+			for _, kind := range []string{"sms", "call", "email", "question"} {
+				u := m.okta.AddUser(rand.Text()+"@acme.test", testPassword)
+				u.SetGroups("Everyone")
+				f := u.AddFactor(kind, "OKTA")
+				for _, more := range []fields{nil, {"provider": kind}, {"factor": kind, "wait": false}, {"totp": "123456"}, {"totp": "boiled-turnip"}} {
+					_, status, text := post(u, more)
+					assert.Equal(t, http.StatusBadRequest, status)
+					assert.Contains(t, text, "ask your Vault administrator to name "+kind+" in mfa_factors of the mount's config")
+				}
+				assert.Zero(t, f.Sent())
+			}
+			u := m.okta.AddUser(rand.Text()+"@acme.test", testPassword)
+			u.SetGroups("Everyone")
+			for _, f := range []*oktatest.Factor{u.AddTOTP("GOOGLE"), u.AddFactor("token:hardware", "YUBICO"), u.AddFactor("token:hotp", "CUSTOM")} {
+				_, status, text := post(u, fields{"totp": f.Code(), "provider": f.Provider})
+				assert.Equal(t, http.StatusOK, status, text)
+			}
+			u.AddPush("SUCCESS")
+			_, status, text := post(u, nil)
+			assert.Equal(t, http.StatusOK, status, text)
+		}
 	})
 }
 
@@ -192,7 +250,7 @@ func TestMFAFactors(t *testing.T) {
 // A factor that was shut out while its code was on the way lets nobody in.
 func TestMFAFactorsShutMeanwhile(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		m.write("config", fields{"mfa_factors": "push"})
@@ -206,7 +264,7 @@ func TestMFAFactorsShutMeanwhile(t *testing.T) {
 // only, that.
 func TestFactorWithoutBeingAsked(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms := u.AddFactor("sms", "OKTA")
 		assert.Contains(t, m.refused(nil), "by SMS")

@@ -120,7 +120,7 @@ func TestFailuresAfterThePush(t *testing.T) {
 // itself must not be asked to.
 func TestQuotas(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		m.addUser("Everyone").AddFactor("sms", "OKTA")
 		for code, says := range map[string]string{
 			"E0000146": "no more SMS", "E0000186": "no more SMS", "E0000204": "no more SMS", "E0000150": "no more SMS",

@@ -29,7 +29,7 @@ func eachCode(t *testing.T, test func(t *testing.T, m *mount, i int, f *oktatest
 	for i, row := range codeFactors {
 		t.Run(row.kind, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, m *mount) {
-				m.configure(nil)
+				m.configure(fields{"mfa_factors": allFactors})
 				test(t, m, i, m.addUser("Everyone").AddFactor(row.kind, "OKTA"))
 			})
 		})
@@ -134,7 +134,7 @@ func TestCodeLimitOnTheFirst(t *testing.T) {
 	eachCode(t, func(t *testing.T, m *mount, i int, f *oktatest.Factor) {
 		m.refused(nil)
 		other := m.another() // which knows nothing of the first code
-		other.configure(nil)
+		other.configure(fields{"mfa_factors": codeFactors[i].kind})
 		_, status, text := other.login(nil)
 		assert.Equal(t, http.StatusTooManyRequests, status)
 		assert.Contains(t, text, codeFactors[i].limitCode)
@@ -161,7 +161,7 @@ func TestCodeAfterRestart(t *testing.T) {
 // A kept transaction that Okta has given up: the second login's has to do, too.
 func TestCodeTransactionGone(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		m.okta.Fail("verify", oktatest.Status(http.StatusUnauthorized, "E0000011", "Invalid token provided").Times(1))
@@ -189,7 +189,7 @@ func TestCodeTransactionGone(t *testing.T) {
 // cancelled.
 func TestCodeReplaced(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms, email := u.AddFactor("sms", "OKTA"), u.AddFactor("email", "OKTA")
 		m.refused(fields{"provider": "sms"})
@@ -207,7 +207,7 @@ func TestCodeReplaced(t *testing.T) {
 // Codes belong to the org that sent them.
 func TestCodeOfAnotherOrg(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		here := m.okta
@@ -229,7 +229,7 @@ func TestCodeOfAnotherOrg(t *testing.T) {
 		}
 
 		m.inner.rootCAs = here.CertPool()
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		assert.Contains(t, m.refused(nil), "still good", "back again, the first code is remembered")
 		m.mustLogin(fields{"totp": sms.Code()})
 	})
@@ -238,7 +238,7 @@ func TestCodeOfAnotherOrg(t *testing.T) {
 // The code waits for one person, not for another.
 func TestCodeIsThePersons(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		kim := m.okta.AddUser("kim@acme.test", "another-password")
 		kims := kim.AddFactor("sms", "OKTA")
@@ -254,7 +254,7 @@ func TestCodeIsThePersons(t *testing.T) {
 // A person known by several names has one code.
 func TestCodeByAnyName(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		resp, status, text := m.do("update", "login/mia.ito", fields{"password": testPassword, "totp": sms.Code()})
@@ -267,7 +267,7 @@ func TestCodeByAnyName(t *testing.T) {
 // Beside a code that waits, what a person has in their hand works as ever.
 func TestCodeAndOtherFactors(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms, google, push := u.AddFactor("sms", "OKTA"), u.AddTOTP("GOOGLE"), u.AddPush("SUCCESS")
 		m.refused(fields{"provider": "sms"})

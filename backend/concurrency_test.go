@@ -92,7 +92,7 @@ func TestPushesAtOnceFromOnePlace(t *testing.T) {
 func TestCodeAtOnce(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.okta.Configure(func(o *oktatest.Options) { o.MaxFailures = 100 })
-		m.configure(fields{"max_login_failures": 0})
+		m.configure(fields{"mfa_factors": allFactors, "max_login_failures": 0})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
 		var requests []*logical.Request
@@ -107,7 +107,7 @@ func TestCodeAtOnce(t *testing.T) {
 // Logins of many people, in all ways, do not get into each other's way.
 func TestManyPeopleAtOnce(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		var all sync.WaitGroup
 		for i := range 12 {
 			name := fmt.Sprintf("u%d@acme.test", i)

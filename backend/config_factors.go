@@ -32,16 +32,28 @@ const (
 	maxPushWindow     = 24 * time.Hour
 )
 
+// defaultFactors are the kinds of factor that are accepted where mfa_factors is empty.
+// The others have to be named: a code that Okta sends can be redirected or read by
+// whoever has taken over the phone number or the mailbox, and the answer to a question
+// is one more password.
+var defaultFactors = []mfa.Kind{mfa.KindPush, mfa.KindTOTP, mfa.KindToken}
+
+// emptyMeans says what an empty list of kinds stands for, by field.
+var emptyMeans = map[string]string{
+	"mfa_factors": enumerate("and", texts(defaultFactors)),
+	"factors":     enumerate("and", texts(mfa.DefaultKinds)),
+}
+
 // factorFields are the fields about factors that the builtin method does not have.
 func factorFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"mfa_factors": {
 			Type: framework.TypeCommaStringSlice,
-			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
-				". All, when empty.",
+			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() + ". " +
+				emptyMeans["mfa_factors"] + ", when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{
 				Name:        "Accepted Factors",
-				Description: "Types of factor that are accepted: " + kindNames() + ". All, when empty.",
+				Description: "Types of factor that are accepted: " + kindNames() + ". " + emptyMeans["mfa_factors"] + ", when empty.",
 			},
 		},
 		"push_devices": {
@@ -76,7 +88,16 @@ func factorFields() map[string]*framework.FieldSchema {
 
 func kindNames() string { return strings.Join(texts(mfa.Kinds), ", ") }
 
-// texts returns the names of kinds. It never returns nil.
+// enumerate joins names to a list for a sentence: "a, b and c".
+func enumerate(conjunction string, names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " " + conjunction + " " + names[last]
+}
+
+// texts returns the names of kinds; it is never nil.
 func texts(kinds []mfa.Kind) []string {
 	names := make([]string, 0, len(kinds))
 	for _, kind := range kinds {
@@ -141,14 +162,8 @@ func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 	return nil
 }
 
-// emptyMeans says what an empty list of kinds means, by field.
-var emptyMeans = map[string]string{
-	"mfa_factors": "all of them",
-	"factors":     strings.Join(texts(mfa.DefaultKinds), " and "),
-}
-
-// parseKinds parses the names of kinds of factors, and keeps each once. It refuses an
-// empty name, because a list of nothing else would accept all kinds.
+// parseKinds reads the names of kinds of factors, and keeps each once. An empty
+// name among them is refused: a list of nothing else would mean the default.
 func parseKinds(field string, names []string) ([]mfa.Kind, error) {
 	var kinds []mfa.Kind
 	for _, name := range names {
@@ -171,9 +186,13 @@ func isPunctuation(s string) bool {
 
 // policy returns what the configuration says about factors, the defaults included.
 func (cfg *configEntry) policy() mfa.Policy {
+	factors := cfg.MFAFactors
+	if len(factors) == 0 {
+		factors = defaultFactors
+	}
 	return mfa.Policy{
 		Bypass:     cfg.BypassOktaMFA,
-		Factors:    cfg.MFAFactors,
+		Factors:    factors,
 		AllDevices: cfg.PushDevices != firstDevice,
 		Push: mfa.PushLimit{
 			Failures: cmp.Or(cfg.MaxPushFailures, defaultPushFailures),

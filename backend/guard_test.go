@@ -140,7 +140,7 @@ func TestGuardWait(t *testing.T) {
 // A passcode is never in the way, nor is anything in its way.
 func TestGuardAndPasscodes(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_push_failures": 1, "passcode_separator": ","})
+		m.configure(fields{"max_push_failures": 1, "passcode_separator": ",", "mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, yubikey, sms := u.AddPush(), u.AddFactor("token:hardware", "YUBICO"), u.AddFactor("sms", "OKTA")
 		step := m.clock.hold(t)
@@ -336,7 +336,7 @@ func TestGuardIsThePersons(t *testing.T) {
 // person's codes sent, and is refused like any other.
 func TestGuardAndRenewals(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		auth := issued(m.mustLogin(nil))
 		sms := u.AddFactor("sms", "OKTA")

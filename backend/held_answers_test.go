@@ -16,7 +16,7 @@ import (
 // nothing else.
 func TestHeldPassCodeIsForWhatWasAsked(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		google, own, question, sms := u.AddTOTP("GOOGLE"), u.AddTOTP("OKTA"), u.AddFactor("question", "OKTA"), u.AddFactor("sms", "OKTA")
 		asked := func() []string {
@@ -62,7 +62,7 @@ func TestHeldPassCodeIsForWhatWasAsked(t *testing.T) {
 // waits, like any other switch.
 func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_push_failures": 2})
+		m.configure(fields{"max_push_failures": 2, "mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		m.refused(fields{"provider": "sms"})
@@ -92,7 +92,7 @@ func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 // open, in whichever of its two forms Okta says so.
 func TestHeldPassCodeUsedBefore(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms, totp := u.AddFactor("sms", "OKTA"), u.AddTOTP("OKTA")
 		for _, test := range []struct{ code, result, says string }{

@@ -106,7 +106,7 @@ func TestHeldExpires(t *testing.T) {
 // months, and people who come once are many.
 func TestTidyForgets(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		u.AddPush("WAITING", "REJECTED")
 		u.AddFactor("sms", "OKTA")
@@ -323,7 +323,7 @@ func TestHeldConcurrently(t *testing.T) {
 // Okta was asked meanwhile counts.
 func TestHeldCallerLeaves(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		leaves := func(held heldState, more fields) {
@@ -368,7 +368,7 @@ func TestHeldCallerLeaves(t *testing.T) {
 // answers one that waits, and the other way round.
 func TestHeldCodeAndOtherLogins(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		held := m.hold(nil)
 		assert.Contains(t, m.refused(nil), "Okta sent a code by SMS to +1 XXX-XXX-4821 before, and it is still good")

@@ -127,7 +127,7 @@ func (m *mount) called(end string) bool {
 // A cancel counts also while the login is on its way from Okta to the methods.
 func TestHeldMethodCancelledOnItsWay(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser()
 		sms, phone := u.AddFactor("sms", "OKTA"), u.AddPush("WAITING")
 		m.createMethod("okta", fields{"method_name": "corp_okta", "factors": "push"})

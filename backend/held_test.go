@@ -39,7 +39,7 @@ func TestHeldNeedsNobody(t *testing.T) {
 // A push: the login waits, is asked about, and ends with the token.
 func TestHeldPush(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"token_policies": "base", "token_ttl": "1h"})
+		m.configure(fields{"token_policies": "base", "token_ttl": "1h", "mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push := u.AddPush("WAITING")
 		u.AddTOTP("GOOGLE")
@@ -161,7 +161,7 @@ func TestHeldPassCode(t *testing.T) {
 	for _, test := range passCodeFactors {
 		t.Run(test.name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, m *mount) {
-				m.configure(nil)
+				m.configure(fields{"mfa_factors": allFactors})
 				factor := m.addUser("Everyone").AddFactor(test.factorType, test.provider)
 				held := m.hold(nil)
 				assert.Equal(t, "passcode_required", held.State)
@@ -222,7 +222,7 @@ func TestHeldCode(t *testing.T) {
 // that.
 func TestHeldChoice(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms, email, totp := u.AddFactor("sms", "OKTA"), u.AddFactor("email", "OKTA"), u.AddTOTP("GOOGLE")
 		held := m.hold(nil)
@@ -256,7 +256,7 @@ func TestHeldChoice(t *testing.T) {
 // From a push to something else, and not back to the phone that rang.
 func TestHeldSwitch(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms, totp := u.AddPush(), u.AddFactor("sms", "OKTA"), u.AddTOTP("OKTA")
 
@@ -318,7 +318,7 @@ func TestHeldSwitchOfPhones(t *testing.T) {
 // whatever else the person has enrolled.
 func TestHeldResendOfTheCode(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		u.AddFactor("email", "OKTA")
@@ -335,7 +335,7 @@ func TestHeldResendOfTheCode(t *testing.T) {
 // After cancel=true nothing is open at Okta, and the id is good for nothing.
 func TestHeldCancel(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		for i, with := range []fields{nil, {"factor": "sms"}, {"factor": "question"}} {

@@ -65,7 +65,7 @@ func TestHeldAndTheFactorsOfToday(t *testing.T) {
 		for kind, factorType := range map[string]string{
 			"push": "push", "sms": "sms", "totp": "token:software:totp", "question": "question",
 		} {
-			m.configure(fields{"mfa_factors": ""})
+			m.configure(fields{"mfa_factors": allFactors})
 			u := m.okta.AddUser(kind+"@acme.test", testPassword)
 			u.SetGroups("Everyone")
 			f := u.AddFactor(factorType, "OKTA")
@@ -91,7 +91,7 @@ func TestHeldAndTheFactorsOfToday(t *testing.T) {
 				assert.Zero(t, m.calls("verify"), kind)
 				assert.Zero(t, f.Waiting(), kind)
 				m.clock.advance(30 * time.Second)
-				m.write("config", fields{"mfa_factors": "", "max_push_failures": 100})
+				m.write("config", fields{"mfa_factors": allFactors, "max_push_failures": 100})
 				_, _, text = post(fields{"transaction_id": held.TransactionID})
 				assert.Equal(t, noTransaction, text, "%s: it does not come back", kind)
 			}
@@ -200,7 +200,7 @@ func TestHeldNamesTheCallerOfEachRequest(t *testing.T) {
 // Okta says of its expiry is not believed beyond that.
 func TestHeldLife(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		sms, question := u.AddFactor("sms", "OKTA"), u.AddFactor("question", "OKTA")
 		began := m.clock.Now()

@@ -50,7 +50,7 @@ func TestLoginConflicts(t *testing.T) {
 		{"on the way of a held login, provider", fields{"transaction_id": id, "provider": "FIDO"}, "provider"},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		u.AddPush("SUCCESS")
 		u.AddFactor("sms", "OKTA")
@@ -176,7 +176,7 @@ func TestPasscodeSeparator(t *testing.T) {
 // The passcode does not go to Okta as part of the password.
 func TestPasscodeSeparatorKeepsThePasscodeBack(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"passcode_separator": ","})
+		m.configure(fields{"passcode_separator": ",", "mfa_factors": "sms"})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		assert.Contains(t, m.refused(nil), "Okta has sent a code by SMS")
 		code := sms.Code()

@@ -78,7 +78,7 @@ func TestPassCodeFactors(t *testing.T) {
 	for _, test := range passCodeFactors {
 		t.Run(test.name, func(t *testing.T) {
 			bothWays(t, func(t *testing.T, m *mount) {
-				m.configure(nil)
+				m.configure(fields{"mfa_factors": allFactors})
 				u := m.addUser("Everyone")
 				push := u.AddPush("SUCCESS")
 				factor := u.AddFactor(test.factorType, test.provider)

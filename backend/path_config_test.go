@@ -225,7 +225,7 @@ func TestConfigInvalid(t *testing.T) {
 // What a read returns of the fields about factors, and what is stored for them.
 func TestConfigFactors(t *testing.T) {
 	defaults := func(more fields) fields {
-		want := fields{"mfa_factors": []string{}, "push_devices": "all", "max_push_failures": int64(3),
+		want := fields{"mfa_factors": []string{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": int64(3),
 			"push_failure_window": int64(600), "passcode_separator": ""}
 		for k, v := range more {
 			want[k] = v
@@ -309,18 +309,20 @@ func TestConfigStoresNoDefaults(t *testing.T) {
 func TestConfigPolicy(t *testing.T) {
 	t.Parallel()
 	limit := mfa.PushLimit{Failures: 3, Window: 10 * time.Minute}
+	unset := []mfa.Kind{mfa.KindPush, mfa.KindTOTP, mfa.KindToken}
 	for _, test := range []struct {
 		name   string
 		stored string
 		want   mfa.Policy
 	}{
-		{"the builtin method's", `{"organization":"acme"}`, mfa.Policy{AllDevices: true, Push: limit}},
-		{"bypass", `{"bypass_okta_mfa":true}`, mfa.Policy{Bypass: true, AllDevices: true, Push: limit}},
+		{"the builtin method's", `{"organization":"acme"}`, mfa.Policy{Factors: unset, AllDevices: true, Push: limit}},
+		{"bypass", `{"bypass_okta_mfa":true}`, mfa.Policy{Factors: unset, Bypass: true, AllDevices: true, Push: limit}},
 		{"factors", `{"mfa_factors":["totp","sms"]}`, mfa.Policy{Factors: []mfa.Kind{"totp", "sms"}, AllDevices: true, Push: limit}},
-		{"all devices", `{"push_devices":"all"}`, mfa.Policy{AllDevices: true, Push: limit}},
-		{"first device", `{"push_devices":"first"}`, mfa.Policy{Push: limit}},
-		{"failures", `{"max_push_failures":9}`, mfa.Policy{AllDevices: true, Push: mfa.PushLimit{Failures: 9, Window: 10 * time.Minute}}},
-		{"window", `{"push_failure_window":1000000000}`, mfa.Policy{AllDevices: true, Push: mfa.PushLimit{Failures: 3, Window: time.Second}}},
+		{"no factors", `{"mfa_factors":[]}`, mfa.Policy{Factors: unset, AllDevices: true, Push: limit}},
+		{"all devices", `{"push_devices":"all"}`, mfa.Policy{Factors: unset, AllDevices: true, Push: limit}},
+		{"first device", `{"push_devices":"first"}`, mfa.Policy{Factors: unset, Push: limit}},
+		{"failures", `{"max_push_failures":9}`, mfa.Policy{Factors: unset, AllDevices: true, Push: mfa.PushLimit{Failures: 9, Window: 10 * time.Minute}}},
+		{"window", `{"push_failure_window":1000000000}`, mfa.Policy{Factors: unset, AllDevices: true, Push: mfa.PushLimit{Failures: 3, Window: time.Second}}},
 	} {
 		var cfg configEntry
 		require.NoError(t, json.Unmarshal([]byte(test.stored), &cfg), test.name)

@@ -73,7 +73,7 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 		"factors": {
 			Type: framework.TypeCommaStringSlice,
 			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
-				". " + strings.Join(texts(mfa.DefaultKinds), " and ") + ", when empty.",
+				". " + emptyMeans["factors"] + ", when empty.",
 		},
 		"require_number_challenge": {
 			Type: framework.TypeBool,

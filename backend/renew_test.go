@@ -90,7 +90,7 @@ func TestRenewWithout(t *testing.T) {
 // person has more, and where the mount takes none the renewal is refused.
 func TestRenewByPushOnly(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		auth := issued(m.mustLogin(nil))
 		u.AddTOTP("GOOGLE")

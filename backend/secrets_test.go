@@ -66,7 +66,7 @@ func TestSecretsStaySecret(t *testing.T) {
 // and wrong ones, whatever becomes of them.
 func TestSecretsOfFactorsStaySecret(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"passcode_separator": ",", "max_push_failures": 100})
+		m.configure(fields{"passcode_separator": ",", "max_push_failures": 100, "mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push := u.AddPush()
 		var texts, ids []string

@@ -26,7 +26,7 @@ func heldMethods(t *testing.T, m *mount, resp *logical.Response, status int, tex
 // A held login goes on from Okta's factor to the methods of the mount.
 func TestHeldLoginSatisfiesMethods(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser()
 		sms := u.AddFactor("sms", "OKTA")
 		app := m.addTOTP("my_totp")
@@ -56,7 +56,7 @@ func TestHeldLoginSatisfiesMethods(t *testing.T) {
 // A credential that comes with the password is kept until it is its turn.
 func TestHeldLoginKeepsACredential(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser().AddFactor("sms", "OKTA")
 		app := m.addTOTP("my_totp")
 		m.write("config", fields{"mfa_methods": "my_totp"})

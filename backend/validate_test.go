@@ -423,7 +423,7 @@ func TestOktaMethod(t *testing.T) {
 // What Okta's own challenge of the login has verified is not asked for twice.
 func TestOktaMethodIsSatisfiedByOktasChallenge(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(nil)
+		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser()
 		phone, code, sms := u.AddPush("WAITING", "SUCCESS"), u.AddTOTP("OKTA"), u.AddFactor("sms", "OKTA")
 		m.createMethod("okta", fields{"method_name": "corp_okta"})
