@@ -77,14 +77,14 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 		},
 		"require_number_challenge": {
 			Type: framework.TypeBool,
-			Description: "Accept a push only with a number challenge. Otherwise a client that has no way to show the number gets " +
-				"a push without one.",
+			Description: "Accept a push only with a number challenge; true for a method that is created without the field. " +
+				"Otherwise a client that has no way to show the number gets a push without one.",
 		},
 	}
 }
 
 func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
-	o := oktaMethodEntry{}
+	o := oktaMethodEntry{NumberOnly: true} // of a new method
 	if entry.Okta != nil {
 		o = *entry.Okta
 	}
@@ -102,9 +102,8 @@ func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, en
 	if v, ok := newest[bool](d, "primary_email"); ok {
 		o.PrimaryEmail = v
 	}
-	if v, ok := newest[bool](d, "require_number_challenge"); ok {
-		o.NumberOnly = v
-	}
+	// A null counts as not given: it must not accept what was shut out.
+	o.NumberOnly = flag(d, "require_number_challenge", o.NumberOnly)
 	if list, ok := newest[[]string](d, "factors"); ok && d.Raw["factors"] != nil {
 		kinds, err := parseKinds("factors", list)
 		if err != nil {

@@ -208,6 +208,51 @@ func TestMethodInputIsRefused(t *testing.T) {
 	}
 }
 
+// A new method of type okta accepts no push without a number, unless it is created so.
+// An entry that was stored without the field goes on as before.
+func TestNumberChallengeOfNewMethods(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		requires := func(id string) any { return m.read("mfa/method/okta/" + id)["require_number_challenge"] }
+		for _, test := range []struct {
+			name  string
+			given any
+			want  bool
+		}{{"true", true, true}, {"false", false, false}, {"null", nil, true}, {"an empty string", "", true}} {
+			id := m.createMethod("okta", fields{"require_number_challenge": test.given})
+			assert.Equal(t, test.want, requires(id), test.name)
+		}
+		id := m.createMethod("okta", nil)
+		assert.Equal(t, true, requires(id))
+		m.start()
+		assert.Equal(t, true, requires(id), "it is stored")
+		m.write("mfa/method/okta/"+id, fields{"require_number_challenge": false})
+		m.write("mfa/method/okta/"+id, fields{"method_name": "corp_okta", "require_number_challenge": nil})
+		assert.Equal(t, false, requires(id), "an update changes what it names")
+
+		const old = "8f5b9b06-0000-4000-8000-000000000000"
+		m.plant(methodPrefix+old, `{"id":"`+old+`","type":"okta","okta":{}}`)
+		assert.Equal(t, false, requires(old))
+		m.write("mfa/method/okta/"+old, fields{"factors": "push"})
+		assert.Equal(t, false, requires(old), "an update does not take it for a new one")
+	})
+}
+
+// A person whose client cannot show a number gets no push of a new method.
+func TestNewMethodSendsNoPushWithoutANumber(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser()
+		u.SetStatus("SUCCESS")
+		phone := u.AddPush("WAITING", "SUCCESS")
+		m.createMethod("okta", fields{"method_name": "corp_okta"})
+		m.write("config", fields{"mfa_methods": "corp_okta"})
+		assert.Contains(t, m.refused(nil), "MFA method corp_okta: it sends a push only where the login can show you a number")
+		assert.Zero(t, phone.Pushes())
+		m.mustLogin(fields{"nonce": "one"})
+		assert.Equal(t, 1, phone.Pushes())
+	})
+}
+
 // A stored token goes to the host it was given for, and to no other.
 func TestMethodTokenStaysWithItsHost(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {

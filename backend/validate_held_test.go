@@ -78,7 +78,7 @@ func pushMethod(m *mount, data fields) *oktatest.Factor {
 	u := m.addUser()
 	u.SetStatus("SUCCESS")
 	phone := u.AddPush()
-	method := fields{"method_name": "corp_okta"}
+	method := fields{"method_name": "corp_okta", "require_number_challenge": false}
 	for k, v := range data {
 		method[k] = v
 	}
@@ -205,6 +205,7 @@ func TestMethodAfterANumberOfOkta(t *testing.T) {
 		phone := there.AddPush("WAITING", "SUCCESS")
 		m.createMethod("okta", fields{
 			"method_name": "other", "org_name": "other", "base_url": elsewhere.URL, "api_token": elsewhere.Token,
+			"require_number_challenge": false,
 		})
 		m.write("config", fields{"mfa_methods": "other"})
 		m.mustLogin(fields{"nonce": "one"})

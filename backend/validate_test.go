@@ -381,7 +381,7 @@ func TestOktaMethod(t *testing.T) {
 		u := m.addUser()
 		u.SetStatus("SUCCESS") // a policy that asks for nothing
 		phone, code := u.AddPush("WAITING", "SUCCESS"), u.AddTOTP("OKTA")
-		m.createMethod("okta", fields{"method_name": "corp_okta"})
+		m.createMethod("okta", fields{"method_name": "corp_okta", "require_number_challenge": false})
 		m.mustLogin(nil)
 		m.write("config", fields{"mfa_methods": "corp_okta"})
 		require.Zero(t, phone.Pushes())
@@ -426,7 +426,7 @@ func TestOktaMethodIsSatisfiedByOktasChallenge(t *testing.T) {
 		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser()
 		phone, code, sms := u.AddPush("WAITING", "SUCCESS"), u.AddTOTP("OKTA"), u.AddFactor("sms", "OKTA")
-		m.createMethod("okta", fields{"method_name": "corp_okta"})
+		m.createMethod("okta", fields{"method_name": "corp_okta", "require_number_challenge": false})
 		m.write("config", fields{"mfa_methods": "corp_okta"})
 		m.mustLogin(nil)
 		assert.Equal(t, 1, phone.Pushes())
