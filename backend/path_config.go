@@ -177,7 +177,6 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		*cfg = *stored // which logins are using
 	}
 	before, _ := cfg.orgURL() // none, where what is stored is not sound
-	hadToken := cfg.Token != ""
 	if err := cfg.update(req, d); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
@@ -187,6 +186,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateIdentity(d, stored == nil); err != nil {
 		return answerInput(err)
 	}
+	deleted := cfg.deleteForeignToken(before, d)
 	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
 	if err != nil {
 		return answerInput(err)
@@ -195,9 +195,8 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		return nil, err
 	}
 	resp := cfg.warned(req, &logical.Response{})
-	_, named := newest[string](d, "api_token", "token")
-	if after, _ := cfg.orgURL(); hadToken && !named && after != before {
-		resp.AddWarning(movedWarning)
+	if deleted {
+		resp.AddWarning(deletedTokenWarning)
 	}
 	if requires {
 		resp.AddWarning(requiredWarning)
@@ -331,18 +330,15 @@ const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not
 	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
 	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
 
-const movedWarning = "the mount now calls another host, and sends the stored api_token there: " +
-	"if that host belongs to another org or is not Okta, write the api_token that it should have."
-
 // warned adds the warnings about the configuration to resp.
 func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *logical.Response {
-	if ignored := cfg.TrustedProxies.ignored(req); ignored != "" {
-		resp.AddWarning(ignored)
-	}
 	if cfg.BypassOktaMFA {
 		resp.AddWarning(bypassWarning)
 	}
 	cfg.warnOfIdentity(resp)
+	if ignored := cfg.TrustedProxies.ignored(req); ignored != "" {
+		resp.AddWarning(ignored)
+	}
 	return resp
 }
 
@@ -366,13 +362,13 @@ type configEntry struct {
 	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
 	PushDevices       string        `json:"push_devices,omitempty"`
 	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
-	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
 	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
 	AliasSource       string        `json:"alias_source,omitempty"`
 	LoginDomain       string        `json:"login_domain,omitempty"`
+	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
 
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
@@ -413,5 +409,7 @@ the time being.
 
 X-Forwarded-For is believed only where the connection comes from trusted_proxies.
 
-An update changes only the fields it names. Secrets are never read back.
+An update changes only the fields it names, with one exception: a change of the
+org's host deletes an api_token that the same update does not give. Secrets are
+never read back.
 `
