@@ -34,6 +34,7 @@ type login struct {
 	admitted okta.User    // whom Okta let in
 	by       *okta.Factor // by which factor, if Okta has asked for one
 	byNumber bool         // and that was a number challenge
+	bypassed bool         // Policy.Bypass has admitted them, without a factor
 	warning  bool         // the password is about to expire
 }
 
@@ -48,7 +49,8 @@ func newLogin(t *trail, tx okta.Transaction, readGroups func()) *login {
 // passed reports whether Okta has let the person in.
 func (l *login) passed() bool { return l.admitted.ID != "" }
 
-// follow takes over the client and the policy of the newest call.
+// follow takes over the client and the policy of the newest call. It fails with ErrOver
+// where what has admitted the person, or what the login waits for, no longer would.
 func (l *login) follow() error {
 	for _, g := range l.legs {
 		g.okta = l.flow.Okta
@@ -57,8 +59,8 @@ func (l *login) follow() error {
 	if l.by != nil {
 		challenged = *l.by
 	}
-	if challenged.ID != "" && !l.flow.Policy.accepts(challenged) {
-		return ErrOver // the factor is no longer good enough
+	if l.bypassed && !l.flow.Policy.Bypass || challenged.ID != "" && !l.flow.Policy.accepts(challenged) {
+		return ErrOver
 	}
 	return nil
 }

@@ -300,7 +300,7 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 	s.who = Subject{
 		ID: s.okta.admitted.ID, Org: s.flow.Org, Login: s.okta.admitted.Login, Groups: groups,
 		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
-		Verified: s.okta.by, ByNumber: s.okta.byNumber,
+		Verified: s.okta.by, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed,
 		rang: func(phone string) bool { return s.rang[phone] },
 	}
 	if s.flow.Require == nil {
