@@ -50,6 +50,7 @@ var table = []row{
 	{is(errNoPush), 400, "Okta asks for a factor, and a renewal can use only a push: log in again"},
 	{is(errOtherPerson), 400, "the name of this token is another account's at Okta by now, so the token is not renewed: log in again"},
 	{is(errPoliciesChanged), 400, "your policies have changed since this token was issued, so the token is not renewed: log in again"},
+	{isA[*changedError], 400, "{changed}: log in again"},
 	{is(errMethodsChanged), 400, "this mount now requires an MFA method that your login has not satisfied, so the token is not renewed: log in again"},
 
 	// What an MFA method asks for, and why it denies.
@@ -161,6 +162,7 @@ var parts = map[string]func(error) string{
 	"{summary}": func(err error) string { return find[*okta.Error](err).Summary },
 	"{wait}":    func(err error) string { return inWords(waitOf(err)) },
 	"{limit}":   func(err error) string { return find[*busyError](err).what },
+	"{changed}": func(err error) string { return find[*changedError](err).what },
 	"{reason}":  func(err error) string { return find[*mfa.DeniedError](err).Reason },
 	"{problem}": problemOf,
 	"{needs}":   func(err error) string { return needs(find[*needError](err)) },

@@ -150,7 +150,7 @@ func examples() []error {
 		fmt.Errorf("%w: %q", errMethodGone, "x"), errNotConfigured, errNoTransaction, errNotRenewable, errNoPush, errPoliciesChanged, errOtherPerson, errMethodsChanged,
 		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}, mount: "okta/"},
 		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
-		&mfa.PushRefusedError{Wait: time.Minute, Waiting: true}, &mfa.PushRefusedError{Wait: time.Minute},
+		errFactorRefused, &mfa.PushRefusedError{Wait: time.Minute, Waiting: true}, &mfa.PushRefusedError{Wait: time.Minute},
 		method(&mfa.CredentialError{Problem: "takes no device"}), method(&mfa.DeniedError{Reason: "Locked out."}),
 		method(&mfa.PassCodesBarredError{Wait: time.Minute}), method(okta.ErrNoAPIToken), method(said(403, okta.CodeAccessDenied)),
 		method(&mfa.ServiceError{Status: 429}), method(&mfa.ServiceError{Status: 503}), method(&mfa.ServiceError{Status: 401}),

@@ -76,8 +76,12 @@ func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
 func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa.State) (*logical.Response, error) {
 	if state.Phase == mfa.PhaseDone {
 		l.held.forget(login)
+		today, err := l.stillGood(ctx, login.session)
+		if err != nil {
+			return l.fail(login.session, err)
+		}
 		login.ticket.LoggedIn(login.session.Who().Login)
-		return l.token(login.session), nil
+		return today.token(login.session), nil
 	}
 	until := state.ExpiresAt
 	if end := login.began.Add(maxHeldLife); end.Before(until) {

@@ -158,6 +158,9 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 		return login.hold(ctx)
 	}
 	session, err := login.run(ctx)
+	if err == nil {
+		login, err = login.stillGood(ctx, session)
+	}
 	if err != nil {
 		return login.fail(session, err)
 	}
@@ -207,6 +210,9 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if _, noPush := errors.AsType[*mfa.NoFactorError](err); noPush {
 		err = errNoPush
 	}
+	if err == nil {
+		login, err = login.stillGood(ctx, session)
+	}
 	switch {
 	case err != nil:
 	case before.ID != "" && before.ID != session.Who().ID:
@@ -220,9 +226,9 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 		return login.fail(session, err)
 	}
 	auth := *req.Auth
-	auth.Period = cfg.TokenPeriod
-	auth.TTL = cfg.TokenTTL
-	auth.MaxTTL = cfg.TokenMaxTTL
+	auth.Period = login.cfg.TokenPeriod
+	auth.TTL = login.cfg.TokenTTL
+	auth.MaxTTL = login.cfg.TokenMaxTTL
 	auth.GroupAliases = groupAliases(login.found.groups)
 	return &logical.Response{Auth: &auth, Warnings: login.warnings(session)}, nil
 }

@@ -1,0 +1,65 @@
+package backend
+
+import (
+	"context"
+	"slices"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// changedError says that the mount was configured anew while somebody logged in, and
+// that the login does not satisfy the new configuration.
+type changedError struct{ what string }
+
+func (e *changedError) Error() string { return e.what }
+
+var (
+	errOrgChanged     = &changedError{"this mount now belongs to another Okta org"}
+	errBypassEnded    = &changedError{"this mount now requires the factor that Okta asks for, which your login has not verified"}
+	errFactorRefused  = &changedError{"this mount no longer accepts the factor that you have used"}
+	errMethodRequired = &changedError{"this mount now requires an MFA method that your login has not satisfied"}
+)
+
+// stillGood compares what a login that has passed has verified with the configuration
+// and the entries of groups and users as they are now: they may have been written
+// while the login waited for the person. It is called when a token is about to be
+// issued or renewed, and returns the request with the configuration, the groups and
+// the policies that the token is made from. Where it fails it returns l, which it never
+// changes: a read of groups that the login no longer waits for may still use it.
+func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*loginRequest, error) {
+	cfg, err := l.requireConfig(ctx, l.req.Storage)
+	if err == nil {
+		err = checkCIDR(cfg, l.req.Connection)
+	}
+	if err != nil {
+		return l, err
+	}
+	who := session.Who()
+	org, _ := cfg.orgURL() // none, where what is stored is not sound
+	switch {
+	case org != l.client.OrgURL():
+		return l, errOrgChanged
+	case who.Bypassed && !cfg.BypassOktaMFA:
+		return l, errBypassEnded
+	case who.Verified != nil && len(cfg.policy().Accepted([]okta.Factor{*who.Verified})) == 0:
+		return l, errFactorRefused
+	}
+	today := *l
+	today.cfg = cfg
+	if today.found, err = today.resolve(ctx, who); err != nil {
+		return l, err
+	}
+	// A renewal satisfies no method: those of its login count there.
+	if !l.in.unattended && !covers(l.found.required, today.found.required) {
+		return l, errMethodRequired
+	}
+	return &today, nil
+}
+
+// covers reports whether the satisfied methods are all that are required.
+func covers(satisfied, required []mfa.Required) bool {
+	return !slices.ContainsFunc(required, func(m mfa.Required) bool {
+		return !slices.ContainsFunc(satisfied, func(s mfa.Required) bool { return s.ID == m.ID })
+	})
+}

@@ -1,0 +1,230 @@
+package backend
+
+import (
+	"maps"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+)
+
+// meanwhile writes to the mount while Okta answers the next request to an endpoint.
+func (m *mount) meanwhile(endpoint, path string, data fields) {
+	m.okta.Fail(endpoint, oktatest.Meanwhile(func() {
+		_, status, text := m.do(logical.UpdateOperation, path, data)
+		assert.Equal(m.t, http.StatusOK, status, text)
+	}).Times(1))
+}
+
+// bothKinds runs test with a login that waits, and with one that is held. post takes
+// either to its end, from the state before its passcode.
+func bothKinds(t *testing.T, test func(t *testing.T, m *mount, post func(more fields) (*logical.Response, int, string))) {
+	t.Run("a login that waits", func(t *testing.T) {
+		bothWays(t, func(t *testing.T, m *mount) { test(t, m, m.login) })
+	})
+	t.Run("a held login", func(t *testing.T) {
+		bothWays(t, func(t *testing.T, m *mount) {
+			test(t, m, func(more fields) (*logical.Response, int, string) {
+				begin := fields{"wait": false}
+				maps.Copy(begin, more)
+				delete(begin, "totp")
+				return m.proceed(m.state(m.login(begin)), more)
+			})
+		})
+	})
+}
+
+// A factor that the mount has ceased to accept by the time the token is issued lets
+// nobody in, nor does a login that satisfies less than what is required by then, or that
+// an org has let in which is no longer the mount's.
+func TestTokenByTodaysConfiguration(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		path string
+		data fields
+		want string
+	}{
+		{"the factor is shut out", "config", fields{"mfa_factors": "push"},
+			"this mount no longer accepts the factor that you have used: log in again"},
+		{"a method is required of everybody", "config", fields{"mfa_methods": "my_totp"},
+			"this mount now requires an MFA method that your login has not satisfied: log in again"},
+		{"the mount has moved", "config", fields{"org_name": "other", "base_url": "okta.com", "api_token": "00new"},
+			"this mount now belongs to another Okta org: log in again"},
+		{"the address is shut out", "config", fields{"token_bound_cidrs": "203.0.113.0/24"}, "permission denied"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bothKinds(t, func(t *testing.T, m *mount, post func(fields) (*logical.Response, int, string)) {
+				m.configure(nil)
+				m.createMethod("totp", fields{"method_name": "my_totp", "issuer": "Acme"})
+				totp := m.addUser("Everyone").AddTOTP("OKTA")
+				code := m.nextCode(totp)
+				m.meanwhile("verify", test.path, test.data)
+				resp, status, text := post(fields{"totp": code})
+				assert.True(t, resp == nil || resp.Auth == nil)
+				assert.Contains(t, text, test.want)
+				want := http.StatusBadRequest
+				if test.want == "permission denied" {
+					want = http.StatusForbidden
+				}
+				assert.Equal(t, want, status)
+				assert.Empty(t, m.inner.held.byID)
+			})
+		})
+	}
+}
+
+// What was required of a group while the last method was being satisfied counts, too.
+func TestTokenByTodaysGroups(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Scientists")
+		u.SetStatus("SUCCESS")
+		code := u.AddTOTP("OKTA")
+		m.createMethod("okta", fields{"method_name": "corp_okta"})
+		m.createMethod("totp", fields{"method_name": "my_totp", "issuer": "Acme"})
+		m.write("config", fields{"mfa_methods": "corp_okta"})
+		m.meanwhile("verifyfactor", "groups/scientists", fields{"mfa_methods": "my_totp"})
+		assert.Equal(t, errMethodRequired.what+": log in again", m.refused(fields{"mfa": "corp_okta:" + m.nextCode(code)}))
+		m.write("groups/scientists", fields{"mfa_methods": "", "policies": "a"})
+		m.meanwhile("verifyfactor", "groups/scientists", fields{"policies": "b"})
+		assert.Equal(t, []string{"b"}, m.mustLogin(fields{"mfa": "corp_okta:" + m.nextCode(code)}).Policies)
+	})
+}
+
+// A token is made by the configuration of the moment. What narrows nothing denies nothing.
+func TestTokenOfTodaysConfiguration(t *testing.T) {
+	bothKinds(t, func(t *testing.T, m *mount, post func(fields) (*logical.Response, int, string)) {
+		m.configure(fields{"token_policies": "early", "token_ttl": "1h"})
+		totp := m.addUser("Everyone").AddTOTP("OKTA")
+		code := m.nextCode(totp)
+		m.meanwhile("verify", "config", fields{"token_policies": "late", "token_ttl": "10m", "mfa_factors": "totp", "bypass_okta_mfa": true})
+		resp, status, text := post(fields{"totp": code})
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, []string{"late"}, resp.Auth.Policies)
+		assert.Equal(t, 10*time.Minute, resp.Auth.TTL)
+	})
+}
+
+// Who has shown no factor because the mount asked for none gets no token of a mount that
+// asks for one by then. Of whom Okta asks nothing, it is not asked.
+func TestBypassThatHasEnded(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		u := m.addUser("Everyone")
+		u.AddTOTP("OKTA")
+		for _, wait := range []bool{true, false} {
+			for _, status := range []string{"MFA_REQUIRED", "MFA_ENROLL", "PASSWORD_WARN"} {
+				u.SetStatus(status)
+				m.configure(fields{"bypass_okta_mfa": true})
+				m.meanwhile("groups", "config", fields{"bypass_okta_mfa": false})
+				text := m.refused(fields{"wait": wait})
+				assert.Equal(t, "this mount now requires the factor that Okta asks for, which your login has not verified: log in again", text, status)
+			}
+			u.SetStatus("SUCCESS")
+			m.configure(fields{"bypass_okta_mfa": true})
+			m.meanwhile("groups", "config", fields{"bypass_okta_mfa": false})
+			m.mustLogin(fields{"wait": wait})
+		}
+	})
+}
+
+// A held login that the bypass has let in ends with the bypass, before a method is asked
+// about it.
+func TestHeldLoginEndsWithTheBypass(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"bypass_okta_mfa": true})
+		u := m.addUser("Everyone")
+		u.AddTOTP("OKTA")
+		app := m.addTOTP("my_totp")
+		m.write("config", fields{"mfa_methods": "my_totp"})
+		for _, ended := range []bool{true, false} {
+			if !ended {
+				u.SetStatus("SUCCESS") // Okta asks for no factor
+			}
+			m.write("config", fields{"bypass_okta_mfa": true})
+			held := m.hold(nil)
+			require.Equal(t, "mfa_required", held.State)
+			m.write("config", fields{"bypass_okta_mfa": false})
+			if ended {
+				assert.Equal(t, noTransaction, m.setback(held, fields{"mfa": app.credential()}))
+			} else {
+				m.ended(held, fields{"mfa": app.credential()}) // which has not been used up
+			}
+		}
+	})
+}
+
+// A renewal is compared with the configuration of its end, too.
+func TestRenewalByTodaysConfiguration(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		push := u.AddPush("SUCCESS")
+		m.createMethod("totp", fields{"method_name": "my_totp", "issuer": "Acme"})
+		for _, test := range []struct {
+			data fields
+			want string
+		}{
+			{fields{"mfa_factors": "totp"}, errFactorRefused.what + ": log in again"},
+			{fields{"token_policies": "other"}, "your policies have changed since this token was issued"},
+			{fields{"mfa_methods": "my_totp"}, "so the token is not renewed: log in again"},
+		} {
+			m.configure(fields{"mfa_factors": "", "mfa_methods": "", "token_policies": ""})
+			m.meanwhile("verify", "config", test.data)
+			_, status, text := m.renew(auth)
+			assert.Equal(t, http.StatusBadRequest, status)
+			assert.Contains(t, text, test.want)
+		}
+		m.configure(fields{"mfa_factors": "", "mfa_methods": "", "token_policies": ""})
+		m.meanwhile("verify", "config", fields{"token_ttl": "7m"})
+		resp, status, text := m.renew(auth)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, 7*time.Minute, resp.Auth.TTL)
+		assert.Equal(t, 4, push.Pushes())
+	})
+}
+
+// In a held login, Okta and Duo are told the address of whoever makes the request: at its
+// end, that is where the token goes.
+func TestHeldLoginTellsWhoCollectsIt(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		_, duo := withDuo(m, nil)
+		duo.Script(mfatest.DuoOutcome{Result: "allow", Status: "allow"})
+		totp := m.okta.User(testLogin).AddTOTP("OKTA")
+		m.write("config", fields{"trusted_proxies": gateway})
+		via := func(address string, data fields) (*logical.Response, int, string) {
+			req := m.from(gateway, map[string][]string{"X-Forwarded-For": {"8.8.8.8, " + address}}, data)
+			if data["transaction_id"] != nil {
+				delete(req.Data, "password")
+			}
+			return m.send(t.Context(), req)
+		}
+		held := m.state(via("203.0.113.1", fields{"wait": false}))
+		require.Equal(t, "passcode_required", held.State)
+		m.okta.Reset()
+		resp, status, text := via("203.0.113.2", fields{"transaction_id": held.TransactionID, "totp": m.nextCode(totp)})
+		m.eventually(func() bool {
+			if status == http.StatusOK && resp.Auth == nil {
+				resp, status, text = via("203.0.113.2", fields{"transaction_id": held.TransactionID})
+			}
+			return status != http.StatusOK || resp.Auth != nil
+		}, "Duo does not answer")
+		require.Equal(t, http.StatusOK, status, text)
+		for _, r := range m.okta.Requests() {
+			if r.ForwardedFor() != "" {
+				assert.Equal(t, "203.0.113.2", r.ForwardedFor(), r.Path)
+			}
+		}
+		assert.Equal(t, 1, m.calls("verify"))
+		require.Len(t, duo.Preauths(), 1)
+		assert.Equal(t, "203.0.113.2", duo.Preauths()[0].Get("ipaddr"))
+		require.Len(t, duo.PushParameters(), 1)
+		assert.Equal(t, "203.0.113.2", duo.PushParameters()[0].Get("ipaddr"))
+	})
+}
