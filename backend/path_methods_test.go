@@ -256,7 +256,7 @@ func TestNewMethodSendsNoPushWithoutANumber(t *testing.T) {
 // A stored token goes to the host it was given for, and to no other.
 func TestMethodTokenStaysWithItsHost(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		id := m.createMethod("okta", fields{"org_name": "acme", "api_token": "00-first"})
+		id := m.createMethod("okta", fields{"org_name": "acme", "api_token": "00first-token"})
 		path := "mfa/method/okta/" + id
 		for _, change := range []fields{{"org_name": "evil"}, {"base_url": "evil.test"}} {
 			_, status, text := m.do(logical.UpdateOperation, path, change)
@@ -264,9 +264,9 @@ func TestMethodTokenStaysWithItsHost(t *testing.T) {
 			assert.Contains(t, text, "api_token must be given again")
 		}
 		assert.Equal(t, "acme", m.read(path)["org_name"])
-		m.write(path, fields{"org_name": "other", "api_token": "00-second"})
+		m.write(path, fields{"org_name": "other", "api_token": "00second-token"})
 		m.write(path, fields{"org_name": "", "api_token": ""}) // back to the mount's
-		assert.NotContains(t, m.stored("mfa/method/"+id), "00-")
+		assert.NotContains(t, m.stored("mfa/method/"+id), "-token")
 	})
 }
 

@@ -21,6 +21,7 @@ func TestCaller(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		tuned   []string
+		trusted string // trusted_proxies
 		header  []string
 		address string
 		agent   string
@@ -31,36 +32,41 @@ func TestCaller(t *testing.T) {
 			address: "127.0.0.7", agent: ownAgent,
 		},
 		{
-			name: "passed through", tuned: []string{"X-Forwarded-For", "User-Agent"},
+			name: "passed through, and not trusted", tuned: []string{"X-Forwarded-For", "User-Agent"}, trusted: "127.0.0.8",
+			header:  []string{"X-Forwarded-For", "203.0.113.7", "User-Agent", "curl/8.9.1"},
+			address: "127.0.0.7", agent: "curl/8.9.1 " + ownAgent,
+		},
+		{
+			name: "passed through", tuned: []string{"X-Forwarded-For", "User-Agent"}, trusted: "127.0.0.7",
 			header:  []string{"X-Forwarded-For", "203.0.113.7", "User-Agent", "curl/8.9.1"},
 			address: "203.0.113.7", agent: "curl/8.9.1 " + ownAgent,
 		},
 		{
-			name: "several proxies", tuned: []string{"x-forwarded-for", "user-agent"},
-			header:  []string{"X-Forwarded-For", "203.0.113.7", "X-Forwarded-For", "198.51.100.2, 2001:db8::1"},
-			address: "203.0.113.7, 198.51.100.2, 2001:db8::1",
+			name: "several proxies", tuned: []string{"x-forwarded-for", "user-agent"}, trusted: "127.0.0.7,198.51.100.0/24,2001:db8::/32",
+			header:  []string{"X-Forwarded-For", "8.8.8.8, 203.0.113.7", "X-Forwarded-For", "198.51.100.2, 2001:db8::1"},
+			address: "203.0.113.7",
 		},
 		{
-			name: "address only", tuned: []string{"X-Forwarded-For"},
+			name: "address only", tuned: []string{"X-Forwarded-For"}, trusted: "127.0.0.0/24",
 			header:  []string{"X-Forwarded-For", "203.0.113.7:4711", "User-Agent", "curl/8.9.1"},
 			address: "203.0.113.7", agent: ownAgent,
 		},
 		{
-			name: "forged", tuned: []string{"X-Forwarded-For", "User-Agent"},
+			name: "forged", tuned: []string{"X-Forwarded-For", "User-Agent"}, trusted: "127.0.0.7",
 			header:  []string{"X-Forwarded-For", "<script>, 203.0.113.7", "User-Agent", strings.Repeat("x", 5000)},
 			address: "203.0.113.7",
 		},
 		{
-			name: "nonsense", tuned: []string{"X-Forwarded-For", "User-Agent"},
+			name: "nonsense", tuned: []string{"X-Forwarded-For", "User-Agent"}, trusted: "127.0.0.7",
 			header: []string{"X-Forwarded-For", "unknown", "User-Agent", ""}, address: "127.0.0.7", agent: ownAgent,
 		},
 		{
-			name: "tuned, and nothing sent", tuned: []string{"X-Forwarded-For"}, address: "127.0.0.7", agent: ownAgent,
+			name: "tuned, and nothing sent", tuned: []string{"X-Forwarded-For"}, trusted: "127.0.0.7", address: "127.0.0.7", agent: ownAgent,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors, object{"trusted_proxies": row.trusted})
 			if row.tuned != nil {
 				m.tune(row.tuned...)
 			}

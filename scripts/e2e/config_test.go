@@ -74,7 +74,7 @@ func TestConfigOfFactors(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
 	want := object{
-		"mfa_factors": []any{}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
+		"mfa_factors": []any{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
 		"passcode_separator": "", "base_url": "okta.test",
 	}
 	requireConfig(t, m, want)
@@ -135,12 +135,14 @@ func TestConfigTakesOldNames(t *testing.T) {
 	require.Equal(t, number(60), got["token_ttl"])
 	require.Equal(t, number(3600), got["token_max_ttl"])
 
-	m.mustWrite("config", object{"organization": "older", "org_name": m.org.Name, "base_url": "okta.test"})
+	a := m.mustWrite("config", object{"organization": "older", "org_name": m.org.Name, "base_url": "okta.test"})
+	require.Contains(t, a.Warnings(), "the stored api_token has been deleted")
+	m.mustWrite("config", object{"token": m.org.Token})
 	got = m.mustRead("config")
 	require.Equal(t, m.org.Name, got["org_name"])
 	require.NotContains(t, got, "production", "is dropped with a base_url")
 	m.mustWrite("groups/scientists", object{"policies": "science"})
-	a := m.mustLogin(m.addUser("old@acme.test", "Scientists"))
+	a = m.mustLogin(m.addUser("old@acme.test", "Scientists"))
 	require.Equal(t, []any{"default", "science"}, policies(a), "the token by its old name is used")
 }
 

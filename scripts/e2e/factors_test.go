@@ -50,7 +50,7 @@ func TestPasscodeOfEachFactor(t *testing.T) {
 	for _, row := range passcodeFactors {
 		t.Run(row.factorType+" "+row.say, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors)
 			clock := m.ownClock()
 			u, cli := m.addUser("mia@acme.test"), m.person()
 			phone := u.AddPush()
@@ -136,7 +136,7 @@ func TestCodeInTwoLogins(t *testing.T) {
 		} {
 			t.Run(row.kind+" "+name, func(t *testing.T) {
 				t.Parallel()
-				m := newMount(t)
+				m := newMount(t, allFactors)
 				m.org.Configure(change)
 				m.requireCodeInTwoLogins(t, row, func() {})
 			})
@@ -177,12 +177,12 @@ func TestReloadWhileACodeIsPending(t *testing.T) {
 	for _, row := range sentFactors {
 		t.Run(row.kind, func(t *testing.T) {
 			m := enableOn(t, v, newOrg(t), pluginVersion)
-			m.configure()
+			m.configure(allFactors)
 			m.requireCodeInTwoLogins(t, row, m.reload)
 		})
 	}
 	m := enableOn(t, v, newOrg(t), pluginVersion)
-	m.configure()
+	m.configure(allFactors)
 	m.org.Configure(func(o *oktatest.Options) { o.CodesStayInTransaction = true })
 	u := m.addUser("mia@acme.test")
 	f := u.AddFactor("sms", "OKTA")
@@ -203,7 +203,7 @@ func TestCodeIsNotSentAgainWhilePending(t *testing.T) {
 	for _, row := range sentFactors {
 		t.Run(row.kind, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors)
 			clock := m.ownClock()
 			u, cli := m.addUser("mia@acme.test"), m.person()
 			f := u.AddFactor(row.kind, "OKTA")
@@ -229,7 +229,7 @@ func TestCodeIsNotSentAgainWhilePending(t *testing.T) {
 // what a login would begin with.
 func TestResendRingsNoPhone(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	clock := m.ownClock()
 	u := m.addUser("mia@acme.test")
 	phone, text := u.AddPush("SUCCESS"), u.AddFactor("sms", "OKTA")
@@ -253,7 +253,7 @@ func TestCodeTooSoon(t *testing.T) {
 	for kind, wait := range map[string]string{"sms": "30 seconds", "call": "30 seconds", "email": "5 seconds"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors)
 			m.ownClock()
 			u := m.addUser("mia@acme.test")
 			f := u.AddFactor(kind, "OKTA")
@@ -276,7 +276,7 @@ func TestCodeTooSoon(t *testing.T) {
 // A wrong code leaves the one that was sent good, until Okta has enough.
 func TestWrongCodeThenRight(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	m.org.Configure(func(o *oktatest.Options) { o.CodesStayInTransaction = true })
 	u := m.addUser("mia@acme.test")
 	f := u.AddFactor("sms", "OKTA")
@@ -291,7 +291,7 @@ func TestWrongCodeThenRight(t *testing.T) {
 // The tool can send no other choice than provider.
 func TestChoiceOfFactorByTheTool(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	generator, question := u.AddTOTP("GOOGLE"), u.AddFactor("question", "OKTA")
 	factors := map[string]*oktatest.Factor{}
@@ -346,8 +346,12 @@ func TestFactorsThatTheMountDoesNotAccept(t *testing.T) {
 	requireRefused(t, m.login(u, object{"wait": false, "factor": "email"}), http.StatusBadRequest, "does not accept it")
 	m.mustLogin(u, object{"totp": generator.Code()})
 
+	generator.SetStatus("INACTIVE")
 	m.mustWrite("config", object{"mfa_factors": ""})
-	require.Empty(t, m.mustRead("config")["mfa_factors"])
+	require.Equal(t, []any{"push", "totp", "token"}, m.mustRead("config")["mfa_factors"])
+	requireRefused(t, m.login(u, object{"totp": question.Code()}), http.StatusBadRequest,
+		"ask your Vault administrator to name email or question in mfa_factors of the mount's config")
+	m.mustWrite("config", object{"mfa_factors": "question"})
 	m.mustLogin(u, object{"totp": question.Code()})
 }
 
@@ -355,7 +359,7 @@ func TestFactorsThatTheMountDoesNotAccept(t *testing.T) {
 // others, too, what else there is.
 func TestFactorsThatNeedABrowser(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	names := []string{"Google Authenticator (it is not active)"}
 	for name, f := range map[string]struct{ factorType, provider string }{
@@ -378,7 +382,7 @@ func TestFactorsThatNeedABrowser(t *testing.T) {
 // Vault's UI and OpenBao's form know a password and nothing else.
 func TestPasscodeWithinThePassword(t *testing.T) {
 	t.Parallel()
-	m := newMount(t, object{"passcode_separator": ","})
+	m := newMount(t, allFactors, object{"passcode_separator": ","})
 	clock := m.ownClock()
 	u := m.addUser("mia@acme.test")
 	u.SetPassword(secret() + ",x,")

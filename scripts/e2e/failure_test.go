@@ -166,7 +166,7 @@ func TestFaultsAfterACode(t *testing.T) {
 		for _, f := range faults {
 			t.Run(endpoint+" "+f.name, func(t *testing.T) {
 				t.Parallel()
-				m := newMount(t)
+				m := newMount(t, allFactors)
 				u := m.addUser("mia@acme.test")
 				text := u.AddFactor("sms", "OKTA")
 				requireRefused(t, m.login(u), http.StatusBadRequest, "by SMS")
@@ -226,7 +226,7 @@ func TestFaultsOfSending(t *testing.T) {
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors)
 			u := m.addUser("mia@acme.test")
 			push := u.AddPush("SUCCESS")
 			other := m.addUser("eve@acme.test")

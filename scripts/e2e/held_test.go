@@ -247,7 +247,7 @@ func TestHeldCode(t *testing.T) {
 	for _, row := range sentFactors {
 		t.Run(row.kind, func(t *testing.T) {
 			t.Parallel()
-			m := newMount(t)
+			m := newMount(t, allFactors)
 			clock := m.ownClock()
 			m.org.Configure(func(o *oktatest.Options) { o.CodesStayInTransaction = true })
 			u := m.addUser("mia@acme.test")
@@ -269,7 +269,7 @@ func TestHeldCode(t *testing.T) {
 // Who waits for a code gets that one again, whatever else there is.
 func TestHeldResend(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	clock := m.ownClock()
 	u := m.addUser("mia@acme.test")
 	phone, text := u.AddPush(), u.AddFactor("sms", "OKTA")
@@ -286,7 +286,7 @@ func TestHeldResend(t *testing.T) {
 // factor needs.
 func TestHeldChoice(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	text, mail := u.AddFactor("sms", "OKTA"), u.AddFactor("email", "OKTA")
 	question := u.AddFactor("question", "OKTA")
@@ -315,7 +315,7 @@ func TestHeldChoice(t *testing.T) {
 // Somebody who cannot answer the push switches: to a code, to another phone.
 func TestHeldSwitch(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	first, second := u.AddPush(), u.AddPush()
 	text, generator, question := u.AddFactor("sms", "OKTA"), u.AddTOTP("OKTA"), u.AddFactor("question", "OKTA")
@@ -350,7 +350,7 @@ func TestHeldSwitch(t *testing.T) {
 
 func TestHeldCancel(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	clock := m.ownClock()
 	u := m.addUser("mia@acme.test")
 	f := u.AddPush()
@@ -443,7 +443,7 @@ func TestHeldPushExpires(t *testing.T) {
 // Of many requests that ask at the same time, one gets the token.
 func TestHeldLoginGivesOneToken(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	f := u.AddFactor("question", "OKTA")
 	h := m.begin(u)
@@ -475,7 +475,7 @@ func TestHeldLoginGivesOneToken(t *testing.T) {
 // Somebody who begins many logins holds the newest few.
 func TestHeldLoginsOfAPersonAreFew(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	f := u.AddFactor("question", "OKTA")
 	var all []*held
@@ -498,7 +498,7 @@ func TestHeldLoginsOfAPersonAreFew(t *testing.T) {
 // asked, and for nothing else.
 func TestHeldPasscodeIsForWhatWasAsked(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	generator, question := u.AddTOTP("OKTA"), u.AddFactor("question", "OKTA")
 	h := m.begin(u, object{"factor": "question"})
@@ -513,7 +513,7 @@ func TestHeldPasscodeIsForWhatWasAsked(t *testing.T) {
 // A push is withdrawn also where the code to give instead was sent before.
 func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	phone, text := u.AddPush(), u.AddFactor("sms", "OKTA")
 	requireRefused(t, m.login(u, object{"provider": "sms"}), http.StatusBadRequest, "by SMS")
@@ -527,7 +527,7 @@ func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 // To cancel does not wait for a request that is being served: it ends it.
 func TestHeldCancelEndsARequestInFlight(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	f, question := u.AddPush(), u.AddFactor("question", "OKTA")
 	h := m.begin(u)
@@ -590,7 +590,7 @@ func TestHeldLoginAndANewConfiguration(t *testing.T) {
 // Vault's audit log has the id only as a hash, as it has tokens.
 func TestAuditLogHidesTransactionIDs(t *testing.T) {
 	t.Parallel()
-	m := newMount(t)
+	m := newMount(t, allFactors)
 	u := m.addUser("mia@acme.test")
 	f := u.AddFactor("question", "OKTA")
 	h := m.begin(u)

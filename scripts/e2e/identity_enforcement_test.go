@@ -97,7 +97,7 @@ func TestIdentityMFAAfterMethodsOfTheMount(t *testing.T) {
 	u.SetStatus("SUCCESS")
 	phone := u.AddPush("WAITING", "SUCCESS")
 	mine := m.key(m.addTOTP("my_totp"), "my_totp", u)
-	m.createMethod("okta", object{"method_name": "corp_okta"})
+	m.createMethod("okta", object{"method_name": "corp_okta", "require_number_challenge": false})
 	m.mustWrite("config", object{"mfa_methods": "my_totp,corp_okta"})
 	method := m.identityTOTP().enforce()
 	key := method.keyOf(u)

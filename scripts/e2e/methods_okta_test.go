@@ -13,7 +13,8 @@ import (
 func methodOrg(t *testing.T, more object) (m *mount, other *org) {
 	t.Helper()
 	m, other = newMount(t), newOrg(t)
-	method := object{"method_name": "corp_okta", "org_name": other.Name, "base_url": "okta.test", "api_token": other.Token}
+	method := object{"method_name": "corp_okta", "org_name": other.Name, "base_url": "okta.test", "api_token": other.Token,
+		"require_number_challenge": false}
 	for k, v := range more {
 		method[k] = v
 	}
@@ -131,7 +132,7 @@ func TestMethodsServiceIsDown(t *testing.T) {
 	u := m.addUser("mia@acme.test")
 	u.SetStatus("SUCCESS")
 	phone := u.AddPush("WAITING", "SUCCESS")
-	m.createMethod("okta", object{"method_name": "here"})
+	m.createMethod("okta", object{"method_name": "here", "require_number_challenge": false})
 	m.createMethod("okta", object{"method_name": "down", "org_name": "no-such-org", "base_url": "okta.test", "api_token": "00x"})
 	m.mustWrite("config", object{"mfa_methods": "here,down"})
 	requireRefused(t, m.login(u), http.StatusBadGateway, "MFA method down", "could not be reached")
@@ -147,7 +148,7 @@ func TestMethodSatisfiedByOkta(t *testing.T) {
 	m := newMount(t)
 	u := m.addUser("mia@acme.test")
 	phone := u.AddPush("WAITING", "SUCCESS")
-	m.createMethod("okta", object{"method_name": "corp_okta"})
+	m.createMethod("okta", object{"method_name": "corp_okta", "require_number_challenge": false})
 	m.mustWrite("config", object{"mfa_methods": "corp_okta"})
 	m.mustLogin(u)
 	require.Equal(t, 1, phone.Pushes())

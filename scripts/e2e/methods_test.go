@@ -86,7 +86,7 @@ func TestNoSubsetOfMethodsIsEnough(t *testing.T) {
 	u.SetStatus("SUCCESS") // a policy that asks for nothing
 	phone, generator := u.AddPush("WAITING", "SUCCESS"), u.AddTOTP("OKTA")
 	mine := m.key(m.addTOTP("mine"), "mine", u)
-	m.createMethod("okta", object{"method_name": "push_only", "factors": "push"})
+	m.createMethod("okta", object{"method_name": "push_only", "factors": "push", "require_number_challenge": false})
 	m.createMethod("okta", object{"method_name": "code_only", "factors": "totp"})
 	m.mustWrite("config", object{"mfa_methods": "push_only"})
 	m.mustWrite("groups/a", object{"mfa_methods": "mine"})

@@ -64,6 +64,9 @@ func enableOn(t *testing.T, v *harness.Vault, o *org, version string) *mount {
 	return m
 }
 
+// allFactors is the configuration for tests of factors that have to be named.
+var allFactors = object{"mfa_factors": "push,totp,sms,call,email,token,question"}
+
 // newMount makes a mount that is configured for its org, with further fields
 // of the configuration.
 func newMount(t *testing.T, more ...object) *mount {

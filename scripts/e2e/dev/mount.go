@@ -22,7 +22,10 @@ func setUp(ctx context.Context, v *harness.Vault, plugin harness.Plugin, sim *si
 		body map[string]any
 	}{
 		{"sys/auth/okta", map[string]any{"type": "okta", "config": map[string]any{"plugin_version": plugin.Version}}},
-		{"auth/okta/config", map[string]any{"org_name": "acme", "base_url": sim.URL, "api_token": sim.APIToken}},
+		{"auth/okta/config", map[string]any{
+			"org_name": "acme", "base_url": sim.URL, "api_token": sim.APIToken,
+			"mfa_factors": "push,totp,sms,call,email,token,question", // the simulated people have all of them
+		}},
 		{"auth/okta/groups/" + u.group(), map[string]any{"policies": "group-policy"}},
 		{"auth/okta/users/" + u.Login, map[string]any{"policies": "user-policy"}},
 	} {
