@@ -59,7 +59,7 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	defer cancel()
 	flow := l.flow()
 	if l.in.nonce != "" {
-		show, end, err := l.numbers.open(l.in.nonce)
+		show, end, err := l.numbers.open(l.in.nonce, l.in.username)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,46 +20,65 @@ const (
 // challenge under the login's nonce. The zero value is ready.
 type numberBoard struct {
 	mu      sync.Mutex
-	numbers map[string]*mfa.Number // nil until Okta tells the number
+	byNonce map[string][]*shownNumber // those of each nonce in the order of time
+	logins  int
 }
 
-// open begins an entry for nonce. It refuses a nonce in use: a second login
-// must not see, or overwrite, the first one's number.
-func (n *numberBoard) open(nonce string) (show func(mfa.Number), end func(), err error) {
+// shownNumber is the number of one login, nil until Okta tells it.
+type shownNumber struct {
+	username string
+	number   *mfa.Number
+}
+
+// open begins an entry for a login. Two logins at a time may have one nonce where
+// they are of the same username: a client that repeats its request sends the same
+// nonce. A login of somebody else is refused, because it must not overwrite the
+// first one's number.
+func (n *numberBoard) open(nonce, username string) (show func(mfa.Number), end func(), err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, used := n.numbers[nonce]; used {
+	if others := n.byNonce[nonce]; len(others) > 0 && others[0].username != username {
 		return nil, nil, invalid("nonce", "is in use by a login that is still running: use a new random one for each login")
 	}
-	if len(n.numbers) >= maxNumbers {
+	if n.logins >= maxNumbers {
 		return nil, nil, errTooManyLogins
 	}
-	if n.numbers == nil {
-		n.numbers = map[string]*mfa.Number{}
+	if n.byNonce == nil {
+		n.byNonce = map[string][]*shownNumber{}
 	}
-	n.numbers[nonce] = nil
+	own := &shownNumber{username: username}
+	n.byNonce[nonce] = append(n.byNonce[nonce], own)
+	n.logins++
 	show = func(number mfa.Number) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.numbers[nonce] = &number
+		own.number = &number
 	}
-	end = func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		delete(n.numbers, nonce)
-	}
-	return show, end, nil
+	return show, func() { n.close(nonce, own) }, nil
 }
 
-// read returns the number of the login with nonce, if it has one by now.
+// close ends the entry of a login.
+func (n *numberBoard) close(nonce string, own *shownNumber) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	others := slices.DeleteFunc(n.byNonce[nonce], func(s *shownNumber) bool { return s == own })
+	n.byNonce[nonce] = others
+	if len(others) == 0 {
+		delete(n.byNonce, nonce)
+	}
+	n.logins--
+}
+
+// read returns the number of the newest login with nonce that has one by now.
 func (n *numberBoard) read(nonce string) (mfa.Number, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	number := n.numbers[nonce]
-	if number == nil {
-		return mfa.Number{}, false
+	for _, s := range slices.Backward(n.byNonce[nonce]) {
+		if s.number != nil {
+			return *s.number, true
+		}
 	}
-	return *number, true
+	return mfa.Number{}, false
 }
 
 // checkNonce accepts what can stand in the path of verify/:nonce as it is.

@@ -49,7 +49,7 @@ func TestNumberData(t *testing.T) {
 func TestNumberBoard(t *testing.T) {
 	t.Parallel()
 	var board numberBoard
-	show, end, err := board.open("nonce")
+	show, end, err := board.open("nonce", "mia")
 	require.NoError(t, err)
 	_, ok := board.read("nonce")
 	assert.False(t, ok, "no number yet")
@@ -62,7 +62,18 @@ func TestNumberBoard(t *testing.T) {
 	_, ok = board.read("another")
 	assert.False(t, ok)
 
+	_, _, err = board.open("nonce", "eve")
+	assert.ErrorContains(t, err, "in use", "she must not overwrite it")
+	again, endAgain, err := board.open("nonce", "mia") // her client repeats its request
+	require.NoError(t, err)
+	number, _ = board.read("nonce")
+	assert.Equal(t, mfa.Number{}, number, "the first one's, until there is another")
+	again(mfa.Number{Answer: 2})
 	end()
+	number, _ = board.read("nonce")
+	assert.Equal(t, mfa.Number{Answer: 2}, number)
+
+	endAgain()
 	_, ok = board.read("nonce")
 	assert.False(t, ok, "after the login")
 }
@@ -86,7 +97,7 @@ func TestVerify(t *testing.T) {
 				_, status = verify()
 				assert.Equal(t, http.StatusNotFound, status, "no number yet")
 
-				_, status, text := m.login(fields{"nonce": nonce})
+				_, status, text := m.do(logical.UpdateOperation, "login/kim@acme.test", fields{"password": "guess", "nonce": nonce})
 				assert.Equal(t, http.StatusBadRequest, status, "the nonce is in use")
 				assert.Contains(t, text, "nonce")
 				assert.Equal(t, 1, push.Pushes())
@@ -134,14 +145,14 @@ func TestNumberBoardIsBounded(t *testing.T) {
 	var board numberBoard
 	var ends []func()
 	for i := range maxNumbers {
-		_, end, err := board.open(strconv.Itoa(i))
+		_, end, err := board.open(strconv.Itoa(i/2), "mia")
 		require.NoError(t, err)
 		ends = append(ends, end)
 	}
-	_, _, err := board.open("one more")
+	_, _, err := board.open("one more", "mia")
 	assert.Equal(t, http.StatusTooManyRequests, replyTo(err).status)
 	assert.Contains(t, replyTo(err).text, "5 seconds")
 	ends[0]()
-	_, _, err = board.open("one more")
+	_, _, err = board.open("one more", "mia")
 	assert.NoError(t, err)
 }
