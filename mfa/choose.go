@@ -8,8 +8,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Want is what the person gave to choose and answer a factor with. The zero
-// value leaves the choice to Choose.
+// Want is what the person gave to choose and answer a factor. The zero value leaves
+// the choice to Choose.
 type Want struct {
 	// PassCode answers a factor; see CleanPassCode.
 	PassCode string
@@ -19,11 +19,11 @@ type Want struct {
 	Provider okta.Provider
 	// Device is the name, in any case, or the factor id of one push device.
 	Device string
-	// Resend has a code sent again although one is pending.
+	// Resend has a code sent again although the last one is pending.
 	Resend bool
 }
 
-// names reports whether the factor is one of those that w narrows the choice to.
+// names reports whether the choice of w allows the factor.
 func (w Want) names(f okta.Factor) bool {
 	return (w.Kind == "" || w.Kind == KindOf(f)) &&
 		(w.Provider == "" || w.Provider == f.Provider) &&
@@ -35,9 +35,9 @@ var providers = []okta.Provider{
 	okta.ProviderOkta, okta.ProviderGoogle, okta.ProviderYubico, okta.ProviderRSA, okta.ProviderSymantec, okta.ProviderCustom,
 }
 
-// ParseProvider reads what people give as the provider, in any case: a provider
-// or, because Vault's command line tool can send nothing else, a kind. The empty
-// string is any.
+// ParseProvider reads what people give as the provider, in any case: a provider,
+// or a kind, because Vault's command line tool has no field for that. The empty
+// string means any.
 func ParseProvider(s string) (okta.Provider, Kind, error) {
 	if s == "" {
 		return "", "", nil
@@ -53,23 +53,22 @@ func ParseProvider(s string) (okta.Provider, Kind, error) {
 	return "", "", fmt.Errorf("must be one of %s, or one of %s", join(providers), join(Kinds))
 }
 
-// Action is what to do with the factors of a Choice.
+// Action says what to do with the factors of a Choice.
 type Action int
 
 const (
-	// ActionRing: send a push to the first factor; the others are devices that
-	// may ring, too.
+	// ActionRing: send a push to the first factor. The others are devices that may
+	// ring, too.
 	ActionRing Action = iota + 1
 	// ActionSend: have Okta send the code of the one factor.
 	ActionSend
 	// ActionAnswer: try the passcode on each factor in turn.
 	ActionAnswer
-	// ActionAsk: the person has to give a passcode, or to say which of the
-	// factors is meant.
+	// ActionAsk: the person has to give a passcode, or to choose one of the factors.
 	ActionAsk
 )
 
-// Choice is what Choose decided. Factors are never empty, and in Okta's order.
+// Choice is what Choose decided. Factors is never empty, and in Okta's order.
 type Choice struct {
 	Action  Action
 	Factors []okta.Factor
@@ -78,15 +77,15 @@ type Choice struct {
 // Choose decides among the factors on offer. pending is the id of the factor
 // whose code has been sent and not answered yet, if there is one.
 //
-// A passcode answers the pending code, if it looks like one, and then each
-// factor that has passcodes of its own and whose passcodes look like it. A
-// security question, whose answer may be anything, and a code that nobody knows
-// to be pending are tried where nothing else is left. Without a passcode the
-// push devices ring; else the only factor that sends codes sends one. To have a
+// A passcode answers the pending code, if it looks like one, and then each factor
+// that has passcodes of its own which look like it. Where there is no such factor,
+// it answers a security question, whose answer may be anything, or a code that was
+// sent and that this process has forgotten. Without a passcode the push devices
+// ring. Where there are none, the only factor that sends codes sends one. To have a
 // code sent again is to choose the pending one.
 //
-// It fails with *NoFactorError where nothing on offer goes with what the person
-// gave and what the mount accepts.
+// Choose fails with *NoFactorError where the mount accepts no factor on offer that
+// what the person gave chooses or answers.
 func Choose(offered []okta.Factor, want Want, policy Policy, pending string) (Choice, error) {
 	var named []okta.Factor
 	for _, f := range offered {
@@ -110,7 +109,7 @@ func withoutPassCode(named []okta.Factor, want Want, pending string) Choice {
 	if want.Device != "" && len(devices) > 0 {
 		devices = devices[:1]
 	}
-	if want.Resend { // a push is no code
+	if want.Resend { // only a code can be sent again
 		if again := only(senders, func(f okta.Factor) bool { return f.ID == pending }); len(again) > 0 {
 			senders = again
 		}
@@ -125,7 +124,7 @@ func withoutPassCode(named []okta.Factor, want Want, pending string) Choice {
 	return Choice{ActionAsk, named}
 }
 
-// answerable returns the factors to try a passcode on.
+// answerable returns the factors to try the passcode on.
 func answerable(named []okta.Factor, passCode, pending string) []okta.Factor {
 	var chosen, questions, senders []okta.Factor
 	for _, f := range named {

@@ -1,22 +1,25 @@
-// Package mfa decides what an answer of Okta's Authentication API means for a
-// login, and sees a login's second factor through.
+// Package mfa takes a login from the right password to its last factor: first
+// through Okta's own challenge, then through the methods that the mount requires.
 //
-// Deciding is apart from doing. [Choose] and [Next] are pure functions over
-// Okta's nouns: a value in, a value out, every documented state named and every
-// other one refused. [Login] does what they decide: it tries a passcode, has a
-// code sent, or makes phones ring.
+// A [Session] is one login. A client that waits has it run to its end:
 //
-// A Login goes on by itself, or from call to call; it is one machine:
+//	session, err := flow.Begin(ctx, tx, input) // as far as it goes without the person
+//	err = session.Run(ctx)                     // polls the pushes until they are answered
 //
-//	login, err := flow.Start(ctx, tx, want) // as far as it goes without the person
-//	err = login.Wait(ctx)                   // a push is answered, or not
+// A client that does not wait continues it from request to request:
 //
-//	state, err := login.Continue(ctx, want) // or: whatever the person says next
+//	state, err := session.Continue(ctx, flow, input) // whatever the person gave next
 //
-// [Guard] and [Codes] are what the logins of one mount know of each other: who is
-// being asked by push, and which codes are on their way.
+// A [Mount] is what the logins of one mount share: the guard, which decides whether
+// a phone may ring or a code be sent, the codes on their way, and the pace of the
+// polls. A [Method] is a second factor that the mount requires, such as
+// [OktaMethod], [TOTPMethod] or those of the packages duo and pingid. It prepares an
+// [Attempt] for each login, which may be a [Push].
+//
+// Deciding is apart from doing. [Choose] and [Next] are pure functions over Okta's
+// nouns: they name every documented state, and refuse any other.
 //
 // The package knows nothing of Vault: not of storage, paths, tokens or HTTP
-// statuses. The sentences that people read belong to the caller; the errors here
-// tell it apart what happened.
+// statuses. Its errors say what happened; the sentences that people read belong to
+// the caller.
 package mfa

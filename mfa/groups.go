@@ -8,8 +8,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// GroupRead is a read of a person's groups that goes on beside something else that
-// takes its time: Okta's check of the password, or the person's answer to a push.
+// GroupRead reads a person's groups while the login waits for something else: for
+// Okta's check of the password, or for the person's answer to a push.
 type GroupRead struct {
 	userID string
 	began  time.Time
@@ -29,9 +29,10 @@ func ReadGroups(ctx context.Context, now time.Time, userID string, read func(ctx
 	return r
 }
 
-// of returns the groups of the user, if r has read them since oldest; ok is false
-// where the caller has to read them itself. A failure may be of long ago, and the
-// person should not have to approve another push for it.
+// of returns the groups of the user, once r has read them. ok is false where the
+// caller has to read them itself: r is of another user, is older than oldest, or has
+// failed. A failure may be old, and the person should not have to approve another push
+// because of it.
 func (r *GroupRead) of(ctx context.Context, userID string, oldest time.Time) (groups []okta.Group, ok bool, err error) {
 	if r == nil || r.userID != userID || r.began.Before(oldest) {
 		return nil, false, nil

@@ -34,7 +34,7 @@ func ParseKind(s string) (Kind, error) {
 	return "", fmt.Errorf("must be one of %s", join(Kinds))
 }
 
-// sends reports whether Okta sends a code, which is then the passcode.
+// sends reports whether Okta sends the passcodes of this kind, as codes.
 func (k Kind) sends() bool { return k == KindSMS || k == KindCall || k == KindEmail }
 
 // shape is what a passcode of a factor looks like.
@@ -48,9 +48,9 @@ const (
 	anything         // the answer to a question
 )
 
-// methods are the factors that can be verified here, by Okta's type and
+// verifiable are the factors that can be verified here, by Okta's type and
 // provider. https://developer.okta.com/docs/reference/api/factors/#supported-factors-for-providers
-var methods = map[okta.FactorType]map[okta.Provider]method{
+var verifiable = map[okta.FactorType]map[okta.Provider]traits{
 	okta.FactorPush:     {okta.ProviderOkta: {kind: KindPush}, okta.ProviderCustom: {kind: KindPush}},
 	okta.FactorTOTP:     {okta.ProviderOkta: {KindTOTP, sixDigits}, okta.ProviderGoogle: {KindTOTP, sixDigits}},
 	okta.FactorSMS:      {okta.ProviderOkta: {KindSMS, someDigits}},
@@ -62,13 +62,14 @@ var methods = map[okta.FactorType]map[okta.Provider]method{
 	okta.FactorQuestion: {okta.ProviderOkta: {KindQuestion, anything}},
 }
 
-type method struct {
+// traits are what this package knows of a type of factor.
+type traits struct {
 	kind  Kind
-	shape shape
+	shape shape // of its passcodes
 }
 
 // KindOf returns the kind of a factor, or "" where it cannot be verified here.
-func KindOf(f okta.Factor) Kind { return methods[f.Type][f.Provider].kind }
+func KindOf(f okta.Factor) Kind { return verifiable[f.Type][f.Provider].kind }
 
 // NeedsBrowser reports whether the factor is of a type that only a browser can
 // answer.
@@ -80,15 +81,15 @@ func NeedsBrowser(f okta.Factor) bool {
 	return false
 }
 
-// Usable reports whether the factor is of a kind that can be verified here, and
-// active. Okta names the status of a factor only where it is not.
+// Usable reports whether the factor is active and of a kind that can be verified
+// here. Okta names the status of a factor only where the factor is not active.
 func Usable(f okta.Factor) bool {
 	return f.ID != "" && (f.Status == "" || f.Status == okta.FactorActive) && KindOf(f) != ""
 }
 
 // looksLike reports whether passCode looks like one of the factor's.
 func looksLike(f okta.Factor, passCode string) bool {
-	switch methods[f.Type][f.Provider].shape {
+	switch verifiable[f.Type][f.Provider].shape {
 	case sixDigits:
 		return len(passCode) == 6 && digits(passCode)
 	case someDigits:
@@ -98,7 +99,7 @@ func looksLike(f okta.Factor, passCode string) bool {
 	case pinAndCode:
 		return len(passCode) >= 4 && len(passCode) <= 32 && madeOf(passCode, alphanumeric)
 	case anything:
-		// An answer may be a number; see Choose.
+		// A question's answer may be a number, too; see Choose.
 		return !digits(passCode) && !isModhex(passCode)
 	}
 	return false
@@ -123,9 +124,9 @@ func madeOf(s, set string) bool {
 	return s != "" && strings.Trim(s, set) == ""
 }
 
-// CleanPassCode takes away what people and devices add to a passcode: space
-// around it, the gap in the middle of "123 456", the capitals of a YubiKey that
-// types with caps lock on.
+// CleanPassCode removes what people and devices add to a passcode: space around it,
+// the gap in the middle of "123 456", and the capitals of a YubiKey that types with
+// caps lock on.
 func CleanPassCode(s string) string {
 	s = strings.TrimSpace(s)
 	if joined := strings.ReplaceAll(s, " ", ""); digits(joined) {
@@ -137,9 +138,9 @@ func CleanPassCode(s string) string {
 	return s
 }
 
-// SplitPassCode parts "password,123456" at the last separator. It reports false,
+// SplitPassCode splits "password,123456" at the last separator. It reports false,
 // and changes nothing, where what follows does not look like a passcode: 5 to
-// 16 digits (a PIN may stand before them) or what a YubiKey types.
+// 16 digits, a PIN before them included, or what a YubiKey types.
 func SplitPassCode(s, separator string) (password, passCode string, ok bool) {
 	at := -1
 	if separator != "" {

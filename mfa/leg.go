@@ -8,27 +8,28 @@ import (
 )
 
 const (
-	// cancelTimeout bounds the farewell to a transaction whose login has failed,
-	// successTimeout that to the other phones of one that has not: somebody waits.
+	// cancelTimeout bounds the cancellation of a transaction whose login has failed.
+	// successTimeout bounds that of the other phones after a success, for which the
+	// person waits.
 	cancelTimeout  = 3 * time.Second
 	successTimeout = time.Second
 
 	leftBefore = "a state that was left before"
 )
 
-// leg is one transaction at Okta. A login has one from the password, and one
-// more for each further phone that rings.
+// leg is one transaction at Okta. A login has one from its password, and one more
+// for each further phone that rings.
 type leg struct {
 	okta   Authn
 	tx     okta.Transaction // the newest answer
 	factor okta.Factor      // of a push: the phone that rings
-	failed error            // why it is not asked about any more
+	failed error            // why it is no longer polled
 	warned bool             // a warning has been skipped
 }
 
-// advance takes over the answer tx. On an error the transaction stays what it
-// was, so that it can be cancelled; so does the state token where an answer
-// leaves it out.
+// advance takes over the answer tx. After an error the transaction stays as it was,
+// so that it can be cancelled. An answer without a state token leaves that as it
+// was, too.
 func (g *leg) advance(tx okta.Transaction, err error) error {
 	if err != nil {
 		return err
@@ -40,14 +41,14 @@ func (g *leg) advance(tx okta.Transaction, err error) error {
 	return nil
 }
 
-// verify sends a passcode, or without one starts a challenge or asks how it
-// stands.
+// verify sends a passcode. Without one it starts a challenge, or polls the one that
+// is open.
 func (g *leg) verify(ctx context.Context, f okta.Factor, passCode string) error {
 	return g.advance(g.okta.Verify(ctx, g.tx, f, passCode))
 }
 
-// resend has a code sent again. Okta does not say for each factor how; where it
-// publishes no other way, to ask for a code again has it sent.
+// resend has a code sent again: by Okta's link for that, or by starting the
+// challenge again where Okta publishes no link.
 func (g *leg) resend(ctx context.Context, f okta.Factor) error {
 	if !g.tx.CanResend {
 		return g.verify(ctx, f, "")
@@ -55,7 +56,7 @@ func (g *leg) resend(ctx context.Context, f okta.Factor) error {
 	return g.advance(g.okta.Resend(ctx, g.tx, f))
 }
 
-// settle passes over a warning, once, and says what the transaction wants then.
+// settle skips a warning, once, and says what the transaction wants then.
 func (g *leg) settle(ctx context.Context, bypass bool) (Step, error) {
 	for {
 		if bypass && bypassable(g.tx.Status) {
@@ -75,8 +76,8 @@ func (g *leg) settle(ctx context.Context, bypass bool) (Step, error) {
 	}
 }
 
-// bypassable lists the states that Policy.Bypass takes for a success: the
-// password was right, and what is missing is a factor.
+// bypassable reports whether Policy.Bypass makes a success of the state: the
+// password was right, and only a factor is missing.
 func bypassable(s okta.Status) bool {
 	return s == okta.StatusMFARequired || s == okta.StatusMFAEnroll || s == okta.StatusMFAEnrollActivate
 }

@@ -6,24 +6,24 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Step is what to do next with a transaction.
+// Step says what to do next with a transaction.
 type Step int
 
 const (
 	// StepDone: Okta is satisfied.
 	StepDone Step = iota + 1
-	// StepSkip: Okta warns about the password's age; skip the warning.
+	// StepSkip: Okta warns about the age of the password. Skip the warning.
 	StepSkip
 	// StepChoose: choose a factor and verify it.
 	StepChoose
-	// StepWait: a challenge is open; ask again later.
+	// StepWait: a push waits for the person. Poll it later.
 	StepWait
-	// StepAnswer: a challenge is open that a code answers.
+	// StepAnswer: a code waits for its answer.
 	StepAnswer
 )
 
-// Next judges a transaction. It names every documented state; whatever is not
-// named is an error, so that a state which Okta invents tomorrow denies.
+// Next says what to do with a transaction. It names every documented state. Any
+// other is an error, so that a state which Okta invents tomorrow denies the login.
 func Next(tx okta.Transaction) (Step, error) {
 	switch tx.Status {
 	case okta.StatusSuccess:
@@ -57,7 +57,7 @@ func nextOfChallenge(tx okta.Transaction) (Step, error) {
 	switch tx.FactorResult {
 	case okta.ResultWaiting:
 		return ofFactor(tx, StepWait)
-	case okta.ResultChallenge, "": // the latter where a code was sent by SMS
+	case okta.ResultChallenge, "": // Okta leaves it out where a code was sent by SMS
 		return ofFactor(tx, StepAnswer)
 	case okta.ResultRejected:
 		return 0, ErrRejected
@@ -72,7 +72,7 @@ func nextOfChallenge(tx okta.Transaction) (Step, error) {
 	case okta.ResultTimeWindowExceeded:
 		return 0, ErrPassCodeTimeWindow
 	case okta.ResultSuccess:
-		// A success of the Authentication API is told by its status alone.
+		// In the Authentication API only the status says that a challenge succeeded.
 		return 0, unexpected(tx, "a challenge that succeeded without ending")
 	}
 	return 0, unexpected(tx, "an unknown factor result")

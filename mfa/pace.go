@@ -8,32 +8,32 @@ import (
 )
 
 const (
-	// pollCycle is the time in which every push that waits is asked about once, while
-	// Okta has room for that.
+	// pollCycle is the time in which every push that waits is polled once, while Okta
+	// has room for that.
 	pollCycle = PollInterval + pollJitter/2
 
 	// longestCycle is that time where Okta has hardly any room left. A login waits for
-	// 80 s at most, and should not find out too late that it was approved.
+	// 80 s at most, and should not learn too late that it was approved.
 	longestCycle = 20 * time.Second
 
-	// lastMoment is how long before the end of a wait the last question is asked, so
-	// that there is time for its answer.
+	// lastMoment is the time between the last poll and the end of the wait, so that
+	// there is time for the answer.
 	lastMoment = time.Second
 
-	// freeGap is the time between two questions, of whatever logins, that nobody needs
-	// to be kept from.
+	// freeGap is a time between two polls, of whatever logins, that is never too
+	// short.
 	freeGap = 20 * time.Millisecond
 )
 
-// pace spreads the questions about pushes that the logins of one mount ask Okta:
-// those of a rush do not come all at once, and they leave room for others where
-// Okta's rate limit is running out. It belongs to one mount. The zero value is
-// ready, and a nil *pace lets every question be asked when it is due.
+// pace spreads the polls of the logins of one mount, so that those of a rush do not
+// come all at once, and leave room for other requests where Okta's rate limit is
+// running out. The zero value is ready. A nil *pace lets each login poll when a poll
+// is due.
 type pace struct {
 	mu      sync.Mutex
 	waiting int
-	next    time.Time // the next question is reserved, or later
-	resting time.Time // until then none is
+	next    time.Time // before it, no further poll is reserved
+	resting time.Time // until then, nobody polls
 }
 
 // enter counts one more push that waits, until leave is called.
@@ -51,11 +51,11 @@ func (p *pace) enter() (leave func()) {
 	})
 }
 
-// question is when to ask the next question about a login's pushes that wait until
-// a time: after the interval, or later, each login at a time of its own, but once
-// more before the wait ends; a moment after its end, if that has been done. pushes
-// is the number of the login's. limit tells what Okta has left; nil: nobody knows.
-func (p *pace) question(now time.Time, interval time.Duration, pushes int, until time.Time, limit func() okta.RateLimit) time.Time {
+// nextPoll is when to poll a login's pushes, which wait until a time: after the
+// interval or later, at a time of the login's own, but once more before the wait
+// ends. After that last poll it is a moment after the end. pushes is the number of
+// the login's pushes. limit tells what Okta has left; nil: that is not known.
+func (p *pace) nextPoll(now time.Time, interval time.Duration, pushes int, until time.Time, limit func() okta.RateLimit) time.Time {
 	due := now.Add(interval)
 	if p != nil {
 		due = p.slot(now, interval, pushes, known(limit))
@@ -78,8 +78,8 @@ func known(limit func() okta.RateLimit) okta.RateLimit {
 	return limit()
 }
 
-// slot keeps questions apart by when they are reserved, not by when they are due: a
-// long interval of one login does not hold up another one's short interval.
+// slot keeps polls apart by when they are reserved, not by when they are due: a long
+// interval of one login does not hold up another one's short interval.
 func (p *pace) slot(now time.Time, interval time.Duration, pushes int, left okta.RateLimit) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,9 +94,9 @@ func (p *pace) slot(now time.Time, interval time.Duration, pushes int, left okta
 	return slot.Add(interval)
 }
 
-// rest lets nobody ask before a time, where a 429 is about everybody: what Okta has
-// left for all of them is nothing. If nobody knows, they rest for as long as they
-// would at the slowest pace; the limit may be one person's.
+// rest lets nobody poll before a time, where a 429 concerns everybody: Okta has
+// nothing left for them. Where the limit is not known, it may be one person's, and
+// everybody rests no longer than at the slowest pace.
 func (p *pace) rest(now, until time.Time, limit func() okta.RateLimit) {
 	if p == nil {
 		return
@@ -114,13 +114,13 @@ func (p *pace) rest(now, until time.Time, limit func() okta.RateLimit) {
 	}
 }
 
-// gap is the time between the questions of two logins, of so many that wait, one of
-// them about so many pushes.
+// gap is the time between the polls of two logins, where so many wait and the login
+// polls so many pushes.
 func gap(waiting, pushes int, now time.Time, limit okta.RateLimit) time.Duration {
 	n := time.Duration(max(waiting, 1))
 	g := min(pollCycle/n, freeGap)
-	// Less than half is left: the questions take half of that, evenly until the limit
-	// is reset.
+	// Less than half is left: the polls take half of that, evenly until the limit is
+	// reset.
 	if left := limit.Reset.Sub(now); left > 0 && limit.Remaining < limit.Limit/2 {
 		g = max(g, left*time.Duration(pushes)/time.Duration(max(limit.Remaining/2, 1)))
 	}

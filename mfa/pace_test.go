@@ -17,7 +17,7 @@ func rush(p *pace, logins int, during time.Duration, limit func() okta.RateLimit
 	due := make([]time.Time, logins)
 	for i := range due {
 		defer p.enter()()
-		due[i] = p.question(begin, firstPoll, 1, begin.Add(time.Hour), limit)
+		due[i] = p.nextPoll(begin, firstPoll, 1, begin.Add(time.Hour), limit)
 	}
 	for {
 		i := 0
@@ -31,7 +31,7 @@ func rush(p *pace, logins int, during time.Duration, limit func() okta.RateLimit
 			return asked
 		}
 		asked = append(asked, at.Sub(begin))
-		due[i] = p.question(at, PollInterval, 1, begin.Add(time.Hour), limit)
+		due[i] = p.nextPoll(at, PollInterval, 1, begin.Add(time.Hour), limit)
 	}
 }
 
@@ -100,15 +100,15 @@ func TestPaceKeepsIntervals(t *testing.T) {
 	defer p.enter()()
 	now := time.Now()
 	until := now.Add(time.Minute)
-	assert.Equal(t, now.Add(2500*time.Millisecond), p.question(now, 2500*time.Millisecond, 1, until, nil))
-	assert.Equal(t, now.Add(1500*time.Millisecond+freeGap), p.question(now, 1500*time.Millisecond, 1, until, nil))
+	assert.Equal(t, now.Add(2500*time.Millisecond), p.nextPoll(now, 2500*time.Millisecond, 1, until, nil))
+	assert.Equal(t, now.Add(1500*time.Millisecond+freeGap), p.nextPoll(now, 1500*time.Millisecond, 1, until, nil))
 	later := now.Add(time.Second)
-	assert.Equal(t, later.Add(PollInterval), p.question(later, PollInterval, 1, until, nil))
+	assert.Equal(t, later.Add(PollInterval), p.nextPoll(later, PollInterval, 1, until, nil))
 	// A pause that Okta has asked for is no shorter at a slow pace.
 	p.next = now.Add(time.Hour)
-	assert.Equal(t, now.Add(30*time.Second), p.question(now, 30*time.Second, 1, until, nil))
+	assert.Equal(t, now.Add(30*time.Second), p.nextPoll(now, 30*time.Second, 1, until, nil))
 	p.next = now.Add(time.Hour)
-	assert.Equal(t, now.Add(longestCycle), p.question(now, PollInterval, 1, until, nil))
+	assert.Equal(t, now.Add(longestCycle), p.nextPoll(now, PollInterval, 1, until, nil))
 }
 
 // Where Okta wants to be left alone nobody asks, and whoever waits is asked about
@@ -122,13 +122,13 @@ func TestPaceRests(t *testing.T) {
 	p.rest(now, now.Add(30*time.Second), exhausted)
 	p.rest(now, now.Add(10*time.Second), exhausted) // no shorter for that
 	until := now.Add(80 * time.Second)
-	assert.Equal(t, now.Add(30*time.Second), p.question(now, PollInterval, 1, until, nil))
-	assert.Equal(t, now.Add(30*time.Second+freeGap), p.question(now, PollInterval, 1, until, nil), "not all at once then")
+	assert.Equal(t, now.Add(30*time.Second), p.nextPoll(now, PollInterval, 1, until, nil))
+	assert.Equal(t, now.Add(30*time.Second+freeGap), p.nextPoll(now, PollInterval, 1, until, nil), "not all at once then")
 	p.rest(now, now.Add(time.Hour), exhausted)
-	assert.Equal(t, until.Add(-lastMoment), p.question(now, PollInterval, 1, until, nil))
+	assert.Equal(t, until.Add(-lastMoment), p.nextPoll(now, PollInterval, 1, until, nil))
 	for _, pace := range []*pace{&p, nil} {
 		last := until.Add(-lastMoment)
-		due := pace.question(last, PollInterval, 1, until, nil)
+		due := pace.nextPoll(last, PollInterval, 1, until, nil)
 		assert.True(t, due.After(until), "which was the last")
 		assert.WithinDuration(t, until, due, 10*time.Millisecond, "the wait ends when it ends")
 	}

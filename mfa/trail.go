@@ -128,7 +128,7 @@ type polls struct {
 // schedule says when to poll next: after the interval, or later where other logins
 // and Okta's rate limit leave no room, but once more before the push ends.
 func (t *trail) schedule(interval time.Duration, p polls) {
-	t.due = p.pace.question(t.flow.Clock.Now(), interval, p.pushes, p.ends, p.limit)
+	t.due = p.pace.nextPoll(t.flow.Clock.Now(), interval, p.pushes, p.ends, p.limit)
 	t.ring.extend(p.ends)
 }
 

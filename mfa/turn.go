@@ -2,14 +2,14 @@ package mfa
 
 import "context"
 
-// turn is a lock that is not waited for longer than somebody cares. It is made
-// with newTurn.
+// turn is a lock for which a caller waits no longer than its context lasts. newTurn
+// makes one.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
 
-// take waits for the lock, and fails with ctx's error where that ends first. A
-// lock that is free is taken in any case.
+// take waits for the lock, and fails with ctx's error where ctx ends first. It takes
+// a free lock also where ctx has ended.
 func (t turn) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
