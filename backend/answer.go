@@ -110,14 +110,14 @@ func operational(err error) bool {
 			refusesMount(err))
 }
 
-// logRefusal logs that a push was not sent, to spare somebody's phone, and from
-// where it was asked for: whoever asks for many pushes may know the password.
+// logRefusal logs that a push or a code was not sent, to spare somebody's phone, and
+// where the request came from: whoever sends many such requests may know the password.
 func (b *backend) logRefusal(caller okta.Caller, user okta.User, err error) {
-	spared, ok := errors.AsType[*mfa.PushRefusedError](err)
+	spared, ok := errors.AsType[*mfa.ChallengeRefusedError](err)
 	if !ok {
 		return
 	}
-	b.Logger().Warn("no push was sent", "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
+	b.Logger().Warn("no push or code was sent", "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
 		"client_address", caller.Address, "wait", inWords(spared.Wait))
 }
 

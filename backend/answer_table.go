@@ -37,7 +37,6 @@ var table = []row{
 	{isA[*attempts.BlockedError], 429, "too many wrong passwords were given for this name: try again in {wait}"},
 	{isA[*attempts.BusyError], 429, "too many logins are waiting for Okta at this moment: try again in {wait}"},
 	{is(okta.ErrBusy), 429, "too many requests are waiting for Okta at this moment: try again in {wait}"},
-	{is(mfa.ErrTooManyCodes), 429, "too many codes are waiting on this mount: try again in {wait}"},
 	{is(logical.ErrPermissionDenied), 403, "this mount accepts no login from your address"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},
 	{is(errMethodGone), 400, "this login requires an MFA method that does not exist: ask your Vault administrator to correct mfa_methods"},
@@ -45,7 +44,7 @@ var table = []row{
 	// Logins that are continued, and renewals.
 	{is(errNoTransaction), 400, "no login of this user is open under this transaction_id: log in again"},
 	{is(mfa.ErrOver), 400, "the login has ended: log in again"},
-	{is(mfa.ErrReplaced), 400, "another login of yours from the same address has replaced this one: continue that one"},
+	{is(mfa.ErrReplaced), 400, "another login of yours with the same nonce has replaced this one: continue that one"},
 	{is(errNotRenewable), 400, "this token cannot be renewed: log in again"},
 	{is(errNoPush), 400, "Okta asks for a factor, and a renewal can use only a push: log in again"},
 	{is(errOtherPerson), 400, "the name of this token is another account's at Okta by now, so the token is not renewed: log in again"},
@@ -84,11 +83,12 @@ var table = []row{
 	{isA[*mfa.NoFactorError], 400, "Okta asks for a factor{factors}"},
 	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent with resend=true (by the API; vault login cannot send that)"},
 	{codeSent(sentNow), 400, "Okta has sent a code {sent}: log in again in the same way, with totp=<code> added"},
-	{pushRefused(pushWaits), 429, "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in {wait}"},
-	{pushRefused(pushesFailed), 429, "too many pushes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in {wait}"},
+	{challengeRefused(pushWaits), 429, "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in {wait}"},
+	{challengeRefused(challengesFailed), 429, "too many pushes and codes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in {wait}"},
 	{is(mfa.ErrRungBefore), 400, "this phone has had a push for this login already: use another factor, or log in again"},
 	{is(mfa.ErrRejected), 400, "the push was rejected on the phone"},
 	{is(mfa.ErrPushTimeout), 400, "the push was not answered in time"},
+	{is(mfa.ErrNoTime), 504, "no push was sent, because this login leaves you too little time to answer it: log in again, or use a passcode"},
 	{is(mfa.ErrCancelled), 400, "the push was cancelled at Okta: log in again"},
 	{is(mfa.ErrNumberChallenge), 400, `your phone shows numbers to choose from, and this login cannot show you the right one: send a "nonce" (a random string, new for each login) with the login and, while the login waits, read verify/<nonce> of this mount once a second until it answers with correct_answer`},
 	{is(mfa.ErrFactorFailed), 400, "Okta could not verify your factor: try again, or use another one"},
@@ -218,13 +218,13 @@ func waitOf(err error) time.Duration {
 	if e := find[*mfa.PassCodesBarredError](err); e != nil {
 		return e.Wait
 	}
-	if e := find[*mfa.PushRefusedError](err); e != nil {
+	if e := find[*mfa.ChallengeRefusedError](err); e != nil {
 		return e.Wait
 	}
 	if e := find[*okta.Error](err); e != nil && e.RetryAfter > 0 {
 		return e.RetryAfter
 	}
-	if errors.Is(err, mfa.ErrTooManyCodes) || errors.Is(err, okta.ErrBusy) {
+	if errors.Is(err, okta.ErrBusy) {
 		return busyWait
 	}
 	return defaultWait
@@ -288,11 +288,11 @@ func codeSent(again bool) func(error) bool {
 	}
 }
 
-const pushWaits, pushesFailed = true, false
+const pushWaits, challengesFailed = true, false
 
-func pushRefused(waiting bool) func(error) bool {
+func challengeRefused(waiting bool) func(error) bool {
 	return func(err error) bool {
-		e, ok := errors.AsType[*mfa.PushRefusedError](err)
+		e, ok := errors.AsType[*mfa.ChallengeRefusedError](err)
 		return ok && e.Waiting == waiting
 	}
 }

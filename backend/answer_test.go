@@ -150,7 +150,8 @@ func examples() []error {
 		fmt.Errorf("%w: %q", errMethodGone, "x"), errNotConfigured, errNoTransaction, errNotRenewable, errNoPush, errPoliciesChanged, errOtherPerson, errMethodsChanged,
 		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}, mount: "okta/"},
 		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
-		errFactorRefused, &mfa.PushRefusedError{Wait: time.Minute, Waiting: true}, &mfa.PushRefusedError{Wait: time.Minute},
+		errFactorRefused,
+		&mfa.ChallengeRefusedError{Wait: time.Minute, Waiting: true}, &mfa.ChallengeRefusedError{Wait: time.Minute},
 		method(&mfa.CredentialError{Problem: "takes no device"}), method(&mfa.DeniedError{Reason: "Locked out."}),
 		method(&mfa.PassCodesBarredError{Wait: time.Minute}), method(okta.ErrNoAPIToken), method(said(403, okta.CodeAccessDenied)),
 		method(&mfa.ServiceError{Status: 429}), method(&mfa.ServiceError{Status: 503}), method(&mfa.ServiceError{Status: 401}),
@@ -172,7 +173,7 @@ func examples() []error {
 	}
 	for _, err := range []error{
 		mfa.ErrNotActive, mfa.ErrLockedOut, mfa.ErrPasswordExpired, mfa.ErrRecovery, mfa.ErrEnrollment, mfa.ErrRejected, mfa.ErrPushTimeout, mfa.ErrCancelled,
-		mfa.ErrFactorFailed, mfa.ErrPassCodeReplayed, mfa.ErrPassCodeTimeWindow, mfa.ErrReplaced, mfa.ErrRungBefore, mfa.ErrTooManyCodes,
+		mfa.ErrFactorFailed, mfa.ErrPassCodeReplayed, mfa.ErrPassCodeTimeWindow, mfa.ErrReplaced, mfa.ErrRungBefore, mfa.ErrNoTime,
 		mfa.ErrOver, mfa.ErrNumberChallenge, mfa.ErrWrongPassCode, mfa.ErrUnknownPerson, mfa.ErrSeveralPeople, mfa.ErrOtherPerson,
 		mfa.ErrInactivePerson, mfa.ErrNoKey, mfa.ErrNumberShown, mfa.ErrNoFactor, mfa.ErrServiceTimeout, mfa.ErrServiceUnreachable,
 		mfa.ErrServiceMalformed,
@@ -204,7 +205,7 @@ func TestAnswerParts(t *testing.T) {
 	t.Parallel()
 	second := func(err error) error { return &mfa.MethodError{Method: mfa.Required{Name: "second"}, Err: err} }
 	for want, err := range map[reply]error{
-		{429, "too many codes are waiting on this mount: try again in 5 seconds"}:                                                      mfa.ErrTooManyCodes,
+		{429, "too many logins are waiting on this mount: try again in 5 seconds"}:                                                     errTooManyLogins,
 		{429, "Okta limits the rate of requests: try again in 60 seconds"}:                                                             &okta.Error{HTTPStatus: 429},
 		{429, "Okta limits the rate of requests (E0000047): try again in 1 second"}:                                                    &okta.Error{HTTPStatus: 429, Code: "E0000047", RetryAfter: time.Second},
 		{429, "MFA method second: its service limits the rate of requests: try again in 60 seconds"}:                                   second(&mfa.ServiceError{Status: 429}),

@@ -64,14 +64,14 @@ func TestPushesAtOnceFromEverywhere(t *testing.T) {
 	})
 }
 
-// From one address each takes the place of another, and one is left.
-func TestPushesAtOnceFromOnePlace(t *testing.T) {
+// With one nonce each takes the place of another, and one is left.
+func TestPushesAtOnceWithOneNonce(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"max_login_failures": 0, "max_push_failures": 100})
 		push := m.addUser("Everyone").AddPush()
 		var requests []*logical.Request
 		for range 6 {
-			requests = append(requests, m.from(callerIP, nil, fields{"wait": false}))
+			requests = append(requests, m.from(callerIP, nil, fields{"wait": false, "nonce": "one"}))
 		}
 		count := m.atOnce(requests...)
 		assert.Equal(t, 6, count[http.StatusOK]+count[http.StatusBadRequest], count)

@@ -134,7 +134,7 @@ func TestGuardWhatCounts(t *testing.T) {
 	}
 }
 
-// A login from the same address takes no place where it would be the one too
+// A login with the same nonce takes no place where it would be the one too
 // many: neither the push that waits is withdrawn, nor another sent.
 func TestGuardKeepsTheLastPush(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
@@ -146,7 +146,7 @@ func TestGuardKeepsTheLastPush(t *testing.T) {
 		_, status, text := m.login(nil)
 		assert.Equal(t, http.StatusTooManyRequests, status)
 		assert.Regexp(t, "^"+waitingText+`[0-9]+ seconds$`, text)
-		assert.Contains(t, logLine(m, "no push was sent"), "client_address="+callerIP)
+		assert.Contains(t, logLine(m, "no push or code was sent"), "client_address="+callerIP)
 		assert.Equal(t, []int{1, 0}, rung(all))
 		assert.Equal(t, 1, all[0].Waiting())
 		all[0].Approve()

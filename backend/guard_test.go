@@ -11,37 +11,47 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 const (
-	replacedText = "another login of yours from the same address has replaced this one: continue that one"
-	tooManyText  = "too many pushes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in "
+	replacedText = "another login of yours with the same nonce has replaced this one: continue that one"
+	tooManyText  = "too many pushes and codes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in "
 	waitingText  = "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in "
 )
 
-// While a push waits, who comes from elsewhere gets none, and who comes from the
-// same address takes its place.
-func TestGuardOrigin(t *testing.T) {
+// While a push waits, another login of the person gets none, from wherever it comes:
+// behind a gateway an address is everybody's. A login with the same nonce is a request
+// that its client repeats, and takes the place of the first.
+func TestGuardOneLoginAtATime(t *testing.T) {
 	via := func(list ...string) map[string][]string { return map[string][]string{"X-Forwarded-For": list} }
+	nonce := func(n string) fields { return fields{"nonce": n} }
 	tests := []struct {
 		name         string
 		address      string // of the login that waits
 		headers      map[string][]string
+		data         fields
 		againAddress string
 		againHeaders map[string][]string
+		againData    fields
 		takes        bool
 		client       string // in the log: where the refused one comes from
 	}{
-		{"the same address", callerIP, nil, callerIP, nil, true, ""},
-		{"another port", callerIP + ":1", nil, callerIP + ":2", nil, true, ""},
-		{"another address", callerIP, nil, "203.0.113.9", nil, false, "203.0.113.9"},
-		{"the same behind a gateway", gateway, via("203.0.113.9"), gateway, via("203.0.113.9"), true, ""},
-		{"another behind the same gateway", gateway, via("203.0.113.9"), gateway, via("203.0.113.10"), false, "203.0.113.10"},
-		{"by way of another gateway that is not trusted", gateway, via("203.0.113.9"), gateway + ":4711", via("203.0.113.9:1, 10.0.0.2"), false, "10.0.0.2"},
-		{"a forged header", gateway, via("203.0.113.9"), "198.51.100.66", via("203.0.113.9"), false, "198.51.100.66"},
-		{"a forged list", gateway, via(callerIP), gateway, via(callerIP, "203.0.113.9"), false, "203.0.113.9"},
-		{"a header that would forge a line", callerIP, nil, gateway, via("x\n[WARN] client_address=1.1.1.1"), false, gateway},
-		{"a Unix socket", "@", nil, "@", nil, false, `""`},
+		{"the same address", callerIP, nil, nil, callerIP, nil, nil, false, callerIP},
+		{"another port", callerIP + ":1", nil, nil, callerIP + ":2", nil, nil, false, callerIP},
+		{"another address", callerIP, nil, nil, "203.0.113.9", nil, nil, false, "203.0.113.9"},
+		{"the same behind a gateway", gateway, via("203.0.113.9"), nil, gateway, via("203.0.113.9"), nil, false, "203.0.113.9"},
+		{"another behind the same gateway", gateway, via("203.0.113.9"), nil, gateway, via("203.0.113.10"), nil, false, "203.0.113.10"},
+		{"by way of another gateway that is not trusted", gateway, via("203.0.113.9"), nil, gateway + ":4711", via("203.0.113.9:1, 10.0.0.2"), nil, false, "10.0.0.2"},
+		{"a forged header", gateway, via("203.0.113.9"), nil, "198.51.100.66", via("203.0.113.9"), nil, false, "198.51.100.66"},
+		{"a header that would forge a line", callerIP, nil, nil, gateway, via("x\n[WARN] client_address=1.1.1.1"), nil, false, gateway},
+		{"a Unix socket", "@", nil, nil, "@", nil, nil, false, `""`},
+		{"another nonce", callerIP, nil, nonce("one"), callerIP, nil, nonce("other"), false, callerIP},
+		{"no nonce, after one with", callerIP, nil, nonce("one"), callerIP, nil, nil, false, callerIP},
+		{"a nonce, after one without", callerIP, nil, nil, callerIP, nil, nonce("one"), false, callerIP},
+		{"the same nonce", callerIP, nil, nonce("one"), callerIP, nil, nonce("one"), true, ""},
+		{"the same nonce, from another network", callerIP, nil, nonce("one"), "203.0.113.9", nil, nonce("one"), true, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,8 +59,8 @@ func TestGuardOrigin(t *testing.T) {
 				m.configure(fields{"trusted_proxies": gateway})
 				push := m.addUser("Everyone").AddPush()
 				step := m.clock.hold(t)
-				first := m.waiting(push, m.from(test.address, test.headers, nil))
-				again := m.from(test.againAddress, test.againHeaders, nil)
+				first := m.waiting(push, m.from(test.address, test.headers, test.data))
+				again := m.from(test.againAddress, test.againHeaders, test.againData)
 				if !test.takes {
 					resp, status, text := m.send(t.Context(), again)
 					assert.Nil(t, resp)
@@ -59,7 +69,7 @@ func TestGuardOrigin(t *testing.T) {
 					assert.Equal(t, 1, push.Pushes())
 					assert.Equal(t, 1, push.Waiting(), "the first still waits")
 					assert.Equal(t, 1, m.calls("cancel"), "the second's own transaction")
-					line := logLine(m, "no push was sent")
+					line := logLine(m, "no push or code was sent")
 					assert.Contains(t, line, "[WARN]")
 					assert.Contains(t, line, " client_address="+test.client+" ")
 					assert.Contains(t, line, "okta_user_id="+push.User.ID)
@@ -76,7 +86,7 @@ func TestGuardOrigin(t *testing.T) {
 				assert.Equal(t, 1, push.Waiting())
 				assert.Equal(t, []string{"authn", "verify", "authn", "cancel", "verify"}, endpoints(m),
 					"the first is cancelled at Okta before the second push is sent")
-				assert.NotContains(t, m.logs.String(), "no push was sent")
+				assert.NotContains(t, m.logs.String(), "no push or code was sent")
 				push.Approve()
 				step()
 				o = m.finished(second)
@@ -84,6 +94,49 @@ func TestGuardOrigin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A person who interrupts a login and logs in again gets a push: the first login has
+// ended with its client, and its push has been taken back.
+func TestGuardAfterAnInterrupt(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		step := m.clock.hold(t)
+		ctx, interrupt := context.WithCancel(t.Context())
+		first := m.background(ctx, m.from(callerIP, nil, fields{"nonce": "of-one-command"}))
+		m.eventually(func() bool { return push.Waiting() == 1 && m.clock.asleep() == 1 }, "the login does not wait")
+		interrupt()
+		m.finished(first)
+		m.eventually(func() bool { return m.calls("cancel") == 1 }, "the push still waits")
+		second := m.waiting(push, m.from(callerIP, nil, fields{"nonce": "of-the-next"}))
+		assert.Equal(t, []int{2, 1, 1}, []int{push.Pushes(), push.Withdrawn(), push.Waiting()})
+		push.Approve()
+		step()
+		o := m.finished(second)
+		assert.Equal(t, http.StatusOK, o.status, o.text)
+	})
+}
+
+// A call can be had as often as a push, and no more often: not every half minute.
+func TestGuardCountsCodes(t *testing.T) {
+	eachCode(t, func(t *testing.T, m *mount, _ int, f *oktatest.Factor) {
+		held := m.hold(nil)
+		for range 19 {
+			m.clock.advance(30 * time.Second)
+			m.login(fields{"resend": true})
+			m.proceed(held, fields{"resend": true})
+		}
+		assert.Equal(t, 3, f.Sent())
+		resp, status, text := m.login(fields{"resend": true})
+		assert.Nil(t, resp)
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, tooManyText)
+		assert.Contains(t, logLine(m, "no push or code was sent"), "client_address="+callerIP)
+		m.clock.advance(10 * time.Minute)
+		assert.Contains(t, m.refused(fields{"resend": true}), "Okta has sent a code")
+		m.mustLogin(fields{"totp": f.Code()})
+	})
 }
 
 // endpoints are those of the authentication API in the order they were called.
@@ -137,12 +190,14 @@ func TestGuardWait(t *testing.T) {
 	})
 }
 
-// A passcode is never in the way, nor is anything in its way.
+// A passcode is never in the way, nor is anything in its way. That holds for a code
+// that was sent before, too.
 func TestGuardAndPasscodes(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_push_failures": 1, "passcode_separator": ",", "mfa_factors": allFactors})
+		m.configure(fields{"max_push_failures": 2, "passcode_separator": ",", "mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, yubikey, sms := u.AddPush(), u.AddFactor("token:hardware", "YUBICO"), u.AddFactor("sms", "OKTA")
+		assert.Contains(t, m.refused(fields{"provider": "sms"}), "Okta has sent a code")
 		step := m.clock.hold(t)
 		first := m.waiting(push, m.from(callerIP, nil, nil))
 		works := func() {
@@ -156,23 +211,27 @@ func TestGuardAndPasscodes(t *testing.T) {
 					assert.Equal(t, http.StatusOK, status, text)
 				}
 			}
-			assert.Contains(t, m.refused(fields{"provider": "sms"}), "Okta has sent a code")
-			m.mustLogin(fields{"totp": sms.Code()})
 		}
 		works()
 		assert.Equal(t, 1, push.Waiting(), "untouched")
 		assert.Equal(t, 1, push.Pushes())
+		_, status, text := m.login(fields{"provider": "sms", "resend": true})
+		assert.Equal(t, http.StatusTooManyRequests, status, "the push may go wrong, too")
+		assert.Contains(t, text, waitingText)
 		push.Reject()
 		step()
 		assert.Equal(t, http.StatusBadRequest, m.finished(first).status)
 
-		_, status, _ := m.login(nil)
-		assert.Equal(t, http.StatusTooManyRequests, status)
 		m.clock.advance(30 * time.Second)
 		works()
-		_, status, _ = m.login(nil)
-		assert.Equal(t, http.StatusTooManyRequests, status, "a passcode does not open the way for pushes")
-		assert.Equal(t, 1, push.Pushes())
+		for _, data := range []fields{nil, {"provider": "sms", "resend": true}} {
+			_, status, text = m.login(data)
+			assert.Equal(t, http.StatusTooManyRequests, status, "a passcode does not open the way for pushes and codes")
+			assert.Contains(t, text, tooManyText)
+		}
+		assert.Equal(t, []int{1, 1}, []int{push.Pushes(), sms.Sent()})
+		assert.Contains(t, m.refused(fields{"provider": "sms"}), "still good")
+		m.mustLogin(fields{"totp": sms.Code()})
 	})
 }
 
@@ -212,7 +271,7 @@ func TestGuardWindow(t *testing.T) {
 					m.clock.advance(test.window / 4)
 				}
 				assert.Equal(t, test.limit, push.Pushes(), "no phone rings")
-				line := logLine(m, "no push was sent")
+				line := logLine(m, "no push or code was sent")
 				assert.Contains(t, line, "[WARN]")
 				assert.Contains(t, line, "client_address="+callerIP)
 				assert.Contains(t, line, "okta_user_id="+push.User.ID)
@@ -229,23 +288,24 @@ func TestGuardWindow(t *testing.T) {
 	}
 }
 
-// Who lets logins wait and begins others uses the failures up, too. The last that
-// may be replaced is not: a push that is withdrawn for one that is refused would
-// leave the person with none.
+// A client that repeats its login again and again uses the failures up, too. The last
+// push that may go wrong is not replaced: one that is withdrawn for one that is refused
+// would leave the person with none.
 func TestGuardReplacedCount(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		push := m.addUser("Everyone").AddPush()
 		var held []heldState
 		for range 3 {
-			held = append(held, m.hold(nil))
+			held = append(held, m.hold(fields{"nonce": "one"}))
 		}
-		for _, more := range []fields{nil, {"wait": false}, {"device": "Phone 1"}} {
+		for _, more := range []fields{{}, {"wait": false}, {"device": "Phone 1"}} {
+			more["nonce"] = "one"
 			_, status, text := m.login(more)
 			assert.Equal(t, http.StatusTooManyRequests, status, more)
 			assert.Contains(t, text, waitingText, more)
 		}
-		assert.Contains(t, logLine(m, "no push was sent"), "client_address="+callerIP)
+		assert.Contains(t, logLine(m, "no push or code was sent"), "client_address="+callerIP)
 		assert.Equal(t, 3, push.Pushes())
 		assert.Equal(t, 2, push.Withdrawn())
 		assert.Equal(t, 1, push.Waiting(), "the last one waits all the while")
@@ -356,15 +416,16 @@ func TestGuardAndRenewals(t *testing.T) {
 		step()
 		assert.Equal(t, http.StatusOK, m.finished(first).status)
 
-		// A person takes the place of a renewal, as of any login from the same address.
+		// Nor does a person take the place of a renewal.
 		req := m.request(logical.RenewOperation, "login/"+testLogin, nil)
 		req.Auth = auth
 		renewal := m.waiting(push, req)
-		second := m.waiting(push, m.from(callerIP, nil, nil))
-		assert.Equal(t, replacedText, m.finished(renewal).text)
-		push.Reject()
+		_, status, text = m.login(nil)
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, waitingText)
+		push.Approve()
 		step()
-		assert.Equal(t, http.StatusBadRequest, m.finished(second).status)
+		assert.Equal(t, http.StatusOK, m.finished(renewal).status)
 	})
 }
 
@@ -375,11 +436,11 @@ func TestGuardAndHeldLogins(t *testing.T) {
 		u := m.addUser("Everyone")
 		push := u.AddPush()
 		u.AddTOTP("GOOGLE")
-		held := m.hold(nil)
+		held := m.hold(fields{"nonce": "one"})
 		_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, fields{"wait": false}))
 		assert.Equal(t, http.StatusTooManyRequests, status)
 		assert.Contains(t, text, waitingText)
-		assert.Contains(t, logLine(m, "no push was sent"), "client_address=203.0.113.9")
+		assert.Contains(t, logLine(m, "no push or code was sent"), "client_address=203.0.113.9")
 
 		// One that has not rung yet asks for a push later.
 		resp, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, fields{"wait": false, "factor": "totp"}))
@@ -391,7 +452,7 @@ func TestGuardAndHeldLogins(t *testing.T) {
 		assert.Equal(t, "passcode_required", m.continued(other, nil).State, "it stays open")
 		assert.Equal(t, 1, push.Pushes())
 
-		again := m.hold(nil)
+		again := m.hold(fields{"nonce": "one"})
 		assert.Equal(t, replacedText, m.setback(held, nil))
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 		push.Approve()

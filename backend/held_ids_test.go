@@ -113,12 +113,12 @@ func TestTidyForgets(t *testing.T) {
 		m.refused(nil)
 		m.refused(fields{"factor": "sms"})
 		m.hold(fields{"factor": "sms"})
+		entries := func(of, table string) int {
+			people := reflect.ValueOf(&m.inner.logins).Elem().FieldByName(of).FieldByName(table)
+			return people.FieldByName("entries").Elem().FieldByName("items").Len()
+		}
 		kept := func() []int {
-			return []int{
-				reflect.ValueOf(&m.inner.logins).Elem().FieldByName("guard").FieldByName("people").Len(),
-				reflect.ValueOf(&m.inner.logins).Elem().FieldByName("codes").FieldByName("pending").Len(),
-				len(m.inner.held.byID),
-			}
+			return []int{entries("guard", "people"), entries("codes", "pending"), len(m.inner.held.byID)}
 		}
 		assert.Equal(t, []int{1, 1, 1}, kept())
 		m.tidy()

@@ -104,7 +104,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		Name:       l.in.username,
 		Caller:     l.caller,
 		Address:    l.caller.Address,
-		Origin:     l.caller.Address,
+		Nonce:      l.in.nonce,
 		Unattended: l.in.unattended,
 		Hold:       !l.in.wait,
 		Limit:      authn.AuthnLimit,

@@ -122,8 +122,8 @@ func TestSecretsOfFactorsStaySecret(t *testing.T) {
 		m.okta.Fail("verify", oktatest.TruncatedJSON().Times(1))
 		said(m.proceed(held, nil))
 		said(m.proceed(held, nil))
-		held = m.hold(nil) // and one that another takes the place of, and one that expires
-		ids = append(ids, held.TransactionID, m.hold(nil).TransactionID)
+		held = m.hold(fields{"nonce": "one"}) // and one that another takes the place of, and one that expires
+		ids = append(ids, held.TransactionID, m.hold(fields{"nonce": "one"}).TransactionID)
 		said(m.proceed(held, nil))
 		push.Reject()
 		m.clock.advance(10 * time.Minute)

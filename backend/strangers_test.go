@@ -111,7 +111,7 @@ func TestInventedNamesTakeNoRoom(t *testing.T) {
 	t.Logf("%d more invented names: %d KiB of heap", many, grown>>10)
 	assert.Less(t, grown, int64(many*1024), "%d bytes for each of %d names", grown/many, many)
 	assert.Empty(t, m.inner.held.byID)
-	assert.Empty(t, m.inner.numbers.numbers)
+	assert.Empty(t, m.inner.numbers.byNonce)
 	assert.Equal(t, 1, m.inner.known.byName.Len())
 }
 

@@ -247,7 +247,7 @@ func TestMethodPushesAreGuarded(t *testing.T) {
 		_, status, text := m.send(t.Context(), m.from("203.0.113.9", nil, nil))
 		assert.Equal(t, http.StatusTooManyRequests, status)
 		assert.Contains(t, text, "MFA method corp_okta: a push is waiting on your phone already")
-		assert.Contains(t, m.logs.String(), "no push was sent")
+		assert.Contains(t, m.logs.String(), "no push or code was sent")
 		phone.Reject()
 		step()
 		assert.Contains(t, m.finished(done).text, "rejected")
@@ -261,7 +261,7 @@ func TestMethodPushesAreGuarded(t *testing.T) {
 			}
 			_, status, text := m.login(nil)
 			assert.Equal(t, http.StatusTooManyRequests, status)
-			assert.Contains(t, text, "too many pushes to you")
+			assert.Contains(t, text, "too many pushes and codes to you")
 			assert.Equal(t, 3, phone.Pushes())
 		})
 	})

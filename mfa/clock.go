@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// PollInterval is the shortest time between two questions to Okta about one
-	// push. Okta gives no figure; Identity Engine allows 10 requests per state
-	// token and 20 per user in 5 s.
+	// PollInterval is the shortest time between two polls of one push. Okta gives no
+	// figure; Identity Engine allows 10 requests per state token and 20 per user in
+	// 5 s.
 	// https://developer.okta.com/docs/reference/rl-additional-limits/
 	PollInterval = 2 * time.Second
 
@@ -16,13 +16,17 @@ const (
 	// do not stay together.
 	pollJitter = 500 * time.Millisecond
 
-	// firstPoll is the shortest time between a push and the first question about
-	// it. Up to a whole interval is added, so that they do not begin together.
+	// firstPoll is the shortest time between a push and its first poll. Up to a whole
+	// interval is added, so that logins do not poll together from the start.
 	firstPoll = time.Second
 
 	// MaxWait bounds the wait for a push, whatever Okta's expiry says and however
 	// much time the caller has.
 	MaxWait = 5 * time.Minute
+
+	// leastWait is the shortest wait for which a push is sent: in less time nobody
+	// finds their phone.
+	leastWait = 5 * time.Second
 
 	// assumedPause is how long Okta is left alone where it limits the rate without
 	// saying for how long.
@@ -31,10 +35,9 @@ const (
 	// turnPatience bounds the wait for a call that is being served to end.
 	turnPatience = 5 * time.Second
 
-	// farewell is how long before the deadline of its context the wait for a push
-	// ends: enough to cancel the transaction and to answer, while there is still
-	// somebody to answer to.
-	farewell = cancelTimeout + 2*time.Second
+	// reserve is the time between the end of the wait for a push and the deadline of
+	// the login: enough to cancel the transaction and to answer the client.
+	reserve = cancelTimeout + 2*time.Second
 )
 
 // Clock tells the time and waits.

@@ -7,17 +7,15 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// maxCodes bounds the codes that wait for their answer, on one mount.
-const maxCodes = 10_000
-
-// codes holds the challenges by SMS, call and e-mail that wait for their answer,
-// one for each person, known by their org and Okta user id: a login has the code sent,
-// and the next one answers. So it goes when an RSA token has to show one more
-// code. It belongs to one mount and lives in memory only. The zero value is
-// ready.
+// codes holds the pending codes of a mount: challenges of Okta's by SMS, call and
+// e-mail that wait for their answer, one for each person. A login has the code
+// sent, and the next one answers. A token of RSA's that has to show one more
+// passcode counts as a code, too. Where a code makes room for somebody else's, its
+// answer is still good: the login that brings it uses its own transaction, as it
+// does after a restart. codes lives in memory only. The zero value is ready.
 type codes struct {
 	mu      sync.Mutex
-	pending map[string]*code
+	pending byPerson[*code]
 }
 
 // code is one such challenge: a transaction whose factor is known.
@@ -29,48 +27,34 @@ type code struct {
 	leg     *leg // used in turn only
 }
 
-// of returns the code that waits for the person, nil if there is none.
+// of returns the person's pending code, nil if there is none.
 func (s *codes) of(person string, now time.Time) *code {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.pending[person]
+	c := s.pending.get(person)
 	if c != nil && now.After(c.expires) {
-		delete(s.pending, person)
+		s.pending.remove(person)
 		return nil
 	}
 	return c
 }
 
-// full reports whether there is no room for one more person.
-func (s *codes) full(person string, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.pending) < maxCodes || s.pending[person] != nil {
-		return false
-	}
-	s.dropExpired(now)
-	return len(s.pending) >= maxCodes
-}
-
-// keep puts c, until it expires, in the place of what waited for the person
-// before, and returns that, if any.
+// keep makes c the person's pending code until it expires, and returns the one
+// that was pending before, if any.
 func (s *codes) keep(c *code, expires time.Time) (replaced *code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pending == nil {
-		s.pending = map[string]*code{}
-	}
-	replaced = s.pending[c.person]
+	replaced = s.pending.get(c.person)
 	c.expires = expires
-	s.pending[c.person] = c
+	s.pending.put(c.person, c)
 	return replaced
 }
 
-// renew says when c expires, unless another is in its place by now.
+// renew says when c expires, unless another code has replaced it.
 func (s *codes) renew(c *code, expires time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pending[c.person] == c {
+	if s.pending.get(c.person) == c {
 		c.expires = expires
 	}
 }
@@ -82,12 +66,12 @@ func (s *codes) expiry(c *code) time.Time {
 	return c.expires
 }
 
-// forget removes c, unless another is there by now.
+// forget removes c, unless another code has replaced it.
 func (s *codes) forget(c *code) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pending[c.person] == c {
-		delete(s.pending, c.person)
+	if s.pending.get(c.person) == c {
+		s.pending.remove(c.person)
 	}
 }
 
@@ -95,13 +79,9 @@ func (s *codes) forget(c *code) {
 func (s *codes) tidy(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropExpired(now)
-}
-
-func (s *codes) dropExpired(now time.Time) {
-	for person, c := range s.pending {
+	s.pending.each(func(person string, c *code) {
 		if now.After(c.expires) {
-			delete(s.pending, person)
+			s.pending.remove(person)
 		}
-	}
+	})
 }

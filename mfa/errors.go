@@ -11,8 +11,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Why a login is denied although Okta gave a good answer. Errors of the client
-// (*okta.Error, okta.ErrTimeout and so on) are passed on beside these.
+// These errors tell why a login is denied although Okta gave a good answer. Errors
+// of the client (*okta.Error, okta.ErrTimeout and so on) are passed on beside them.
 var (
 	// ErrLockedOut: the account is locked.
 	ErrLockedOut = errors.New("the account is locked out")
@@ -24,12 +24,15 @@ var (
 	// ErrNotActive: the account was suspended, deactivated or locked while the login
 	// went on.
 	ErrNotActive = errors.New("the account is no longer active")
-	// ErrEnrollment: the org asks the person to enrol a factor first.
+	// ErrEnrollment: the org requires the person to enroll a factor first.
 	ErrEnrollment = errors.New("a factor must be enrolled first")
 	// ErrRejected: the person said no on their phone, or chose the wrong number.
 	ErrRejected = errors.New("the push was rejected")
 	// ErrPushTimeout: nobody answered the push.
 	ErrPushTimeout = errors.New("the push was not answered in time")
+	// ErrNoTime: no push was sent, because the login or Okta's transaction ends before
+	// the person could answer it.
+	ErrNoTime = errors.New("too little time is left to answer a push")
 	// ErrCancelled: the challenge was cancelled at Okta.
 	ErrCancelled = errors.New("the challenge was cancelled")
 	// ErrFactorFailed: Okta could not carry the challenge out.
@@ -38,15 +41,13 @@ var (
 	ErrPassCodeReplayed = errors.New("the passcode has been used already")
 	// ErrPassCodeTimeWindow: the passcode is right but belongs to another time.
 	ErrPassCodeTimeWindow = errors.New("the passcode is outside its time window")
-	// ErrReplaced: another login of the same person, from the same origin, took
-	// this one's place.
+	// ErrReplaced: another login of the same person, with the same nonce, took this
+	// one's place.
 	ErrReplaced = errors.New("another login took the place of this one")
 	// ErrRungBefore: the person wants a push on a phone that has had one for this
 	// login.
 	ErrRungBefore = errors.New("the phone has been sent a push for this login before")
-	// ErrTooManyCodes: so many codes wait for their answer that no more are sent.
-	ErrTooManyCodes = errors.New("too many codes wait for their answer")
-	// ErrOver: the login has come to its end before.
+	// ErrOver: the login has ended before.
 	ErrOver = errors.New("the login has ended")
 	// ErrNumberChallenge: the push shows numbers on the phone, and there is no way
 	// to tell the person which one is right.
@@ -54,12 +55,12 @@ var (
 )
 
 // UnexpectedError says that a transaction is in a state that this package does
-// not know, or not at this point. It always denies. (An answer whose shape is
-// wrong is okta.ErrMalformed.)
+// not know, or does not expect at this point. It always denies. An answer whose
+// shape is wrong is okta.ErrMalformed instead.
 type UnexpectedError struct {
 	Status       okta.Status
 	FactorResult okta.FactorResult
-	Why          string
+	Why          string // what was expected
 }
 
 func (e *UnexpectedError) Error() string {
@@ -73,12 +74,12 @@ func unexpected(tx okta.Transaction, why string) error {
 
 var errOtherFactor = fmt.Errorf("%w: a challenge of another factor", okta.ErrMalformed)
 
-// NoFactorError says that Okta asks for a factor and none of those on offer goes
-// with what the person gave, or that the person has to say which.
+// NoFactorError says that Okta asks for a factor, and that what the person gave
+// chooses or answers none of those on offer, or several.
 type NoFactorError struct {
-	Want    Want // but for the passcode
-	Given   bool // a passcode
-	Policy  Policy
+	Want    Want          // what the person gave, without the passcode
+	Given   bool          // the person gave a passcode
+	Policy  Policy        // of the mount
 	Offered []okta.Factor // in Okta's order; may be empty
 }
 
@@ -101,52 +102,55 @@ func (e *NoFactorError) Error() string {
 // CodeSentError says that Okta has sent a code, and that the next login has to
 // bring it.
 type CodeSentError struct {
-	Factor okta.Factor
-	Again  bool // it was sent for a login before, and not again
+	Factor okta.Factor // whose code it is
+	Again  bool        // it was sent for a login before, and not again
 }
 
 func (e *CodeSentError) Error() string { return "a code has been sent" }
 
-// PushRefusedError says that no push is sent, to spare the person's phone.
-type PushRefusedError struct {
-	Wait    time.Duration // how long so
-	Waiting bool          // because one waits; otherwise because too many went wrong
+// ChallengeRefusedError says that no push and no code is sent for a while, which
+// spares the person's phone. A passcode is accepted all the while.
+type ChallengeRefusedError struct {
+	Wait    time.Duration // how long none is sent
+	Waiting bool          // because a push waits; otherwise because too many challenges went wrong
 }
 
-func (e *PushRefusedError) Error() string {
+func (e *ChallengeRefusedError) Error() string {
 	if e.Waiting {
 		return "a push to this person is waiting already"
 	}
-	return "too many pushes to this person went wrong"
+	return "too many pushes and codes to this person went wrong"
 }
 
-// finalError is one that no second try mends, whatever it is otherwise: a factor
-// has been verified and cannot be again, or a push is over and must not be sent
-// anew.
+// finalError is an error after which the person cannot try again in the same
+// login: a factor has been verified and cannot be verified again, or a push is over
+// and must not be sent anew.
 type finalError struct{ error }
 
 func (e *finalError) Unwrap() error { return e.error }
 
-// Retryable reports whether a held login goes on after err: the person may try
+func isFinal(err error) bool { return is[*finalError](err) }
+
+// is reports whether err wraps an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// Retryable reports whether a held login stays open after err: the person may try
 // again with something else.
 func Retryable(err error) bool {
-	var none *NoFactorError
-	var spared *PushRefusedError
-	var final *finalError
-	var missing *MissingError
-	var sent *CodeSentError
-	var useless *CredentialError
-	var barred *PassCodesBarredError
 	switch {
-	case errors.As(err, &final):
+	case isFinal(err):
 		return false
-	case errors.As(err, &missing), errors.As(err, &sent), errors.As(err, &useless), errors.As(err, &barred),
-		errors.Is(err, ErrWrongPassCode):
+	case is[*MissingError](err), is[*CodeSentError](err), is[*CredentialError](err), is[*PassCodesBarredError](err),
+		is[*NoFactorError](err), is[*ChallengeRefusedError](err):
 		return true
-	case errors.As(err, &none), errors.As(err, &spared),
-		errors.Is(err, ErrRungBefore), errors.Is(err, ErrTooManyCodes),
-		errors.Is(err, ErrPassCodeReplayed), errors.Is(err, ErrPassCodeTimeWindow):
-		return true
+	}
+	for _, target := range []error{ErrWrongPassCode, ErrRungBefore, ErrNoTime, ErrPassCodeReplayed, ErrPassCodeTimeWindow} {
+		if errors.Is(err, target) {
+			return true
+		}
 	}
 	return refusedPassCode(err) || tooManyRequests(err) ||
 		saidBy(err, okta.CodePassCodeReplayed, okta.CodePassCodeTimeWindow, okta.CodeNextPassCode)
@@ -155,22 +159,21 @@ func Retryable(err error) bool {
 // refusedPassCode reports whether Okta found a passcode wrong, and nothing worse.
 func refusedPassCode(err error) bool { return saidBy(err, okta.CodeInvalidPassCode) }
 
-// gone reports whether a transaction is not there any more, or not in the state
-// it was left in.
+// gone reports whether a transaction no longer exists, or is no longer in the state
+// in which it was left.
 func gone(err error) bool {
 	return errors.Is(err, ErrOver) || saidBy(err, okta.CodeInvalidToken, okta.CodeWrongState)
 }
 
 func tooManyRequests(err error) bool {
-	var e *okta.Error
-	return errors.As(err, &e) && e.HTTPStatus == http.StatusTooManyRequests
+	e, ok := errors.AsType[*okta.Error](err)
+	return ok && e.HTTPStatus == http.StatusTooManyRequests
 }
 
 // uncertain reports whether Okta may have acted upon a request that failed, or
 // may still do so.
 func uncertain(err error) bool {
-	var e *okta.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*okta.Error](err); ok {
 		return e.HTTPStatus >= http.StatusInternalServerError
 	}
 	return errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrUnreachable) || errors.Is(err, okta.ErrMalformed) ||
@@ -179,12 +182,11 @@ func uncertain(err error) bool {
 
 // saidBy reports whether err is one of Okta's with one of the codes.
 func saidBy(err error, codes ...string) bool {
-	var e *okta.Error
-	return errors.As(err, &e) && slices.Contains(codes, e.Code)
+	e, ok := errors.AsType[*okta.Error](err)
+	return ok && slices.Contains(codes, e.Code)
 }
 
-// resultOf is what the end of a login by err means for the push that it waited
-// for.
+// resultOf is what a push came to whose login ended with err.
 func resultOf(err error) result {
 	if errors.Is(err, ErrRejected) || saidBy(err, okta.CodeFactorRejected) {
 		return rejected
@@ -192,16 +194,15 @@ func resultOf(err error) result {
 	return unanswered
 }
 
-// refused reports whether Okta has said that it does not do what it was asked.
+// refused reports whether Okta has answered that it does not do what it was asked.
 func refused(err error) bool {
-	var e *okta.Error
-	return errors.As(err, &e) && e.HTTPStatus >= 400 && e.HTTPStatus < 500
+	e, ok := errors.AsType[*okta.Error](err)
+	return ok && e.HTTPStatus >= 400 && e.HTTPStatus < 500
 }
 
 // retryAfter is how long Okta wants not to be asked.
 func retryAfter(err error) time.Duration {
-	var e *okta.Error
-	if errors.As(err, &e) && e.RetryAfter > 0 {
+	if e, ok := errors.AsType[*okta.Error](err); ok && e.RetryAfter > 0 {
 		return e.RetryAfter
 	}
 	return assumedPause

@@ -20,9 +20,9 @@ func TestRetryable(t *testing.T) {
 		want bool
 	}{
 		{&mfa.NoFactorError{}, true},
-		{&mfa.PushRefusedError{}, true},
+		{&mfa.ChallengeRefusedError{}, true},
 		{mfa.ErrRungBefore, true},
-		{mfa.ErrTooManyCodes, true},
+		{mfa.ErrNoTime, true},
 		{refused(okta.CodeInvalidPassCode), true},
 		{refused(okta.CodePassCodeReplayed), true},
 		{refused(okta.CodePassCodeTimeWindow), true},
@@ -63,8 +63,8 @@ func TestErrorTexts(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]error{
 		"a code has been sent":                                            &mfa.CodeSentError{Factor: sms, Again: true},
-		"a push to this person is waiting already":                        &mfa.PushRefusedError{Wait: time.Minute, Waiting: true},
-		"too many pushes to this person went wrong":                       &mfa.PushRefusedError{Wait: time.Minute},
+		"a push to this person is waiting already":                        &mfa.ChallengeRefusedError{Wait: time.Minute, Waiting: true},
+		"too many pushes and codes to this person went wrong":             &mfa.ChallengeRefusedError{Wait: time.Minute},
 		"no usable factor among the 2 on offer":                           &mfa.NoFactorError{Want: mfa.Want{PassCode: code}, Offered: set{phone, sms}},
 		`unexpected answer from okta: x (status "A.B", factor result "")`: &mfa.UnexpectedError{Status: "A\nB", Why: "x"},
 	} {

@@ -5,209 +5,305 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// guard keeps pushes from wearing a person down until they approve one that is
-// not theirs. It lets one push at a time wait for a person, and after too many
-// that went wrong, none for a while. A passcode never needs its leave.
+// guard protects people against MFA fatigue, and whoever pays against the cost of
+// codes. It lets one push at a time wait for a person and, after too many pushes
+// and codes that went wrong, no more be sent for a while. A passcode needs no
+// permit.
 //
 // It belongs to one mount, knows people by their org and Okta user id, and
 // forgets everything when the process ends. The zero value is ready.
 type guard struct {
 	mu     sync.Mutex
-	people map[string]*pushes
+	people byPerson[*record]
+	codes  uint64 // permits for codes so far
 }
 
-// pushes are those of one person.
-type pushes struct {
-	waiting *ring
+// record is what the guard knows of one person.
+type record struct {
+	waiting *permit   // whose push waits; nil: none does
 	failed  []failure // in the order of time
 }
 
+// failure is a challenge that went wrong, or a code that has not been answered.
 type failure struct {
 	at         time.Time
-	rejected   bool // by the person; otherwise nobody answered
-	unattended bool // nobody had asked for it
+	rejected   bool   // by the person; otherwise nobody answered
+	unattended bool   // nobody had asked for it
+	code       uint64 // that of the permit
 }
 
-// ring is the leave to make a person's phones ring, once.
-type ring struct {
+// permit allows a login to send one challenge.
+type permit struct {
 	guard      *guard
 	clock      Clock
 	person     string
-	origin     string
+	nonce      string // of the login
 	unattended bool
 	limit      PushLimit
-	until      time.Time
-	instead    *ring // that of the same login, which is about to end
-	// withdraw ends the login that waits, and with it the ring.
+	isCode     bool      // for a code, which a later login may answer; otherwise for a push
+	code       uint64    // tells a code that is on its way from others
+	until      time.Time // when the wait for the push ends; under the guard's lock
+	instead    *permit   // of the same login, which gives that push up for this challenge
+
+	// isEnding reports whether the login is about to end, and the permit with it.
+	isEnding func() bool
+	// withdraw ends the login in favor of another one.
 	withdraw func(ctx context.Context)
+	// over is closed at the end of the permit.
+	over chan struct{}
 }
 
-// result is how a ring ended.
+// result is how a challenge ended.
 type result int
 
 const (
 	approved   result = iota + 1
 	rejected          // the person said no
-	unanswered        // anything else, once the phone may have rung
-	uncounted         // Okta refused to send the push, or lets nobody in who approves it
+	unanswered        // anything else, once the challenge may have been sent
+	uncounted         // it was not sent, or it was approved and Okta denies the login all the same
 )
 
 const (
 	// maxWindow is the longest that a failure counts.
 	maxWindow = 24 * time.Hour
-	// withdrawal bounds the time that a login takes to make room for another.
+	// withdrawal bounds the wait for another login to end.
 	withdrawal = 5 * time.Second
 )
 
-// begin asks for leave to send r.person a push. One that waits is in the way,
-// unless it came from the same origin: people interrupt a login and try again.
-// Then that one is withdrawn. An empty origin is nobody's, and what is unattended
-// takes nobody's place.
-func (g *guard) begin(ctx context.Context, r *ring) error {
+// admit permits p's push, or says why not. Where another push waits, admit ends its
+// login if that has the same nonce, because then the client repeats a request. Where
+// that login is about to end by itself, as after an interrupt, admit waits for it
+// briefly.
+func (g *guard) admit(ctx context.Context, p *permit) error {
+	patience, stop := context.WithTimeout(ctx, withdrawal)
+	defer stop()
 	for {
-		inTheWay, err := g.admit(r)
-		if err != nil || inTheWay == nil {
+		if err := ctx.Err(); err != nil { // no push for nobody
 			return err
 		}
-		patience, cancel := context.WithTimeout(ctx, withdrawal)
-		inTheWay.withdraw(patience)
-		cancel()
-		inTheWay.end(unanswered) // where the login was too slow to say so
-		if err := ctx.Err(); err != nil {
+		other, err := g.enter(p)
+		if err != nil || other == nil {
 			return err
+		}
+		if p.replaces(other) {
+			other.withdraw(patience)
+		}
+		select {
+		case <-other.over:
+		case <-patience.Done():
+			if ctx.Err() == nil {
+				return g.waits(other)
+			}
 		}
 	}
 }
 
-// admit enters r, or returns the ring that has to be withdrawn before.
-func (g *guard) admit(r *ring) (inTheWay *ring, err error) {
+// enter enters p's push as the one that waits, or returns the permit that has to end
+// before.
+func (g *guard) enter(p *permit) (other *permit, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := g.of(r)
-	if err := p.refusal(r); err != nil || p.waiting != nil {
-		return p.waiting, err
+	r := g.of(p)
+	if err := r.forbids(p); err != nil || r.waiting != nil {
+		return r.waiting, err
 	}
-	if g.people == nil {
-		g.people = map[string]*pushes{}
-	}
-	p.waiting = r
-	g.people[r.person] = p
+	r.waiting = p
+	g.people.put(p.person, r)
 	return nil, nil
 }
 
-// check tells whether begin would refuse r, and changes nothing.
-func (g *guard) check(r *ring) error {
+// admitCode permits p's code, or says why not. The code counts as one that nobody
+// answered from now on, so that logins that have codes sent at the same time do not
+// get past the limit together.
+func (g *guard) admitCode(p *permit) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.of(r).refusal(r)
-}
-
-// of returns the pushes of r's person, up to date.
-func (g *guard) of(r *ring) *pushes {
-	p := g.people[r.person]
-	if p == nil {
-		return &pushes{}
+	r := g.of(p)
+	if err := r.forbids(p); err != nil {
+		return err
 	}
-	now := r.clock.Now()
-	p.expire(now)
-	p.forget(now.Add(-2 * r.limit.Window))
-	return p
-}
-
-// refusal says why r must not be.
-func (p *pushes) refusal(r *ring) error {
-	now, w := r.clock.Now(), p.waiting
-	if wait := barred(p.failed, r).Sub(now); wait > 0 {
-		return &PushRefusedError{Wait: wait}
-	}
-	if w == nil {
-		return nil
-	}
-	same := r.origin != "" && r.origin == w.origin && !r.unattended
-	// To withdraw one only to be refused for that would leave the person with none.
-	last := append(slices.Clone(p.failed), failure{at: now, unattended: w.unattended})
-	tooMany := barred(last, r).Sub(now)
-	switch {
-	case w == r.instead && tooMany > 0:
-		return &PushRefusedError{Wait: tooMany}
-	case w != r.instead && (!same || tooMany > 0):
-		return &PushRefusedError{Wait: w.until.Sub(now), Waiting: true}
-	}
+	g.codes++
+	p.code = g.codes
+	r.fail(p, failure{at: p.clock.Now(), unattended: p.unattended, code: p.code})
+	g.people.put(p.person, r)
 	return nil
 }
 
-// barred is until when so many failures bar r: for the length of the window after
-// the last of too many within one. A push that nobody asked for bars only others
-// of its kind, unless it was rejected.
-func barred(failed []failure, r *ring) (until time.Time) {
-	var counted []time.Time
-	for _, f := range failed {
-		if f.rejected || !f.unattended || r.unattended {
-			counted = append(counted, f.at)
-		}
-	}
-	for last := r.limit.Failures - 1; r.limit.Failures > 0 && last < len(counted); last++ {
-		if counted[last].Sub(counted[last-r.limit.Failures+1]) < r.limit.Window {
-			until = counted[last].Add(r.limit.Window)
-		}
-	}
-	return until
-}
-
-// expire ends a wait that nobody asks about any more.
-func (p *pushes) expire(now time.Time) {
-	if w := p.waiting; w != nil && now.After(w.until) {
-		p.waiting = nil
-		p.failed = append(p.failed, failure{at: w.until, unattended: w.unattended})
-	}
-}
-
-// forget drops the failures that are not younger than before.
-func (p *pushes) forget(before time.Time) {
-	p.failed = slices.DeleteFunc(p.failed, func(f failure) bool { return !f.at.After(before) })
-}
-
-// end gives the leave back. Only the first call counts.
-func (r *ring) end(how result) {
-	g := r.guard
+// check says why p's challenge must not be sent, and changes nothing.
+func (g *guard) check(p *permit) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := g.people[r.person]
-	if p == nil || p.waiting != r {
+	return g.of(p).forbids(p)
+}
+
+// answered notes that the person has answered a code of the factor right. That
+// makes up for all that they did not answer, as an approval does. A factor that
+// sends no codes changes nothing.
+func (g *guard) answered(person string, f okta.Factor) {
+	if !KindOf(f).sends() {
 		return
 	}
-	p.waiting = nil
-	switch how {
-	case approved:
-		// Who approves has missed the others themselves. What they rejected was
-		// somebody else's.
-		p.failed = slices.DeleteFunc(p.failed, func(f failure) bool { return !f.rejected })
-	case rejected, unanswered:
-		p.failed = append(p.failed, failure{at: r.clock.Now(), rejected: how == rejected, unattended: r.unattended})
-	}
-	if len(p.failed) == 0 {
-		delete(g.people, r.person)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.people.get(person); r != nil {
+		r.forgive()
+		g.drop(person, r)
 	}
 }
 
-// extend says until when the ring waits.
-func (r *ring) extend(until time.Time) {
-	r.guard.mu.Lock()
-	defer r.guard.mu.Unlock()
-	r.until = until
+// of returns the record of p's person, up to date.
+func (g *guard) of(p *permit) *record {
+	r := g.people.get(p.person)
+	if r == nil {
+		return &record{}
+	}
+	now := p.clock.Now()
+	r.expire(now)
+	r.forget(now.Add(-2 * p.limit.Window))
+	return r
+}
+
+// waits says that other's push is in the way.
+func (g *guard) waits(other *permit) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return &ChallengeRefusedError{Wait: other.until.Sub(other.clock.Now()), Waiting: true}
+}
+
+// drop removes a record that says nothing any more.
+func (g *guard) drop(person string, r *record) {
+	if r.waiting == nil && len(r.failed) == 0 {
+		g.people.remove(person)
+	}
 }
 
 // tidy forgets what no longer matters at now.
 func (g *guard) tidy(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for person, p := range g.people {
-		p.expire(now)
-		p.forget(now.Add(-2 * maxWindow))
-		if p.waiting == nil && len(p.failed) == 0 {
-			delete(g.people, person)
+	g.people.each(func(person string, r *record) {
+		r.expire(now)
+		r.forget(now.Add(-2 * maxWindow))
+		g.drop(person, r)
+	})
+}
+
+// forbids says why p's challenge must not be sent.
+func (r *record) forbids(p *permit) error {
+	now, w := p.clock.Now(), r.waiting
+	if wait := barred(r.failed, p).Sub(now); wait > 0 {
+		return &ChallengeRefusedError{Wait: wait}
+	}
+	if w == nil {
+		return nil
+	}
+	// The push that waits may go unanswered, too. To withdraw it only to refuse the
+	// next one for that would leave the person with none.
+	failed := append(slices.Clone(r.failed), failure{at: now, unattended: w.unattended})
+	wait := barred(failed, p).Sub(now)
+	switch {
+	case wait > 0 && (w == p.instead || w.isEnding()):
+		return &ChallengeRefusedError{Wait: wait}
+	case wait <= 0 && (p.isCode || w == p.instead || w.isEnding() || p.replaces(w)):
+		return nil
+	}
+	return &ChallengeRefusedError{Wait: w.until.Sub(now), Waiting: true}
+}
+
+// barred is until when failures bar p: for the length of the window after the last
+// of too many within one. What nobody had asked for bars only others of its kind,
+// unless it was rejected.
+func barred(failed []failure, p *permit) (until time.Time) {
+	var counted []time.Time
+	for _, f := range failed {
+		if f.rejected || !f.unattended || p.unattended {
+			counted = append(counted, f.at)
 		}
 	}
+	for last := p.limit.Failures - 1; p.limit.Failures > 0 && last < len(counted); last++ {
+		if counted[last].Sub(counted[last-p.limit.Failures+1]) < p.limit.Window {
+			until = counted[last].Add(p.limit.Window)
+		}
+	}
+	return until
+}
+
+// fail adds a failure, and drops the oldest where there are more than decide
+// anything: attended and unattended ones, of the window and the one before.
+func (r *record) fail(p *permit, f failure) {
+	r.failed = append(r.failed, f)
+	if most := 4 * p.limit.Failures; len(r.failed) > most {
+		r.failed = slices.Delete(r.failed, 0, len(r.failed)-most)
+	}
+}
+
+// forgive drops what nobody answered. What was rejected was somebody else's.
+func (r *record) forgive() {
+	r.failed = slices.DeleteFunc(r.failed, func(f failure) bool { return !f.rejected })
+}
+
+// expire ends the wait for a push that nobody polls any more.
+func (r *record) expire(now time.Time) {
+	if w := r.waiting; w != nil && now.After(w.until) {
+		r.release()
+		r.fail(w, failure{at: w.until, unattended: w.unattended})
+	}
+}
+
+// release ends the wait for the push.
+func (r *record) release() {
+	close(r.waiting.over)
+	r.waiting = nil
+}
+
+// forget drops the failures that are not younger than before.
+func (r *record) forget(before time.Time) {
+	r.failed = slices.DeleteFunc(r.failed, func(f failure) bool { return !f.at.After(before) })
+}
+
+// replaces reports whether p's login may take the place of other's.
+func (p *permit) replaces(other *permit) bool {
+	return p.nonce != "" && p.nonce == other.nonce && !p.unattended
+}
+
+// end ends a permit. Only the first call counts. A code counts until the person
+// answers one, unless it was not sent.
+func (p *permit) end(how result) {
+	g := p.guard
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r := g.people.get(p.person)
+	switch {
+	case r == nil:
+		return
+	case p.isCode && how == uncounted:
+		r.failed = slices.DeleteFunc(r.failed, func(f failure) bool { return f.code == p.code })
+	case p.isCode || r.waiting != p:
+		return
+	default:
+		r.release()
+		r.note(p, how)
+	}
+	g.drop(p.person, r)
+}
+
+// note notes how a push ended.
+func (r *record) note(p *permit, how result) {
+	switch how {
+	case approved: // who approves has missed the others themselves
+		r.forgive()
+	case rejected, unanswered:
+		r.fail(p, failure{at: p.clock.Now(), rejected: how == rejected, unattended: p.unattended})
+	}
+}
+
+// extend says until when the push waits.
+func (p *permit) extend(until time.Time) {
+	p.guard.mu.Lock()
+	defer p.guard.mu.Unlock()
+	p.until = until
 }

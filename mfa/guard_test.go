@@ -18,6 +18,9 @@ import (
 const (
 	here  = "192.0.2.1"
 	there = "203.0.113.9"
+
+	ours   = "nonce-of-one-client"
+	theirs = "nonce-of-another"
 )
 
 // mount is what the logins of one mount share.
@@ -29,16 +32,16 @@ type mount struct {
 
 func newMount(limit mfa.PushLimit) *mount { return &mount{clock: newClock(), limit: limit} }
 
-// flow is that of a login from origin.
-func (m *mount) flow(authn mfa.Authn, origin string) mfa.Flow {
+// flow is that of a login with a nonce.
+func (m *mount) flow(authn mfa.Authn, nonce string) mfa.Flow {
 	return mfa.Flow{
-		Okta: authn, Mount: &m.Mount, Clock: m.clock, Origin: origin,
+		Okta: authn, Mount: &m.Mount, Clock: m.clock, Nonce: nonce,
 		Policy: mfa.Policy{Push: m.limit}, Show: func(mfa.Number) {},
 	}
 }
 
 // login runs a blocking login of mia on one phone.
-func (m *mount) login(t *testing.T, origin string, answers ...any) error {
+func (m *mount) login(t *testing.T, nonce string, answers ...any) error {
 	t.Helper()
 	answers = slices.Clone(answers)
 	for i, answer := range answers {
@@ -46,7 +49,7 @@ func (m *mount) login(t *testing.T, origin string, answers ...any) error {
 			answers[i] = m.fresh(tx)
 		}
 	}
-	_, err := run(t.Context(), m.flow(scripted(answers...), origin), m.fresh(required(phone)), want{})
+	_, err := run(t.Context(), m.flow(scripted(answers...), nonce), m.fresh(required(phone)), want{})
 	return err
 }
 
@@ -57,44 +60,47 @@ func (m *mount) fresh(tx okta.Transaction) okta.Transaction {
 }
 
 // hold starts a held login of mia on one phone, which waits.
-func (m *mount) hold(t *testing.T, authn *script, origin string, tx okta.Transaction) (*mfa.Session, error) {
+func (m *mount) hold(t *testing.T, authn *script, nonce string, tx okta.Transaction) (*mfa.Session, error) {
 	t.Helper()
-	flow := m.flow(authn, origin)
+	flow := m.flow(authn, nonce)
 	flow.Hold = true
 	return flow.Begin(t.Context(), tx, mfa.Input{Want: want{}})
 }
 
 func assertWait(t *testing.T, err error, wait time.Duration, waits bool) {
 	t.Helper()
-	var refusal *mfa.PushRefusedError
+	var refusal *mfa.ChallengeRefusedError
 	if assert.ErrorAs(t, err, &refusal) {
-		assert.Equal(t, mfa.PushRefusedError{Wait: wait, Waiting: waits}, *refusal)
+		assert.Equal(t, mfa.ChallengeRefusedError{Wait: wait, Waiting: waits}, *refusal)
 	}
 }
 
-// TestOneWaitingPush: while one waits, logins of the same person from elsewhere
-// get none, and nothing of theirs reaches the phone.
+// TestOneWaitingPush: while one waits, other logins of the same person get none, and
+// nothing of theirs reaches the phone. Their address is no proof of who they are.
 func TestOneWaitingPush(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, first, second string
 		unattended          bool
 	}{
-		{name: "from elsewhere", first: here, second: there},
-		{name: "from nowhere", first: here, second: ""},
-		{name: "both from nowhere", first: "", second: ""},
-		{name: "unattended, from the same place", first: here, second: here, unattended: true},
+		{name: "another nonce", first: ours, second: theirs},
+		{name: "no nonce", first: ours, second: ""},
+		{name: "a nonce, where the first has none", first: "", second: theirs},
+		{name: "both without a nonce", first: "", second: ""},
+		{name: "unattended, with the same nonce", first: ours, second: ours, unattended: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			m := newMount(mfa.PushLimit{})
 			authn := scripted(waiting(phone))
-			held, err := m.hold(t, authn, tc.first, required(phone))
+			first := m.flow(authn, tc.first)
+			first.Hold, first.Caller, first.Address = true, okta.Caller{Address: here}, here
+			held, err := first.Begin(t.Context(), required(phone), mfa.Input{})
 			require.NoError(t, err)
 			m.clock.Advance(time.Minute)
 
 			flow := m.flow(authn, tc.second)
-			flow.Unattended = tc.unattended
+			flow.Unattended, flow.Caller, flow.Address = tc.unattended, first.Caller, first.Address
 			l, err := run(t.Context(), flow, on("t2", required(phone, verify)), want{})
 			assertWait(t, err, 4*time.Minute, true)
 			assert.False(t, l.Challenged())
@@ -119,33 +125,35 @@ func TestOneWaitingPush(t *testing.T) {
 	}
 }
 
-// TestUnattendedMayWait: a login that nobody watches gets its push like any
-// other, and a person may take its place.
+// TestUnattendedMayWait: a login that nobody watches gets its push like any other.
 func TestUnattendedMayWait(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{})
 	authn := scripted(waiting(phone))
-	flow := m.flow(authn, here)
-	flow.Unattended = true
-	_, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
+	flow := m.flow(authn, "")
+	flow.Unattended, flow.Hold = true, true
+	renewal, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
 	require.NoError(t, err)
-	authn.add(on("t2", waiting(phone)), success(mia))
-	_, err = run(t.Context(), m.flow(authn, here), on("t2", required(phone)), want{})
-	assert.NoError(t, err)
-	assert.Equal(t, "verify opf1 t1, cancel t1, verify opf1 t2, verify opf1 t2", authn.asked())
+	assertWait(t, m.login(t, ours), 5*time.Minute, true)
+	authn.add(success(mia))
+	m.clock.Advance(due)
+	st, err := renewal.Continue(t.Context(), mfa.Flow{}, mfa.Input{})
+	require.NoError(t, err)
+	assert.Equal(t, mfa.PhaseDone, st.Phase)
+	assert.NoError(t, m.login(t, ours, success(mia)))
 }
 
-// TestReplace: people interrupt a login and try again. The push before is
-// withdrawn at Okta before the new one is sent.
+// TestReplace: a client that repeats its login with the same nonce takes the place of
+// the one before. The push before is withdrawn at Okta before the new one is sent.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	t.Run("held", func(t *testing.T) {
 		t.Parallel()
 		m := newMount(mfa.PushLimit{})
 		authn := scripted(waiting(phone), on("t2", waiting(phone)), success(mia))
-		held, err := m.hold(t, authn, here, required(phone))
+		held, err := m.hold(t, authn, ours, required(phone))
 		require.NoError(t, err)
-		_, err = run(t.Context(), m.flow(authn, here), on("t2", required(phone)), want{})
+		_, err = run(t.Context(), m.flow(authn, ours), on("t2", required(phone)), want{})
 		assert.NoError(t, err)
 		assert.Equal(t, "verify opf1 t1, cancel t1, verify opf1 t2, verify opf1 t2", authn.asked())
 		assert.True(t, held.Over())
@@ -157,7 +165,7 @@ func TestReplace(t *testing.T) {
 		t.Parallel()
 		m := newMount(mfa.PushLimit{})
 		authn := scripted(waiting(phone), on("t2", waiting(phone)), success(mia))
-		flow := m.flow(authn, here)
+		flow := m.flow(authn, ours)
 		parked := newParkedClock(m.clock)
 		flow.Clock = parked
 		l, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
@@ -165,7 +173,7 @@ func TestReplace(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- l.Run(t.Context()) }()
 		<-parked.asleep
-		_, err = run(t.Context(), m.flow(authn, here), on("t2", required(phone)), want{})
+		_, err = run(t.Context(), m.flow(authn, ours), on("t2", required(phone)), want{})
 		assert.NoError(t, err)
 		assert.ErrorIs(t, <-done, mfa.ErrReplaced)
 		assert.Zero(t, whom(l))
@@ -175,11 +183,11 @@ func TestReplace(t *testing.T) {
 		t.Parallel()
 		m := newMount(mfa.PushLimit{})
 		authn := scripted(waiting(phone), on("t2", required(phone, tablet)), on("t2", waiting(tablet)), on("t3", waiting(phone)), success(mia))
-		flow := m.flow(authn, here)
+		flow := m.flow(authn, ours)
 		flow.Policy.AllDevices, flow.Again = true, authn.again
 		_, err := flow.Begin(t.Context(), required(phone, tablet), mfa.Input{Want: want{}})
 		require.NoError(t, err)
-		_, err = run(t.Context(), m.flow(authn, here), on("t3", required(phone)), want{})
+		_, err = run(t.Context(), m.flow(authn, ours), on("t3", required(phone)), want{})
 		assert.NoError(t, err)
 		assert.Equal(t, "verify opf1 t1, again, verify opf2 t2, cancel t1, cancel t2, verify opf1 t3, verify opf1 t3", authn.asked())
 	})
@@ -187,11 +195,11 @@ func TestReplace(t *testing.T) {
 		t.Parallel()
 		m := newMount(mfa.PushLimit{})
 		authn := scripted(waiting(phone))
-		_, err := m.hold(t, authn, here, required(phone))
+		_, err := m.hold(t, authn, ours, required(phone))
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		canceller := &script{answers: said(required(phone)), each: cancel}
-		_, err = run(ctx, m.flow(canceller, here), on("t2", state(okta.StatusPasswordWarn)), want{})
+		_, err = run(ctx, m.flow(canceller, ours), on("t2", state(okta.StatusPasswordWarn)), want{})
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, "skip t2, cancel t2", canceller.asked(), "no push for nobody")
 	})
@@ -279,10 +287,10 @@ func TestPushLimit(t *testing.T) {
 							cancel()
 						}
 					}
-					_, err := run(ctx, m.flow(authn, here), m.fresh(required(phone)), want{})
+					_, err := run(ctx, m.flow(authn, ours), m.fresh(required(phone)), want{})
 					require.ErrorIs(t, err, context.Canceled)
 				case "closed", "withdrawn", "expired":
-					l, err := m.hold(t, scripted(m.fresh(waiting(phone))), here, m.fresh(required(phone)))
+					l, err := m.hold(t, scripted(m.fresh(waiting(phone))), ours, m.fresh(required(phone)))
 					require.NoError(t, err)
 					map[string]func(context.Context){"closed": l.Close, "withdrawn": func(ctx context.Context) { l.Cancel(ctx, mfa.Flow{}) }, "expired": l.Expire}[event](t.Context())
 				case "passcode", "right passcode":
@@ -290,30 +298,30 @@ func TestPushLimit(t *testing.T) {
 					if event == "right passcode" {
 						answer = success(mia)
 					}
-					_, err := run(t.Context(), m.flow(scripted(answer), here), required(phone, verify), want{PassCode: code})
+					_, err := run(t.Context(), m.flow(scripted(answer), ours), required(phone, verify), want{PassCode: code})
 					require.Equal(t, event == "right passcode", err == nil)
 				default:
 					require.Contains(t, history, event)
-					err := m.login(t, here, history[event]...)
+					err := m.login(t, ours, history[event]...)
 					require.Equal(t, event == "approved", err == nil, event)
 				}
 			}
 			m.clock.Advance(time.Minute)
 			authn := scripted(success(mia))
-			_, err := run(t.Context(), m.flow(authn, here), required(phone, verify), want{})
+			_, err := run(t.Context(), m.flow(authn, ours), m.fresh(required(phone, verify)), want{})
 			if !tc.refuse {
 				assert.NoError(t, err)
 				return
 			}
 			assertWait(t, err, 9*time.Minute, false)
 			assert.Equal(t, "cancel t1", authn.asked(), "nothing reaches the phone")
-			_, err = run(t.Context(), m.flow(authn, here), required(phone, verify), want{PassCode: code})
+			_, err = run(t.Context(), m.flow(authn, ours), required(phone, verify), want{PassCode: code})
 			assert.NoError(t, err, "a passcode is not refused")
 			m.clock.Advance(9*time.Minute - time.Nanosecond)
 			m.Tidy(m.clock.Now())
-			assertWait(t, m.login(t, there, success(mia)), time.Nanosecond, false)
+			assertWait(t, m.login(t, theirs, success(mia)), time.Nanosecond, false)
 			m.clock.Advance(time.Nanosecond)
-			assert.NoError(t, m.login(t, there, success(mia)), "the window passes")
+			assert.NoError(t, m.login(t, theirs, success(mia)), "the window passes")
 		})
 	}
 }
@@ -324,19 +332,19 @@ func TestAbandonedHold(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 2, Window: 10 * time.Minute})
 	for range 2 {
-		_, err := m.hold(t, scripted(m.fresh(waiting(phone))), here, m.fresh(required(phone)))
+		_, err := m.hold(t, scripted(m.fresh(waiting(phone))), ours, m.fresh(required(phone)))
 		require.NoError(t, err)
 		m.clock.Advance(5*time.Minute - time.Second)
-		assertWait(t, m.login(t, there, success(mia)), time.Second, true)
+		assertWait(t, m.login(t, theirs, success(mia)), time.Second, true)
 		m.clock.Advance(2 * time.Second)
 	}
 	// It went wrong when it expired, not when somebody asked.
 	m.clock.Advance(time.Minute)
-	assertWait(t, m.login(t, there, success(mia)), 9*time.Minute-time.Second, false)
+	assertWait(t, m.login(t, theirs, success(mia)), 9*time.Minute-time.Second, false)
 	m.Tidy(m.clock.Now())
-	assertWait(t, m.login(t, there, success(mia)), 9*time.Minute-time.Second, false)
+	assertWait(t, m.login(t, theirs, success(mia)), 9*time.Minute-time.Second, false)
 	m.clock.Advance(9 * time.Minute)
-	assert.NoError(t, m.login(t, there, success(mia)))
+	assert.NoError(t, m.login(t, theirs, success(mia)))
 }
 
 // TestGuardTidy: what is forgotten is what does not matter any more.
@@ -344,29 +352,29 @@ func TestGuardTidy(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 2, Window: 24 * time.Hour})
 	m.Tidy(noon)
-	require.ErrorIs(t, m.login(t, here, challenge(phone, okta.ResultRejected)), mfa.ErrRejected)
-	l, err := m.hold(t, scripted(waiting(phone)), here, required(phone))
+	require.ErrorIs(t, m.login(t, ours, challenge(phone, okta.ResultRejected)), mfa.ErrRejected)
+	l, err := m.hold(t, scripted(waiting(phone)), ours, required(phone))
 	require.NoError(t, err)
 	m.Tidy(m.clock.Now())
-	assertWait(t, m.login(t, there), 5*time.Minute, true)
+	assertWait(t, m.login(t, theirs), 5*time.Minute, true)
 	m.clock.Advance(time.Hour)
 	m.Tidy(m.clock.Now())
-	assertWait(t, m.login(t, there), 23*time.Hour+5*time.Minute, false)
+	assertWait(t, m.login(t, theirs), 23*time.Hour+5*time.Minute, false)
 	l.Close(t.Context())
 	m.clock.Advance(24 * time.Hour)
 	m.Tidy(m.clock.Now())
-	assert.NoError(t, m.login(t, there, success(mia)))
+	assert.NoError(t, m.login(t, theirs, success(mia)))
 }
 
-// TestGuardRace: of many logins at the same time, from as many places, one gets
-// a push; from one place, one stays.
+// TestGuardRace: of many logins at the same time, with as many nonces, one gets a
+// push; with one nonce, one stays.
 func TestGuardRace(t *testing.T) {
 	t.Parallel()
-	for name, origin := range map[string]func(n int) string{
-		"from everywhere": func(n int) string { return string(rune('a' + n)) },
-		"from one place":  func(int) string { return here },
-		"from two places": func(n int) string { return []string{here, there}[n%2] },
-		"from nowhere":    func(int) string { return "" },
+	for name, nonce := range map[string]func(n int) string{
+		"many nonces": func(n int) string { return string(rune('a' + n)) },
+		"one nonce":   func(int) string { return ours },
+		"two nonces":  func(n int) string { return []string{ours, theirs}[n%2] },
+		"no nonce":    func(int) string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,18 +384,18 @@ func TestGuardRace(t *testing.T) {
 			errs, held := make([]error, logins), make([]*mfa.Session, logins)
 			for n := range logins {
 				all.Go(func() {
-					held[n], errs[n] = m.hold(t, scripted(waiting(phone)), origin(n), required(phone))
+					held[n], errs[n] = m.hold(t, scripted(waiting(phone)), nonce(n), required(phone))
 				})
 			}
 			all.Wait()
 			waiting := 0
 			for n, l := range held {
 				s, err := l.State(t.Context())
-				var refusal *mfa.PushRefusedError
+				var refusal *mfa.ChallengeRefusedError
 				switch {
 				case errors.As(errs[n], &refusal):
 					assert.True(t, refusal.Waiting)
-					assert.NotEqual(t, "from one place", name)
+					assert.NotEqual(t, "one nonce", name)
 				case errs[n] != nil:
 					assert.ErrorIs(t, errs[n], mfa.ErrReplaced)
 				case err != nil:
@@ -401,104 +409,4 @@ func TestGuardRace(t *testing.T) {
 			assert.NoError(t, m.login(t, "", success(mia)), "all have made room")
 		})
 	}
-}
-
-// TestWaitEnds: however far apart questions are, a push that nobody answers is given
-// up when it expires, and is asked about a moment before that.
-func TestWaitEnds(t *testing.T) {
-	t.Parallel()
-	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
-	begin := m.clock.Now()
-	const life = 3 * time.Minute // less than a login waits
-	short := func(tx okta.Transaction) okta.Transaction {
-		tx.ExpiresAt = begin.Add(life)
-		return tx
-	}
-	authn := scripted(short(waiting(phone)))
-	var asked []time.Duration
-	authn.each = func() { asked = append(asked, m.clock.Now().Sub(begin)) }
-	flow := m.flow(authn, here)
-	flow.Limit = func() okta.RateLimit { return okta.RateLimit{Limit: 600, Reset: begin.Add(time.Hour)} }
-	_, err := run(t.Context(), flow, short(required(phone)), want{})
-	require.ErrorIs(t, err, mfa.ErrPushTimeout)
-	assert.Less(t, len(asked), int(life/(15*time.Second)), "Okta has nothing left")
-	assert.InDelta(t, (life - time.Second).Seconds(), asked[len(asked)-1].Seconds(), 0.1)
-	assert.InDelta(t, life.Seconds(), m.clock.Now().Sub(begin).Seconds(), 0.1)
-}
-
-// TestPhonesShareTheLimit: where little is left of Okta's limit, a login with two
-// phones asks about each half as often.
-func TestPhonesShareTheLimit(t *testing.T) {
-	t.Parallel()
-	count := func(phones ...okta.Factor) (asked int) {
-		m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
-		var answers []any
-		for range 300 {
-			for _, f := range phones {
-				answers = append(answers, waiting(f))
-			}
-		}
-		authn := scripted(answers...)
-		authn.each = func() { asked++ }
-		flow := m.flow(authn, here)
-		flow.Again = func(context.Context) (okta.Transaction, error) { return required(phones...), nil }
-		flow.Policy.AllDevices = true
-		flow.Limit = func() okta.RateLimit {
-			return okta.RateLimit{Limit: 600, Remaining: 20, Reset: m.clock.Now().Add(time.Minute)}
-		}
-		_, err := run(t.Context(), flow, required(phones...), want{})
-		require.ErrorIs(t, err, mfa.ErrPushTimeout)
-		return asked
-	}
-	one, two := count(phone), count(phone, tablet)
-	assert.InDelta(t, 50, one, 10)
-	assert.InDelta(t, one, two, 10)
-}
-
-// TestLastQuestionAboutEachPhone: a slow answer about one phone at the end of the
-// wait does not make the question about the next one late.
-func TestLastQuestionAboutEachPhone(t *testing.T) {
-	t.Parallel()
-	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
-	begin := m.clock.Now()
-	life := required(phone).ExpiresAt.Sub(begin)
-	var answers []any
-	for range 300 {
-		answers = append(answers, waiting(phone), waiting(tablet))
-	}
-	authn := scripted(answers...)
-	slow := false
-	authn.each = func() {
-		if !slow && m.clock.Now().Sub(begin) > life-2100*time.Millisecond {
-			slow = true
-			m.clock.Advance(3 * time.Second)
-			authn.answers = said(waiting(phone), success(mia))
-		}
-	}
-	flow := m.flow(authn, here)
-	flow.Again = func(context.Context) (okta.Transaction, error) { return required(phone, tablet), nil }
-	flow.Policy.AllDevices = true
-	_, err := run(t.Context(), flow, required(phone, tablet), want{})
-	assert.NoError(t, err)
-	assert.True(t, slow)
-}
-
-// TestContinueByNewLimit: who goes on with a login after a change of the
-// configuration asks Okta by what the new client has been told of the limit.
-func TestContinueByNewLimit(t *testing.T) {
-	t.Parallel()
-	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
-	authn := scripted(m.fresh(waiting(phone)))
-	flow := m.flow(authn, here)
-	flow.Hold = true
-	flow.Limit = func() okta.RateLimit { return okta.RateLimit{} }
-	l, err := flow.Begin(t.Context(), m.fresh(required(phone)), mfa.Input{Want: want{}})
-	require.NoError(t, err)
-	defer l.Close(t.Context())
-	m.clock.Advance(due)
-	now, asked := flow, 0
-	now.Limit = func() okta.RateLimit { asked++; return okta.RateLimit{} }
-	_, err = l.Continue(t.Context(), now, mfa.Input{Want: want{}})
-	require.NoError(t, err)
-	assert.Equal(t, 1, asked)
 }

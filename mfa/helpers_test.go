@@ -225,7 +225,7 @@ func (s *script) again(ctx context.Context) (okta.Transaction, error) { return s
 func (s *script) flow() mfa.Flow {
 	return mfa.Flow{
 		Okta: s, Mount: new(mfa.Mount), Again: s.again,
-		Origin: "192.0.2.1", Show: func(mfa.Number) {}, Clock: newClock(),
+		Nonce: ours, Show: func(mfa.Number) {}, Clock: newClock(),
 	}
 }
 
@@ -277,7 +277,7 @@ var (
 	errStrange  = errors.New("unexpected")
 	errNoFactor = errors.New("no factor")
 	errSent     = errors.New("a code was sent")
-	errRefused  = errors.New("push refused")
+	errRefused  = errors.New("challenge refused")
 )
 
 // assertError wants got to be want: nil, an error of Okta's with that code, one
@@ -288,7 +288,7 @@ func assertError(t *testing.T, want, got error) {
 		strange *mfa.UnexpectedError
 		none    *mfa.NoFactorError
 		codeOut *mfa.CodeSentError
-		refusal *mfa.PushRefusedError
+		refusal *mfa.ChallengeRefusedError
 		theirs  *okta.Error
 	)
 	switch {

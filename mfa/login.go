@@ -11,28 +11,28 @@ import (
 )
 
 // login is the part of a session that is about Okta's own challenge: a machine
-// that goes from choice to choice, and that the session polls. How it chooses is in
-// login_choose.go, pushes are in login_push.go, and codes that Okta sends in
-// login_code.go.
+// that goes from choice to choice, and that the session polls. login_choose.go says
+// how it chooses, login_push.go is about pushes, and login_code.go about codes that
+// Okta sends.
 type login struct {
 	*trail
 	user   string // the Okta user id whose password was right
 	person string // by which the guard and the codes know the user
-	// readGroups begins to read the person's groups, which the session will need
-	// once the person has passed.
+	// readGroups begins to read the person's groups, which the session needs once
+	// the person has passed.
 	readGroups func()
 
-	main    *leg
-	legs    []*leg // all that are open, main and those of further phones
-	code    *code  // that has been sent, by this login or one before
-	own     bool   // the code's transaction is main
-	sent    bool   // this login has had the code sent
-	factor  okta.Factor
-	offered []okta.Factor
-	asked   []okta.Factor // those of them that a passcode by itself is for; none: all
+	main     *leg
+	legs     []*leg // all that are open, main and those of further phones
+	code     *code  // that has been sent, by this login or one before
+	own      bool   // the code's transaction is main
+	codeSent bool   // this login has had the code sent
+	factor   okta.Factor
+	offered  []okta.Factor
+	asked    []okta.Factor // those of them that a passcode by itself is for; none: all
 
 	admitted okta.User    // whom Okta let in
-	by       *okta.Factor // by which factor, if Okta has asked for one
+	by       *okta.Factor // by which factor; nil where Okta asked for none
 	byNumber bool         // and that was a number challenge
 	bypassed bool         // Policy.Bypass has admitted them, without a factor
 	warning  bool         // the password is about to expire
@@ -65,10 +65,10 @@ func (l *login) follow() error {
 	return nil
 }
 
-// asks is what a login that nobody continues ends with where it needs the person.
+// asks is the error of a login that needs the person and that nobody continues.
 func (l *login) asks() error {
 	if l.phase == PhasePassCode && l.code != nil {
-		return &CodeSentError{Factor: l.factor, Again: !l.sent}
+		return &CodeSentError{Factor: l.factor, Again: !l.codeSent}
 	}
 	return unexpected(l.main.tx, "nothing to wait for")
 }
@@ -82,6 +82,9 @@ func (l *login) done(ctx context.Context, g *leg, f *okta.Factor) error {
 	l.admitted, l.by, l.byNumber, l.warning = g.tx.User, f, f != nil && l.number != nil, g.warned
 	l.phase = PhaseMethods
 	l.hangUp(approved)
+	if f != nil {
+		l.flow.Mount.guard.answered(l.person, *f)
+	}
 	l.legs = slices.DeleteFunc(l.legs, func(open *leg) bool { return open == g })
 	l.cancelAll(ctx, successTimeout)
 	return nil
@@ -91,12 +94,12 @@ func (l *login) cancelAll(ctx context.Context, timeout time.Duration) {
 	l.cancel(ctx, timeout, func(*leg) bool { return true })
 }
 
-// cancel cancels those of the open transactions that gone reports, at the same
+// cancel cancels the open transactions for which unwanted is true, at the same
 // time. One that waits for a code is kept for the next login.
-func (l *login) cancel(ctx context.Context, timeout time.Duration, gone func(*leg) bool) {
+func (l *login) cancel(ctx context.Context, timeout time.Duration, unwanted func(*leg) bool) {
 	var all panics.Group
 	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool {
-		if !gone(g) || l.own && g == l.main {
+		if !unwanted(g) || l.own && g == l.main {
 			return false
 		}
 		all.Go(func() { g.cancel(ctx, timeout) })
@@ -121,7 +124,7 @@ func (l *login) others() (others []okta.Factor) {
 	return others
 }
 
-// expiry is when Okta, or this package, gives the login up.
+// expiry is when the challenge that is open can no longer be answered.
 func (l *login) expiry() time.Time {
 	switch {
 	case l.phase == PhaseWaiting:
@@ -130,4 +133,17 @@ func (l *login) expiry() time.Time {
 		return l.flow.Mount.codes.expiry(l.code)
 	}
 	return l.expires(l.main)
+}
+
+// expires is when the transaction expires. A time of Okta's that is too far away is
+// not believed.
+func (l *login) expires(g *leg) time.Time {
+	now := l.flow.Clock.Now()
+	if g.tx.ExpiresAt.IsZero() {
+		return now.Add(assumedLife)
+	}
+	if most := now.Add(longestLife); g.tx.ExpiresAt.After(most) {
+		return most
+	}
+	return g.tx.ExpiresAt
 }

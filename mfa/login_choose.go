@@ -31,7 +31,7 @@ func (l *login) start(ctx context.Context, want Want) error {
 	return l.choose(ctx, want)
 }
 
-// proceed goes on with a held login: with what the person wants or, where that is
+// proceed continues a held login: with what the person wants or, where that is
 // nothing, with a poll if one is due.
 func (l *login) proceed(ctx context.Context, want Want) error {
 	switch {
@@ -43,38 +43,38 @@ func (l *login) proceed(ctx context.Context, want Want) error {
 	return nil
 }
 
-// choose acts on what the person gave. What was going on before is given up,
-// but not for a choice that cannot be.
+// choose acts on what the person gave. It gives up the challenge that was open
+// before, but not for a choice that is refused.
 func (l *login) choose(ctx context.Context, want Want) error {
 	choice, err := l.choice(want)
 	if err != nil {
 		return err
 	}
 	first := choice.Factors[0]
-	switch {
-	case choice.Action == ActionAsk:
+	if choice.Action == ActionAsk {
 		return l.ask(ctx, choice.Factors, want)
-	case l.isPending(first):
-		return l.useCode(ctx, choice, want)
 	}
-	if err := l.may(ctx, choice); err != nil {
+	if err := l.may(ctx, choice, want); err != nil {
 		return err
+	}
+	if l.isPending(first) {
+		return l.useCode(ctx, choice, want)
 	}
 	if err := l.goBack(ctx); err != nil {
 		return err
 	}
 	if choice.Action == ActionSend {
-		return l.send(ctx, first)
+		return l.sendCode(ctx, first)
 	}
 	l.readGroups()
 	if choice.Action == ActionAnswer {
-		return l.answer(ctx, choice.Factors, want.PassCode)
+		return l.tryPassCode(ctx, choice.Factors, want.PassCode)
 	}
-	return l.push(ctx, choice.Factors, want.Device != "")
+	return l.ring(ctx, choice.Factors, want.Device != "")
 }
 
-// useCode acts on a choice of the code that is pending. What was going on before
-// is given up, unless it is the wait for that code.
+// useCode acts on a choice of the code that is pending. It gives up the challenge
+// that was open before, unless that is the one of the code.
 func (l *login) useCode(ctx context.Context, choice Choice, want Want) error {
 	if !l.own {
 		if err := l.goBack(ctx); err != nil {
@@ -82,13 +82,13 @@ func (l *login) useCode(ctx context.Context, choice Choice, want Want) error {
 		}
 	}
 	if choice.Action == ActionSend {
-		return l.sendAgain(ctx, want.Resend)
+		return l.sendCodeAgain(ctx, want.Resend)
 	}
 	l.readGroups()
 	return l.answerCode(ctx, choice.Factors, want.PassCode)
 }
 
-// choice is Choose's. A passcode that comes alone answers what the person was
+// choice calls Choose. A passcode that comes alone answers what the person was
 // asked for.
 func (l *login) choice(want Want) (Choice, error) {
 	if len(l.asked) > 0 && want == (Want{PassCode: want.PassCode}) {
@@ -101,20 +101,20 @@ func (l *login) choice(want Want) (Choice, error) {
 	return Choose(l.offered, want, l.flow.Policy, l.pending())
 }
 
-// may says why the choice must not be, before anything is given up for it.
-func (l *login) may(ctx context.Context, choice Choice) error {
+// may says why the choice is refused, before anything is given up for it.
+func (l *login) may(ctx context.Context, choice Choice, want Want) error {
 	switch first := choice.Factors[0]; {
 	case choice.Action == ActionRing && l.rang[l.phone(first)]:
 		return ErrRungBefore
 	case choice.Action == ActionRing:
-		return l.mayRing(ctx, l.person)
-	case choice.Action == ActionSend && l.flow.Mount.codes.full(l.person, l.flow.Clock.Now()):
-		return ErrTooManyCodes
+		return l.mayRing(ctx, l.person, l.expires(l.main))
+	case choice.Action == ActionSend && (want.Resend || !l.isPending(first)):
+		return l.maySend(ctx, l.person)
 	}
 	return nil
 }
 
-// ask leaves the next word to the person, where there is a way for them to say
+// ask waits for the person's next choice, where there is a way for them to make
 // it.
 func (l *login) ask(ctx context.Context, factors []okta.Factor, want Want) error {
 	if !l.flow.Hold {
@@ -139,7 +139,7 @@ func (l *login) goBack(ctx context.Context) error {
 	if l.main.tx.Status != okta.StatusMFAChallenge {
 		return nil
 	}
-	l.hangUp(unanswered)
+	defer l.hangUp(unanswered) // once the push has been taken back
 	l.cancel(ctx, cancelTimeout, func(g *leg) bool { return g != l.main })
 	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
 	if err := l.main.advance(l.main.okta.Previous(ctx, l.main.tx)); err != nil {
@@ -151,8 +151,8 @@ func (l *login) goBack(ctx context.Context) error {
 	return nil
 }
 
-// answer tries the passcode on each factor, once.
-func (l *login) answer(ctx context.Context, factors []okta.Factor, passCode string) error {
+// tryPassCode tries the passcode on each factor, once.
+func (l *login) tryPassCode(ctx context.Context, factors []okta.Factor, passCode string) error {
 	var err error
 	for _, f := range factors {
 		l.phase, l.factor = PhasePassCode, f
@@ -170,7 +170,7 @@ func (l *login) answer(ctx context.Context, factors []okta.Factor, passCode stri
 	return err
 }
 
-// verified goes on after a passcode was right.
+// verified follows a passcode that was right.
 func (l *login) verified(ctx context.Context, g *leg) error {
 	step, err := g.settle(ctx, false)
 	switch {

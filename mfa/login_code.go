@@ -7,9 +7,9 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// This file says what a login does about a code that Okta sends. The
-// transaction in which it was sent may be this login's own or, more often, that
-// of a login before; whoever uses it does so in the code's turn.
+// This file says what a login does about a code that Okta sends. The transaction
+// in which it was sent may be this login's own or, more often, that of a login
+// before. Whoever uses it does so in the code's turn.
 
 const (
 	// assumedLife is a transaction's where Okta does not say when it expires.
@@ -19,21 +19,23 @@ const (
 	longestLife = 30 * time.Minute
 )
 
-// send has Okta send the code of f.
-func (l *login) send(ctx context.Context, f okta.Factor) error {
-	if err := l.sending(l.main.verify(ctx, f, "")); err != nil {
+// sendCode has Okta send the code of f.
+func (l *login) sendCode(ctx context.Context, f okta.Factor) error {
+	err := l.sendGuarded(ctx, l.person, func() error { return l.main.verify(ctx, f, "") }, refused)
+	if err != nil {
 		return err
 	}
+	l.codeSent = true
 	c := l.newCode(f)
-	if err := c.wanted(); err != nil {
+	if err := c.isAwaited(); err != nil {
 		return err
 	}
 	l.keepCode(c).cancel(ctx)
 	return nil
 }
 
-// sendAgain has the code that is pending sent again, if the person wants that.
-func (l *login) sendAgain(ctx context.Context, resend bool) error {
+// sendCodeAgain has the code that is pending sent again, if the person wants that.
+func (l *login) sendCodeAgain(ctx context.Context, resend bool) error {
 	c, own := l.code, l.own
 	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
 	if !resend {
@@ -42,23 +44,27 @@ func (l *login) sendAgain(ctx context.Context, resend bool) error {
 	if err := c.turn.take(ctx); err != nil {
 		return err
 	}
-	err := l.sending(c.resend(ctx, l.flow.Okta))
+	err := l.sendGuarded(ctx, l.person, func() error { return c.resend(ctx, l.flow.Okta) }, isUnsent)
 	switch {
 	case err == nil:
+		l.codeSent = true
 		l.flow.Mount.codes.renew(c, l.expires(c.leg))
 	case !Retryable(err) && !uncertain(err):
 		l.takeCode()
 	}
 	c.turn.give()
 	if gone(err) && !own {
-		return l.send(ctx, c.factor)
+		return l.sendCode(ctx, c.factor)
 	}
 	return err
 }
 
+// isUnsent reports whether err says that no code was sent again.
+func isUnsent(err error) bool { return refused(err) || gone(err) }
+
 // answerCode tries the passcode on the code that was sent and, where another
-// login had it sent, on the other factors in this one's transaction. If the
-// code's transaction is gone, this login's has to do for all.
+// login had it sent, on the other factors in this one's transaction. Where the
+// code's transaction is gone, this login's own takes the passcode.
 func (l *login) answerCode(ctx context.Context, factors []okta.Factor, passCode string) error {
 	c, own := l.code, l.own
 	l.phase, l.factor = PhasePassCode, c.factor
@@ -66,7 +72,7 @@ func (l *login) answerCode(ctx context.Context, factors []okta.Factor, passCode 
 	if err := c.turn.take(ctx); err != nil {
 		return err
 	}
-	err := c.answer(ctx, l.flow.Okta, passCode)
+	err := c.try(ctx, l.flow.Okta, passCode)
 	switch {
 	case err == nil:
 		defer c.turn.give()
@@ -78,50 +84,28 @@ func (l *login) answerCode(ctx context.Context, factors []okta.Factor, passCode 
 	switch {
 	case own:
 	case gone(err):
-		return l.answer(ctx, factors, passCode)
+		return l.tryPassCode(ctx, factors, passCode)
 	case refusedPassCode(err) && len(factors) > 1:
-		return l.answer(ctx, factors[1:], passCode)
+		return l.tryPassCode(ctx, factors[1:], passCode)
 	}
 	return err
 }
 
-// sending notes that a code has been sent, or may have been, unless Okta has
-// refused to.
-func (l *login) sending(err error) error {
-	if !tooManyRequests(err) {
-		l.sent = true
-		l.challenged.Store(true)
-	}
-	return err
-}
-
-// newCode is one that is awaited in the login's own transaction.
+// newCode is a code that is awaited in the login's own transaction.
 func (l *login) newCode(f okta.Factor) *code {
 	return &code{person: l.person, factor: f, turn: newTurn(), leg: l.main}
 }
 
-// keepCode makes c, which nobody else knows yet, the code that waits for the
-// person, and returns the one that did before, if any: to be cancelled.
+// keepCode makes c, which nobody else knows yet, the person's pending code, and
+// returns the one that was pending before, if any: the caller cancels it.
 func (l *login) keepCode(c *code) (replaced *code) {
 	l.code, l.own = c, true
 	l.phase, l.factor, l.asked = PhasePassCode, c.factor, []okta.Factor{c.factor}
 	return l.flow.Mount.codes.keep(c, l.expires(c.leg))
 }
 
-// expires is when the transaction does. Okta is not believed everything.
-func (l *login) expires(g *leg) time.Time {
-	now := l.flow.Clock.Now()
-	if g.tx.ExpiresAt.IsZero() {
-		return now.Add(assumedLife)
-	}
-	if most := now.Add(longestLife); g.tx.ExpiresAt.After(most) {
-		return most
-	}
-	return g.tx.ExpiresAt
-}
-
 // takeCode makes the code's transaction one of this login's own, in the code's
-// turn: the code waits no longer. It returns nil if another login was quicker.
+// turn: the code is no longer pending. It returns nil if another login was quicker.
 func (l *login) takeCode() *leg {
 	c, own := l.code, l.own
 	g := c.leg
@@ -136,7 +120,7 @@ func (l *login) takeCode() *leg {
 	return g
 }
 
-// giveUpCode takes the login's own transaction back, if that waits for a code.
+// giveUpCode takes the login's own transaction back, if a code is pending in it.
 func (l *login) giveUpCode(ctx context.Context) error {
 	if !l.own {
 		return nil
@@ -152,7 +136,7 @@ func (l *login) giveUpCode(ctx context.Context) error {
 	return nil
 }
 
-// pending is the id of the factor whose code waits, or "".
+// pending is the id of the factor whose code is pending, or "".
 func (l *login) pending() string {
 	if l.code == nil {
 		return ""
@@ -162,8 +146,8 @@ func (l *login) pending() string {
 
 func (l *login) isPending(f okta.Factor) bool { return l.code != nil && l.code.factor.ID == f.ID }
 
-// answer sends the passcode, in turn, on behalf of whoever brings it.
-func (c *code) answer(ctx context.Context, caller Authn, passCode string) error {
+// try tries the passcode, in the code's turn, on behalf of whoever brings it.
+func (c *code) try(ctx context.Context, caller Authn, passCode string) error {
 	if c.leg == nil {
 		return ErrOver
 	}
@@ -171,7 +155,8 @@ func (c *code) answer(ctx context.Context, caller Authn, passCode string) error 
 	return c.leg.verify(ctx, c.factor, passCode)
 }
 
-// resend has the code sent again, in turn, on behalf of whoever asks for it.
+// resend has the code sent again, in the code's turn, on behalf of whoever asks for
+// it.
 func (c *code) resend(ctx context.Context, caller Authn) error {
 	if c.leg == nil {
 		return ErrOver
@@ -180,11 +165,11 @@ func (c *code) resend(ctx context.Context, caller Authn) error {
 	if err := c.leg.resend(ctx, c.factor); err != nil {
 		return err
 	}
-	return c.wanted()
+	return c.isAwaited()
 }
 
-// wanted checks that Okta waits for the code.
-func (c *code) wanted() error {
+// isAwaited fails where Okta does not wait for the code.
+func (c *code) isAwaited() error {
 	switch step, err := Next(c.leg.tx); {
 	case err != nil:
 		return err
@@ -197,7 +182,7 @@ func (c *code) wanted() error {
 }
 
 // cancel ends the transaction of a code that another has replaced; nil is none.
-// It must not be called in another code's turn.
+// The caller must not have another code's turn.
 func (c *code) cancel(ctx context.Context) {
 	if c == nil {
 		return

@@ -20,14 +20,14 @@ const (
 	ringPace = 400 * time.Millisecond
 )
 
-// push makes the phones ring, each once: the first, and then the others, unless
+// ring makes the phones ring, each once: the first, and then the others, unless
 // one was named or numbers are to be chosen from.
-func (l *login) push(ctx context.Context, phones []okta.Factor, named bool) error {
-	if err := l.begin(ctx, l.person, &l.flow.Mount.pace); err != nil {
+func (l *login) ring(ctx context.Context, phones []okta.Factor, named bool) error {
+	if err := l.begin(ctx, l.person, l.expires(l.main), &l.flow.Mount.pace); err != nil {
 		return err
 	}
 	l.main.factor, l.main.failed = phones[0], nil
-	if err := l.rings(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
+	if err := l.noteRing(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
 		if refused(err) {
 			l.hangUp(uncounted)
 		}
@@ -52,10 +52,10 @@ func (l *login) push(ctx context.Context, phones []okta.Factor, named bool) erro
 }
 
 // ringMore makes further phones ring, until one has an answer or wants a number
-// to be chosen.
+// to be chosen, or too little time is left to answer on another.
 func (l *login) ringMore(ctx context.Context, phones []okta.Factor) error {
 	for _, phone := range phones {
-		if l.number != nil || l.phase != PhaseWaiting {
+		if l.number != nil || l.phase != PhaseWaiting || l.isTooLate(l.until) {
 			break
 		}
 		if l.rang[l.phone(phone)] {
@@ -66,7 +66,7 @@ func (l *login) ringMore(ctx context.Context, phones []okta.Factor) error {
 		}
 		tx, err := l.flow.Again(ctx)
 		if err != nil {
-			return ctx.Err() // those that ring have to do
+			return ctx.Err() // the phones that ring are enough
 		}
 		if err := l.ringToo(ctx, phone, tx); err != nil {
 			return err
@@ -75,9 +75,9 @@ func (l *login) ringMore(ctx context.Context, phones []okta.Factor) error {
 	return nil
 }
 
-// rings notes that the phone rings, or may ring, unless Okta has refused to make
-// it.
-func (l *login) rings(phone okta.Factor, err error) error {
+// noteRing notes that the phone rings, or may ring, unless err says that Okta has
+// refused the push. It returns err.
+func (l *login) noteRing(phone okta.Factor, err error) error {
 	if !refused(err) {
 		l.hasRung(l.phone(phone))
 	}
@@ -88,19 +88,23 @@ func (l *login) rings(phone okta.Factor, err error) error {
 func (l *login) ringToo(ctx context.Context, phone okta.Factor, tx okta.Transaction) error {
 	g := &leg{okta: l.flow.Okta, tx: tx, factor: phone}
 	l.legs = append(l.legs, g)
-	if tx.Status != okta.StatusMFARequired || tx.User.ID != l.user {
+	switch {
+	case tx.Status != okta.StatusMFARequired || tx.User.ID != l.user:
 		g.failed = unexpected(tx, "another transaction of the same login")
 		return nil
+	case l.isTooLate(l.expires(g)):
+		g.failed = ErrNoTime
+		return nil
 	}
-	err := l.rings(phone, g.verify(ctx, phone, ""))
+	err := l.noteRing(phone, g.verify(ctx, phone, ""))
 	if err == nil {
 		err = l.judge(ctx, g)
 	}
-	return l.heed(ctx, g, err)
+	return l.bear(ctx, g, err)
 }
 
-// poll asks Okta once how each push stands. The first approval wins, and a
-// rejection on any phone ends them all.
+// poll polls each push once. The first approval lets the person in, and a rejection
+// on any phone ends them all.
 func (l *login) poll(ctx context.Context) error {
 	var pause time.Duration
 	now := l.flow.Clock.Now() // one phone's answer must not make the next one late
@@ -118,7 +122,7 @@ func (l *login) poll(ctx context.Context) error {
 		case l.mayAskAgain(err, l.until):
 			pause, err = max(pause, retryAfter(err)), nil
 		}
-		if err = l.heed(ctx, g, err); err != nil || l.passed() {
+		if err = l.bear(ctx, g, err); err != nil || l.passed() {
 			return err
 		}
 	}
@@ -170,14 +174,13 @@ func (l *login) judge(ctx context.Context, g *leg) error {
 	return nil
 }
 
-// heed decides whether the failure of one push ends the login: a rejection does,
+// bear decides whether the failure of one push ends the login: a rejection does,
 // what follows an approval does, and anything else once no other phone rings.
-func (l *login) heed(ctx context.Context, g *leg, err error) error {
+func (l *login) bear(ctx context.Context, g *leg, err error) error {
 	if err == nil {
 		return nil
 	}
-	var final *finalError
-	if ctx.Err() != nil || errors.As(err, &final) || resultOf(err) == rejected || errors.Is(err, ErrNumberChallenge) {
+	if ctx.Err() != nil || isFinal(err) || resultOf(err) == rejected || errors.Is(err, ErrNumberChallenge) {
 		return &finalError{err}
 	}
 	g.failed = err

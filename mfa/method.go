@@ -72,28 +72,31 @@ type Attempt struct {
 	// Verify verifies a passcode, or has a code sent: nil lets the person pass. An
 	// error for which NotSent is true says that nothing was sent.
 	Verify func(ctx context.Context, x Exchange) error
-	// Sends says that Verify has a code sent, for the next login to bring.
-	Sends bool
+	// Sends says that Verify has the code of Factor sent, which the next login
+	// brings. The login calls Verify by permit of the guard, and not while the last
+	// code is still good, unless Anew is true.
+	Sends  bool
+	Factor okta.Factor
+	Anew   bool
 
 	// Ring makes a phone ring, and returns the push as soon as it is on its way. An
 	// error for which NotSent is true says that no phone rang.
 	Ring func(ctx context.Context, x Exchange) (Push, error)
-	// Rings names the person whose phone Ring makes ring. The guard has to know a
-	// person by one name.
+	// Rings names the person whom Ring, or a Verify that sends a code, disturbs. The
+	// guard has to know a person by one name.
 	Rings string
 	// Phone names the phone that rings, by a name that no other phone has: it rings
 	// once in a login.
 	Phone string
-	// Limit tells what is left of Okta's rate limit for polls; nil means that nobody
-	// knows.
+	// Limit tells what is left of Okta's rate limit for polls. Where it is nil, that
+	// is not known.
 	Limit func() okta.RateLimit
 }
 
 // Exchange is what an Attempt needs to know of the login that it belongs to.
 type Exchange struct {
-	// Clock tells the time and sleeps.
-	Clock Clock
-	Mount *Mount
+	Clock Clock  // tells the time and sleeps
+	Mount *Mount // of the login
 
 	Life    context.Context // of the login: nothing of an attempt outlives it
 	Until   time.Time       // when the wait for the push ends

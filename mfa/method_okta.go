@@ -83,27 +83,23 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 		}
 		return Attempt{
 			Rings: person, Phone: phoneKey(m.Org, phone.ID), Limit: m.Limit,
-			Ring: func(ctx context.Context, x Exchange) (Push, error) { return m.ring(ctx, api, account.ID, phone, x) },
+			Ring: func(ctx context.Context, x Exchange) (Push, error) {
+				return m.sendPush(ctx, api, account.ID, phone, x)
+			},
 		}, nil
 	case ActionSend:
 		first := choice.Factors[0]
-		return Attempt{Sends: true, Verify: func(ctx context.Context, x Exchange) error {
-			sent := &x.Mount.sent
-			// To name the type of factor is to ask for another code.
-			if c.Kind == "" && sent.pending(person, first, x.Clock.Now()) {
-				return MarkNotSent(&CodeSentError{Factor: first, Again: true})
-			}
-			err := send(ctx, api, account.ID, first)
-			if !NotSent(err) {
-				sent.note(person, first, x.Clock.Now())
-			}
-			return err
-		}}, nil
+		return Attempt{
+			Sends: true, Factor: first, Rings: person,
+			Anew:   c.Kind != "", // to name the type of factor is to ask for another code
+			Verify: func(ctx context.Context, _ Exchange) error { return sendCode(ctx, api, account.ID, first) },
+		}, nil
 	case ActionAnswer:
 		return Attempt{Verify: func(ctx context.Context, x Exchange) error {
-			f, err := answer(ctx, api, account.ID, choice.Factors, c.PassCode)
+			f, err := tryFactors(ctx, api, account.ID, choice.Factors, c.PassCode)
 			if err == nil {
 				x.Mount.sent.forget(person, f)
+				x.Mount.guard.answered(person, f)
 			}
 			return err
 		}}, nil
@@ -234,9 +230,9 @@ func kinds(factors []okta.Factor) string {
 	return join(all)
 }
 
-// answer verifies the passcode with one factor after the other, until Okta does not find
-// it wrong. It returns the factor that was tried last.
-func answer(ctx context.Context, api FactorsAPI, userID string, factors []okta.Factor, passCode string) (f okta.Factor, err error) {
+// tryFactors verifies the passcode with one factor after the other, until Okta does not
+// find it wrong. It returns the factor that was tried last.
+func tryFactors(ctx context.Context, api FactorsAPI, userID string, factors []okta.Factor, passCode string) (f okta.Factor, err error) {
 	var t okta.FactorTransaction
 	for _, f = range factors {
 		if t, err = api.AnswerFactor(ctx, userID, f, passCode); !refusedPassCode(err) {
@@ -253,9 +249,9 @@ func answer(ctx context.Context, api FactorsAPI, userID string, factors []okta.F
 	return f, err
 }
 
-// send has a code sent and fails with *CodeSentError: the person gives the code with the
-// next login. A challenge belongs to the factor, so that any login can answer it.
-func send(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) error {
+// sendCode has a code sent and fails with *CodeSentError: the person gives the code with
+// the next login. A challenge belongs to the factor, so that any login can answer it.
+func sendCode(ctx context.Context, api FactorsAPI, userID string, f okta.Factor) error {
 	t, err := api.ChallengeFactor(ctx, userID, f, false)
 	if err != nil {
 		return unlessRefused(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// ring makes the phone ring.
-func (m *OktaMethod) ring(ctx context.Context, api FactorsAPI, userID string, phone okta.Factor, x Exchange) (Push, error) {
+// sendPush makes the phone ring.
+func (m *OktaMethod) sendPush(ctx context.Context, api FactorsAPI, userID string, phone okta.Factor, x Exchange) (Push, error) {
 	switch {
 	case m.NumberOnly && !x.Numbers && x.Shown:
 		return nil, MarkNotSent(ErrNumberShown)
@@ -81,10 +81,9 @@ func (p *oktaPush) Poll(ctx context.Context) (passed bool, err error) {
 // decides nothing: the push is cancelled then.
 func (p *oktaPush) judge() (passed bool, err error) {
 	step, err := nextOfFactor(p.t, p.phone)
-	_, strange := errors.AsType[*UnexpectedError](err)
 	switch {
 	case err != nil:
-		p.over = !strange && !errors.Is(err, okta.ErrMalformed)
+		p.over = !is[*UnexpectedError](err) && !errors.Is(err, okta.ErrMalformed)
 		return false, err
 	case step != StepDone && step != StepWait:
 		return false, unexpectedFactor(p.t, "a push was sent")

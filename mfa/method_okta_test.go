@@ -78,7 +78,7 @@ func (o *factorsOrg) satisfy(t testing.TB, m mfa.Method, c mfa.Credential) error
 
 func (o *factorsOrg) satisfyAs(ctx context.Context, who mfa.Subject, m mfa.Method, c mfa.Credential) error {
 	flow := mfa.Flow{
-		Okta: scripted(success(mia)), Mount: new(mfa.Mount), Org: who.Org, Name: who.Name, Caller: who.Caller, Clock: o.clock, Origin: here,
+		Okta: scripted(success(mia)), Mount: new(mfa.Mount), Org: who.Org, Name: who.Name, Caller: who.Caller, Clock: o.clock, Nonce: ours,
 		Require: func(context.Context, mfa.Subject) ([]mfa.Required, error) {
 			return []mfa.Required{{ID: "1", Name: "method", Method: m}}, nil
 		},
@@ -143,8 +143,8 @@ func TestOktaMethodPrepares(t *testing.T) {
 			attempt, err := o.method(tc.kinds...).Prepare(t.Context(), o.who(), tc.c)
 			assert.ErrorIs(t, err, tc.err)
 			rings := ""
-			if tc.rings {
-				rings = o.URL + " " + o.user.ID // as those of a login: it is the same phone
+			if tc.rings || tc.sends {
+				rings = o.URL + " " + o.user.ID // as those of a login: it is the same person
 			}
 			assert.Equal(t, rings, attempt.Rings)
 			assert.Equal(t, tc.sends, attempt.Sends)

@@ -2,10 +2,10 @@ package mfa
 
 import "time"
 
-// Mount is what the logins of one mount share: whose phone is ringing, which
-// codes are on their way, and when Okta may be polled next. It lives in memory
-// only and forgets everything when the process ends. The zero value is ready. A
-// Mount is safe for concurrent use and must not be copied.
+// Mount is what the logins of one mount share: the guard over people's phones, the
+// codes that are on their way, and the pace at which Okta is polled. It lives in
+// memory only and forgets everything when the process ends. The zero value is
+// ready. A Mount is safe for concurrent use and must not be copied.
 type Mount struct {
 	guard guard
 	codes codes     // sent by Okta's own challenges

@@ -45,7 +45,7 @@ func newOrg(t testing.TB, options oktatest.Options) *org {
 
 // flow is that of a login from here, on all devices.
 func (o *org) flow() mfa.Flow {
-	flow := o.mount.flow(o.client, here)
+	flow := o.mount.flow(o.client, ours)
 	flow.Policy.AllDevices = true
 	flow.Again = o.authenticate
 	flow.Show = func(n mfa.Number) {

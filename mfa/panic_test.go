@@ -60,25 +60,25 @@ func TestPanicEndsOneLogin(t *testing.T) {
 		assert.NotContains(t, err.Error()+p.Stack, "secret-of-a-request")
 		assert.NotEmpty(t, p.Stack)
 		b.phone.rings = " " + mia.ID
-		_, err = run(t.Context(), b.seamFlow(scripted(waiting(phone), success(mia)), there, need(b.phone)...), required(phone), want{})
+		_, err = run(t.Context(), b.seamFlow(scripted(waiting(phone), success(mia)), theirs, need(b.phone)...), required(phone), want{})
 		assert.NoError(t, err)
 	}
 	for _, at := range []string{"prepare", "ring", "poll"} {
 		t.Run(at, func(t *testing.T) {
 			method := mfa.Required{ID: "1", Name: "phone", Method: fragile{b.phone, at}}
-			_, err := run(t.Context(), b.seamFlow(scripted(), here, method), success(mia), want{})
+			_, err := run(t.Context(), b.seamFlow(scripted(), ours, method), success(mia), want{})
 			assertPanic(t, err)
 		})
 	}
 	t.Run("requirements", func(t *testing.T) {
-		flow := b.seamFlow(scripted(), here)
+		flow := b.seamFlow(scripted(), ours)
 		flow.Require = func(context.Context, mfa.Subject) ([]mfa.Required, error) { panic("secret-of-a-request") }
 		s, err := run(t.Context(), flow, success(mia), want{})
 		assertPanic(t, err)
 		assert.True(t, s.Over())
 	})
 	t.Run("groups, in a goroutine of their own", func(t *testing.T) {
-		flow := b.seamFlow(scripted(success(mia)), here)
+		flow := b.seamFlow(scripted(success(mia)), ours)
 		flow.Groups = func(context.Context, string) ([]okta.Group, error) { panic("secret-of-a-request") }
 		_, err := run(t.Context(), flow, required(verify), want{PassCode: code})
 		assertPanic(t, err)
@@ -91,12 +91,12 @@ func TestPanicEndsOneLogin(t *testing.T) {
 				panic("secret-of-a-request")
 			}
 		}
-		s, err := run(t.Context(), b.seamFlow(authn, here), required(phone), want{})
+		s, err := run(t.Context(), b.seamFlow(authn, ours), required(phone), want{})
 		assertPanic(t, err)
 		assert.Zero(t, whom(s))
 	})
 	t.Run("held", func(t *testing.T) {
-		flow := b.seamFlow(scripted(), here, mfa.Required{ID: "1", Name: "phone", Method: fragile{b.phone, "poll"}})
+		flow := b.seamFlow(scripted(), ours, mfa.Required{ID: "1", Name: "phone", Method: fragile{b.phone, "poll"}})
 		b.phone.rang, b.phone.decided = make(chan *fakePush, 8), make(chan error, 8)
 		flow.Hold, flow.Show = true, nil
 		s, err := flow.Begin(t.Context(), success(mia), mfa.Input{})

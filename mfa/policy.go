@@ -9,26 +9,27 @@ import (
 
 // Policy is what the mount's configuration says about factors.
 type Policy struct {
-	// Bypass accepts a person whom Okta would ask for a factor, or for the
-	// enrolment of one, without either.
+	// Bypass lets a person in whom Okta would ask for a factor, or for the
+	// enrollment of one, without either.
 	Bypass bool
-	// Factors are the kinds that are accepted; none means all.
+	// Factors are the kinds that are accepted. None means all.
 	Factors []Kind
-	// AllDevices makes each phone of a person ring; otherwise the first does.
+	// AllDevices makes each phone of a person ring. Otherwise the first one does.
 	AllDevices bool
-	// Push bounds the pushes that nobody approves.
+	// Push bounds the pushes and codes that go wrong.
 	Push PushLimit
 }
 
-// PushLimit says how many pushes of a person may go wrong, by a rejection or
-// for want of an answer, before no more are sent: Failures within Window. Zero
-// Failures is no limit.
+// PushLimit says how many challenges of a person may go wrong before no more are
+// sent: Failures within Window. A push goes wrong that the person rejects or does
+// not answer. A code counts from when it is sent until the person answers one
+// right. Zero Failures is no limit.
 type PushLimit struct {
 	Failures int
 	Window   time.Duration
 }
 
-// accepts reports whether the mount takes the factor.
+// accepts reports whether the mount accepts the factor.
 func (p Policy) accepts(f okta.Factor) bool {
 	return Usable(f) && (len(p.Factors) == 0 || slices.Contains(p.Factors, KindOf(f)))
 }

@@ -35,7 +35,7 @@ var fuzzWants = []want{
 func play(bytes []byte) (foul, story []string) {
 	d := newDice(bytes)
 	clock := newClock()
-	flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Origin: here, Clock: clock, Show: d.show}
+	flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Nonce: ours, Clock: clock, Show: d.show}
 	flow.Policy = mfa.Policy{Bypass: d.roll(4) == 3, AllDevices: d.roll(2) == 1, Push: mfa.PushLimit{Failures: d.roll(4), Window: time.Minute}}
 	if d.roll(8) == 7 {
 		flow.Policy.Factors = []mfa.Kind{mfa.KindPush, mfa.KindSMS}
@@ -244,7 +244,7 @@ func TestPlaysReach(t *testing.T) {
 		}
 		d := newDice(bytes)
 		clock := newClock()
-		flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Origin: here, Clock: clock, Hold: true}
+		flow := mfa.Flow{Okta: d, Mount: new(mfa.Mount), Again: d.again, Nonce: ours, Clock: clock, Hold: true}
 		d.login = newBets()
 		tx := d.begin()
 		l, _ := playCall(d, flow, tx, nil, pick(d, fuzzWants), mfa.State{})

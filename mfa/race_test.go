@@ -49,7 +49,7 @@ func TestCancelDuringACall(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{})
 	authn := slowly(2, waiting(phone), success(mia))
-	flow := m.flow(authn, here)
+	flow := m.flow(authn, ours)
 	flow.Hold = true
 	l, err := flow.Begin(t.Context(), required(phone), mfa.Input{Want: want{}})
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestResendsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{})
 	start := func(ctx context.Context, authn mfa.Authn, token string, w want) (*mfa.Session, error) {
-		flow := m.flow(authn, here)
+		flow := m.flow(authn, ours)
 		flow.Hold = true
 		return flow.Begin(ctx, on(token, required(sms, email)), mfa.Input{Want: w})
 	}
@@ -120,13 +120,13 @@ func TestHangUpIsNoWayRound(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			authn := scripted(waiting(phone))
 			authn.each = cancel
-			flow := m.flow(authn, here)
+			flow := m.flow(authn, ours)
 			flow.Hold = hold
 			l, err := run(ctx, flow, required(phone), want{})
 			require.ErrorIs(t, err, context.Canceled)
 			l.Close(ctx)
 		}
-		assertWait(t, m.login(t, here, success(mia)), 10*time.Minute, false)
+		assertWait(t, m.login(t, ours, success(mia)), 10*time.Minute, false)
 	}
 }
 
@@ -136,12 +136,12 @@ func TestReplaceAtTheLimit(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 3, Window: 10 * time.Minute})
 	for range 2 {
-		require.ErrorIs(t, m.login(t, here, challenge(phone, okta.ResultTimeout)), mfa.ErrPushTimeout)
+		require.ErrorIs(t, m.login(t, ours, challenge(phone, okta.ResultTimeout)), mfa.ErrPushTimeout)
 	}
 	authn := scripted(waiting(phone))
-	last, err := m.hold(t, authn, here, required(phone))
+	last, err := m.hold(t, authn, ours, required(phone))
 	require.NoError(t, err)
-	assertWait(t, m.login(t, here, success(mia)), 5*time.Minute, true)
+	assertWait(t, m.login(t, ours, success(mia)), 5*time.Minute, true)
 	assert.False(t, last.Over())
 	assert.Equal(t, "verify opf1 t1", authn.asked())
 }
@@ -150,15 +150,16 @@ func TestReplaceAtTheLimit(t *testing.T) {
 func TestSwitchThatIsRefused(t *testing.T) {
 	t.Parallel()
 	m := newMount(mfa.PushLimit{Failures: 1, Window: 10 * time.Minute})
-	waits, err := m.hold(t, scripted(waiting(phone)), here, required(phone, tablet))
+	waits, err := m.hold(t, scripted(waiting(phone)), ours, required(phone, tablet))
 	require.NoError(t, err)
 	s, err := waits.Continue(t.Context(), mfa.Flow{}, mfa.Input{Want: want{Device: "Tablet"}})
 	assertWait(t, err, 10*time.Minute, false)
 	assert.Equal(t, mfa.PhaseWaiting, s.Phase)
 	waits.Close(t.Context())
 
+	m = newMount(mfa.PushLimit{Failures: 1, Window: 10 * time.Minute})
 	authn := scripted(sent(sms), success(mia))
-	flow := m.flow(authn, here)
+	flow := m.flow(authn, ours)
 	flow.Hold = true
 	l, err := flow.Begin(t.Context(), required(phone, sms), mfa.Input{Want: want{Kind: mfa.KindSMS}})
 	require.NoError(t, err)

@@ -9,109 +9,6 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Authn is what a Session asks of Okta's Authentication API; *okta.Client has it.
-// Each method sends one request and stops with its context.
-type Authn interface {
-	// Verify answers or starts the challenge of a factor, or polls an open one.
-	Verify(ctx context.Context, t okta.Transaction, f okta.Factor, passCode string) (okta.Transaction, error)
-	// Resend asks Okta to send the code of an open challenge again.
-	Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error)
-	// Previous goes back from a challenge to the choice of a factor.
-	Previous(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
-	// Skip skips a warning.
-	Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
-	// Cancel ends the transaction.
-	Cancel(ctx context.Context, t okta.Transaction) error
-}
-
-// Flow says how one login goes. Okta and Mount are required; the zero value of
-// every other field is useful.
-type Flow struct {
-	// Okta acts on behalf of the person who logs in.
-	Okta Authn
-	// Org is the org's URL, as okta.Client.OrgURL returns it.
-	Org string
-	// Mount is shared by all logins of one mount.
-	Mount *Mount
-	// Policy says which factors the mount accepts.
-	Policy Policy
-
-	// Name is the user name as the person typed it, Caller and Address are where
-	// they log in from. The methods get them in their Subject.
-	Name    string
-	Caller  okta.Caller
-	Address string
-
-	// Origin tells where the login comes from: a login from the same origin may take
-	// the place of one that waits. The empty string is never the same origin.
-	Origin string
-	// Unattended marks a login that nobody began and nobody watches, such as the
-	// renewal of a token: it takes nobody's place.
-	Unattended bool
-
-	// Groups reads the groups of a user. Where it is nil, nobody has groups.
-	Groups func(ctx context.Context, userID string) ([]okta.Group, error)
-	// Begun is a read of the groups that began before the login; it may be nil.
-	Begun *GroupRead
-	// Active says why the account of a user may not log in by now. A Session asks where
-	// Okta's last word about the account is older than MaxAge. Nil means that nobody
-	// can tell.
-	Active func(ctx context.Context, userID string) error
-	// Require returns the methods that a person has to satisfy after Okta is
-	// satisfied. A Session asks again at each call, so that what changes meanwhile
-	// counts. Where it is nil, no method is required.
-	Require func(ctx context.Context, who Subject) ([]Required, error)
-
-	// Limit tells what is left of Okta's rate limit; nil means that nobody knows.
-	Limit func() okta.RateLimit
-	// Again verifies the password once more, for a transaction of its own for each
-	// further phone. Where it is nil, only the first phone rings.
-	Again func(ctx context.Context) (okta.Transaction, error)
-
-	// Hold marks a login that further calls of Continue bring to its end, which read
-	// its State. Any other is brought to its end by Run.
-	Hold bool
-	// Show is called with the right number of a number challenge each time a service
-	// tells it. Where it is nil, and the login is not held, no number can be shown.
-	Show func(Number)
-	// Clock is the system's where it is nil.
-	Clock Clock
-}
-
-// Input is what a person gave in one request.
-type Input struct {
-	Want  Want  // chooses and answers a factor of Okta's own challenge
-	Given Given // answers the methods of the mount
-}
-
-// Phase is what a Session waits for.
-type Phase int
-
-const (
-	// PhaseFactor: the person has to choose a factor.
-	PhaseFactor Phase = iota + 1
-	// PhasePassCode: the person has to give a passcode.
-	PhasePassCode
-	// PhaseWaiting: the person has to approve a push.
-	PhaseWaiting
-	// PhaseMethods: the person has to give credentials for methods of the mount.
-	PhaseMethods
-	// PhaseDone: the login has succeeded.
-	PhaseDone
-)
-
-// State is where a Session stands.
-type State struct {
-	Phase     Phase
-	Factor    okta.Factor   // of Okta's challenge; zero where that is not what is open
-	Method    *Required     // whose push waits; nil where Okta's own challenge is open
-	Device    string        // the phone that the method's push went to; may be empty
-	Number    *Number       // of the push that waits, once it is known
-	ExpiresAt time.Time     // when the session ends unless somebody continues it
-	Others    []okta.Factor // what else could answer Okta's challenge
-	Missing   []Required    // in PhaseMethods: the methods that want a credential
-}
-
 // Session is one login, from the right password to its last factor: first Okta's
 // own challenge, then the methods that the mount requires. It owns all that the
 // login knows. It is safe for concurrent use and serves one call at a time.
@@ -119,13 +16,13 @@ type Session struct {
 	*trail
 	turn turn
 
-	// life ends with the session: for ErrReplaced where another login takes its
-	// place, otherwise for ErrOver.
+	// life ends with the session. Its cause is ErrReplaced where another login took
+	// the session's place, otherwise ErrOver.
 	life context.Context
 	stop context.CancelCauseFunc
 	over atomic.Bool
 
-	// All of the rest is used in turn only.
+	// The fields below are used in turn only.
 
 	okta    *login
 	methods *demands
@@ -139,6 +36,8 @@ type Session struct {
 // Begin opens a session for a transaction whose password was right, and takes it
 // as far as it goes without waiting for anybody. When Begin fails the session has
 // ended, unless it is held: then the caller must close it.
+//
+// A session that is not held ends with ctx, which Run must get, too.
 func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Session, error) {
 	if f.Clock == nil {
 		f.Clock = systemClock{}
@@ -147,8 +46,9 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 		trail: &trail{flow: f, rang: map[string]bool{}},
 		turn:  newTurn(), given: in.Given, groups: f.Begun,
 	}
-	s.trail.withdraw = s.giveWay
 	s.life, s.stop = context.WithCancelCause(context.Background())
+	s.trail.withdraw = s.giveWay
+	s.trail.isEnding = func() bool { return s.life.Err() != nil || !f.Hold && ctx.Err() != nil }
 	s.okta = newLogin(s.trail, tx, s.readGroups)
 	s.methods = &demands{trail: s.trail, passed: map[string]bool{}, life: s.life}
 	return s, s.do(ctx, func(ctx context.Context) error {
@@ -184,12 +84,12 @@ func (s *Session) Run(ctx context.Context) error {
 	})
 }
 
-// Continue goes on with a held session: with what the person gave by now or, where
-// that is nothing, with a poll of the push that waits, if one is due. Of now, what
-// depends on the configuration and the caller counts from here on; the zero Flow
-// stands for the one that the session has. Continue returns where the session
-// stands then; one call at most returns PhaseDone. A caller that leaves ends
-// neither the session nor a request that is on its way to Okta.
+// Continue continues a held session with what the person has given since. Where
+// that is nothing, it polls the push that waits, if a poll is due. The session takes
+// over from now what depends on the configuration and the caller; the zero Flow
+// changes nothing. Continue returns where the session stands then. Of all calls, one
+// at most returns PhaseDone. A caller that leaves ends neither the session nor a
+// request that is on its way to Okta.
 func (s *Session) Continue(ctx context.Context, now Flow, in Input) (st State, err error) {
 	err = s.do(ctx, func(ctx context.Context) error {
 		if err := s.follow(now); err != nil {
@@ -216,7 +116,8 @@ func (s *Session) follow(now Flow) error {
 	return s.okta.follow()
 }
 
-// proceed acts on what the person gave, in the half in which the session is.
+// proceed acts on what the person gave, in Okta's half of the login or in the
+// methods'.
 func (s *Session) proceed(ctx context.Context, want Want) error {
 	if !s.okta.passed() {
 		if err := s.okta.proceed(ctx, want); err != nil {
@@ -230,7 +131,7 @@ func (s *Session) proceed(ctx context.Context, want Want) error {
 	return s.advance(ctx)
 }
 
-// poll asks once how the push stands that the session waits for.
+// poll polls the push that the session waits for.
 func (s *Session) poll(ctx context.Context) error {
 	if s.okta.passed() {
 		return s.methods.poll(ctx)
@@ -246,8 +147,8 @@ func (s *Session) wait(ctx context.Context) error {
 	return s.flow.Clock.Sleep(ctx, s.due.Sub(s.flow.Clock.Now()))
 }
 
-// advance goes on to the methods once Okta is satisfied, and through them as far
-// as they go without waiting for anybody.
+// advance continues with the methods once Okta is satisfied, as far as they go
+// without waiting for anybody.
 func (s *Session) advance(ctx context.Context) error {
 	if !s.okta.passed() {
 		return nil
@@ -310,8 +211,8 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 }
 
 // readGroups begins to read the groups of a person whose password was right,
-// unless that has begun. A held login reads them at its end: the person may take
-// minutes, and groups that old decide nothing.
+// unless that has begun. A held login reads them at its end, because the person may
+// take minutes, and groups that are so old must not decide.
 func (s *Session) readGroups() {
 	userID := s.okta.user
 	if s.flow.Hold || s.flow.Groups == nil || s.groups != nil && s.groups.userID == userID {
@@ -361,8 +262,8 @@ func (s *Session) Cancel(ctx context.Context, now Flow) {
 	})
 }
 
-// Expire ends a session that nobody has continued in time. What has expired at
-// Okta, too, is not cancelled there.
+// Expire ends a session that nobody has continued in time. It does not cancel what
+// has expired at Okta, too.
 func (s *Session) Expire(ctx context.Context) {
 	s.end(ctx, func(context.Context) { s.okta.dropExpired() })
 }
@@ -400,8 +301,8 @@ func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) 
 		return context.Cause(s.life) // ErrOver or ErrReplaced
 	}
 	if s.flow.Hold && s.phase != 0 {
-		// A held session outlives its callers. An answer for a caller who has left
-		// counts, too: to poll again after a rejection would send another push.
+		// A held session outlives its callers. An answer counts also where its caller
+		// has left: a rejection that was lost would be followed by another push.
 		var stop context.CancelFunc
 		ctx, stop = withoutCaller(ctx)
 		defer stop()
@@ -429,15 +330,15 @@ func recovered(ctx context.Context, step func(ctx context.Context) error) (err e
 	return step(ctx)
 }
 
-// finish ends the session: what rings, and what is open at Okta and at the
-// methods' services.
+// finish ends the session: the push that waits, and what is open at Okta and at
+// the methods' services.
 func (s *Session) finish(ctx context.Context, how result) {
 	if s.over.Swap(true) {
 		return
 	}
 	s.stop(ErrOver)
+	defer s.hangUp(how) // another login may ring once the push has been taken back
 	s.methods.giveUp(ctx, how)
-	s.hangUp(how)
 	s.okta.cancelAll(ctx, cancelTimeout)
 }
 
@@ -482,15 +383,15 @@ func (s *Session) UserID() string { return s.okta.user }
 // PasswordWarning says that the password is about to expire.
 func (s *Session) PasswordWarning() bool { return s.okta.warning }
 
-// Challenged says that a phone may have rung, or a code may have been sent, for
-// this login or for the one that it completes, even where it then failed: a client
-// that repeats it may make that happen again.
+// Challenged reports whether a phone may have rung, or a code may have been sent,
+// for this login or for the one that it completes, also where it then failed. A
+// client that repeats such a login may make that happen again.
 func (s *Session) Challenged() bool { return s.challenged.Load() }
 
 // Over reports whether the session has ended.
 func (s *Session) Over() bool { return s.over.Load() }
 
-// withoutCaller is ctx until its deadline, also where the caller leaves.
+// withoutCaller is ctx without the cancellation by its caller. It keeps the deadline.
 func withoutCaller(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if ctx = context.WithoutCancel(ctx); !ok {

@@ -11,18 +11,18 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// TestValidationOnePushAtATime: while one waits, a login of the same person from
-// elsewhere has none, and one from the same place takes its place.
+// TestValidationOnePushAtATime: while one waits, a login of the same person gets none,
+// unless it has the same nonce: then it takes the place of the one that waits.
 func TestValidationOnePushAtATime(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, first, second string
 		replaces            bool
 	}{
-		{"from elsewhere", here, there, false},
-		{"from nowhere", here, "", false},
-		{"both from nowhere", "", "", false},
-		{"from the same place", here, here, true},
+		{"another nonce", ours, theirs, false},
+		{"no nonce", ours, "", false},
+		{"both without a nonce", "", "", false},
+		{"the same nonce", ours, ours, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestValidationOnePushAtATime(t *testing.T) {
 			var at *mfa.MethodError
 			require.ErrorAs(t, err, &at)
 			assert.Equal(t, "phone", at.Method.Name)
-			var spared *mfa.PushRefusedError
+			var spared *mfa.ChallengeRefusedError
 			require.ErrorAs(t, err, &spared)
 			assert.True(t, spared.Waiting)
 			assert.InDelta(t, mfa.MaxWait, spared.Wait, float64(6*time.Second))
@@ -74,23 +74,23 @@ func TestValidationAndLogin(t *testing.T) {
 	t.Parallel()
 	b := newBench(mfa.PushLimit{}).waits()
 	b.phone.rings = " " + mia.ID // a person of the org without a name, as those of flow are
-	v := b.validation(here)
+	v := b.validation(ours)
 	done := begin(func() error { return v.Run(t.Context(), need(b.phone), nil) })
 	soon(t, b.phone.rang)
 	authn := scripted(waiting(phone))
-	_, err := run(t.Context(), b.flow(authn, there), required(phone), want{})
+	_, err := run(t.Context(), b.flow(authn, theirs), required(phone), want{})
 	assertError(t, errRefused, err)
 	assert.Equal(t, "cancel t1", authn.asked())
 
 	authn = scripted(success(mia))
-	_, err = run(t.Context(), b.flow(authn, here), required(phone), want{})
+	_, err = run(t.Context(), b.flow(authn, ours), required(phone), want{})
 	assert.NoError(t, err)
 	assert.ErrorIs(t, soon(t, done), mfa.ErrReplaced)
 	assert.Equal(t, "prepare phone, ring phone, withdraw phone", b.journal.read())
 
-	held, err := b.hold(t, scripted(waiting(phone)), there, required(phone))
+	held, err := b.hold(t, scripted(waiting(phone)), theirs, required(phone))
 	require.NoError(t, err)
-	err = b.validation(here).Run(t.Context(), need(b.phone), nil)
+	err = b.validation(ours).Run(t.Context(), need(b.phone), nil)
 	assertError(t, errRefused, err)
 	held.Close(t.Context())
 }
@@ -119,7 +119,7 @@ func TestValidationLimit(t *testing.T) {
 			b := newBench(limit)
 			ring := func(end error) error {
 				b.phone.fails = end
-				v := b.validation(here)
+				v := b.validation(ours)
 				err := v.Run(t.Context(), need(b.phone), nil)
 				assert.Equal(t, !mfa.NotSent(err), v.Challenged())
 				return err
@@ -133,12 +133,12 @@ func TestValidationLimit(t *testing.T) {
 				assert.NoError(t, err)
 				return
 			}
-			var spared *mfa.PushRefusedError
+			var spared *mfa.ChallengeRefusedError
 			require.ErrorAs(t, err, &spared)
-			assert.Equal(t, mfa.PushRefusedError{Wait: time.Hour}, *spared)
+			assert.Equal(t, mfa.ChallengeRefusedError{Wait: time.Hour}, *spared)
 			assert.True(t, mfa.NotSent(err))
 			assert.Equal(t, "prepare phone", b.journal.read())
-			assert.NoError(t, b.validation(here).Run(t.Context(), need(b.phone), gave(map[string]string{"phone": "222222"})))
+			assert.NoError(t, b.validation(ours).Run(t.Context(), need(b.phone), gave(map[string]string{"phone": "222222"})))
 
 			b.clock.Advance(time.Hour)
 			assert.NoError(t, ring(nil), "it has its end")
@@ -154,10 +154,10 @@ func TestValidationLimit(t *testing.T) {
 			b := newBench(limit)
 			for _, err := range []error{end, nil, end} {
 				b.phone.fails = err
-				assert.ErrorIs(t, b.validation(here).Run(t.Context(), need(b.phone), nil), err)
+				assert.ErrorIs(t, b.validation(ours).Run(t.Context(), need(b.phone), nil), err)
 			}
 			b.phone.fails = nil
-			err := b.validation(here).Run(t.Context(), need(b.phone), nil)
+			err := b.validation(ours).Run(t.Context(), need(b.phone), nil)
 			if end == mfa.ErrRejected {
 				assertError(t, errRefused, err)
 			} else {
@@ -168,14 +168,14 @@ func TestValidationLimit(t *testing.T) {
 	t.Run("one that is replaced counts", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(limit).waits()
-		v := b.validation(here)
+		v := b.validation(ours)
 		done := begin(func() error { return v.Run(t.Context(), need(b.phone), nil) })
 		soon(t, b.phone.rang)
-		next := begin(func() error { return b.validation(here).Run(t.Context(), need(b.phone), nil) })
+		next := begin(func() error { return b.validation(ours).Run(t.Context(), need(b.phone), nil) })
 		soon(t, b.phone.rang)
 		assert.ErrorIs(t, soon(t, done), mfa.ErrReplaced)
-		err := b.validation(here).Run(t.Context(), need(b.phone), nil)
-		var spared *mfa.PushRefusedError
+		err := b.validation(ours).Run(t.Context(), need(b.phone), nil)
+		var spared *mfa.ChallengeRefusedError
 		require.ErrorAs(t, err, &spared)
 		assert.True(t, spared.Waiting, "to withdraw it would leave the person with none")
 		b.phone.decided <- nil
@@ -206,7 +206,7 @@ func TestValidationChallenged(t *testing.T) {
 			t.Parallel()
 			b := newBench(mfa.PushLimit{})
 			tc.change(t, b)
-			v := b.validation(here)
+			v := b.validation(ours)
 			assert.False(t, v.Challenged())
 			done := begin(func() error { return v.Run(t.Context(), need(b.phone), nil) })
 			if b.phone.decided != nil {
@@ -220,6 +220,22 @@ func TestValidationChallenged(t *testing.T) {
 	}
 }
 
+// slowToRing is a method whose service takes its time before the phone rings.
+type slowToRing struct {
+	*fakeMethod
+	pass func() // the time
+}
+
+func (f slowToRing) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
+	a, err := f.fakeMethod.Prepare(ctx, who, c)
+	ring := a.Ring
+	a.Ring = func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
+		f.pass()
+		return ring(ctx, x)
+	}
+	return a, err
+}
+
 // TestValidationContext: Run stops where its caller does, takes the push back,
 // and makes room for the next.
 func TestValidationContext(t *testing.T) {
@@ -227,7 +243,7 @@ func TestValidationContext(t *testing.T) {
 	t.Run("ends while a push waits", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{Failures: 1, Window: time.Hour}).waits()
-		v := b.validation(here)
+		v := b.validation(ours)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := begin(func() error { return v.Run(ctx, need(b.phone), nil) })
 		soon(t, b.phone.rang)
@@ -238,14 +254,14 @@ func TestValidationContext(t *testing.T) {
 		assert.Equal(t, "prepare phone, ring phone, withdraw phone", b.journal.read())
 		assert.True(t, v.Challenged())
 		assert.False(t, v.Passed())
-		assertError(t, errRefused, b.validation(here).Run(t.Context(), need(b.phone), nil)) // it counts
+		assertError(t, errRefused, b.validation(ours).Run(t.Context(), need(b.phone), nil)) // it counts
 	})
 	t.Run("the wait ends before the deadline", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		done := begin(func() error { return b.validation(here).Run(ctx, need(b.phone), nil) })
+		done := begin(func() error { return b.validation(ours).Run(ctx, need(b.phone), nil) })
 		x := soon(t, b.phone.rang)
 		assert.InDelta(t, 55, x.Until.Sub(noon).Seconds(), 2, "while there is somebody to answer to")
 		b.phone.decided <- nil
@@ -256,9 +272,9 @@ func TestValidationContext(t *testing.T) {
 		b := newBench(mfa.PushLimit{}).waits()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
-		v := b.validation(here)
+		v := b.validation(ours)
 		err := v.Run(ctx, need(b.phone), nil)
-		assertAt(t, "phone", mfa.ErrPushTimeout, err)
+		assertAt(t, "phone", mfa.ErrNoTime, err)
 		assert.True(t, mfa.NotSent(err))
 		assert.False(t, v.Challenged())
 		assert.Equal(t, "prepare phone", b.journal.read())
@@ -266,10 +282,11 @@ func TestValidationContext(t *testing.T) {
 	t.Run("a method that waits for longer", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second+50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		v := b.validation(here)
-		err := v.Run(ctx, need(b.phone), nil)
+		v := b.validation(ours)
+		slow := slowToRing{b.phone, func() { b.clock.Advance(25*time.Second - 50*time.Millisecond) }}
+		err := v.Run(ctx, []mfa.Required{{ID: "1", Name: "phone", Method: slow}}, nil)
 		assertAt(t, "phone", mfa.ErrPushTimeout, err)
 		assert.NoError(t, ctx.Err(), "there is somebody to answer to")
 		assert.Equal(t, "prepare phone, ring phone, withdraw phone", b.journal.read())
@@ -278,7 +295,7 @@ func TestValidationContext(t *testing.T) {
 	t.Run("without a deadline", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
-		done := begin(func() error { return b.validation(here).Run(t.Context(), need(b.phone), nil) })
+		done := begin(func() error { return b.validation(ours).Run(t.Context(), need(b.phone), nil) })
 		assert.Equal(t, noon.Add(mfa.MaxWait), soon(t, b.phone.rang).Until)
 		b.phone.decided <- nil
 		assert.NoError(t, soon(t, done))

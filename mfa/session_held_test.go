@@ -15,7 +15,7 @@ import (
 // newHeld is a validation that goes on from call to call.
 func newHeld(t testing.TB, b *bench) *validation {
 	t.Helper()
-	v := b.validation(here)
+	v := b.validation(ours)
 	t.Cleanup(func() { v.Close(context.Background()) })
 	return v
 }
@@ -343,7 +343,7 @@ func TestValidationClose(t *testing.T) {
 	assert.True(t, v.Challenged())
 	v.Close(t.Context())
 
-	blocked := b.validation(here)
+	blocked := b.validation(ours)
 	done := begin(func() error { return blocked.Run(t.Context(), need(b.phone), nil) })
 	soon(t, b.phone.rang)
 	soon(t, b.phone.rang)
@@ -351,12 +351,12 @@ func TestValidationClose(t *testing.T) {
 	assert.ErrorIs(t, soon(t, done), mfa.ErrOver)
 }
 
-// TestContinueReplaced: a held login makes room for the next one from the same
-// place, and for none from elsewhere.
+// TestContinueReplaced: a held login makes room for the next one with the same nonce,
+// and for none with another.
 func TestContinueReplaced(t *testing.T) {
 	t.Parallel()
 	b := newBench(mfa.PushLimit{}).waits()
-	one, stranger, two := newHeld(t, b), b.validation(there), newHeld(t, b)
+	one, stranger, two := newHeld(t, b), b.validation(theirs), newHeld(t, b)
 	_, err := one.Continue(t.Context(), need(b.phone), nil)
 	require.NoError(t, err)
 	_, err = stranger.Continue(t.Context(), need(b.phone), nil)
@@ -384,7 +384,7 @@ func TestContinueTogether(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		b := newBench(mfa.PushLimit{})
-		v := b.validation(here)
+		v := b.validation(ours)
 		_, err := v.Continue(t.Context(), need(b.app, b.phone), nil)
 		assertMissing(t, "app", err)
 		var all sync.WaitGroup

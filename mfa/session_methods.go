@@ -48,13 +48,13 @@ func (e *MissingError) Error() string {
 	return "no passcode for " + strings.Join(names, ", ")
 }
 
-// wanted are the methods whose credential the person has to bring, where err says
-// only that.
+// wanted are the methods for which the person has to bring a credential, where err
+// says no more than that.
 func wanted(err error) []Required {
 	if missing, ok := errors.AsType[*MissingError](err); ok {
 		return missing.Methods
 	}
-	if _, sent := errors.AsType[*CodeSentError](err); sent {
+	if is[*CodeSentError](err) {
 		if at, ok := errors.AsType[*MethodError](err); ok {
 			return []Required{at.Method}
 		}
@@ -63,8 +63,8 @@ func wanted(err error) []Required {
 }
 
 // demands is the part of a session that is about the methods of the mount. It
-// prepares all that are required before it uses one up: codes are sent first, then
-// passcodes are verified, and then phones ring, one after the other.
+// prepares all required methods before it tries one: first it has codes sent, then
+// it verifies passcodes, and then it makes phones ring, one after the other.
 type demands struct {
 	*trail
 	life context.Context // of the session
@@ -72,7 +72,7 @@ type demands struct {
 	required []Required
 	passed   map[string]bool // by the ID of the method
 	given    Given           // that the queue was prepared with
-	queue    []way           // prepared, in the order in which they are taken
+	queue    []way           // prepared, in the order in which they are tried
 
 	at   way  // whose push waits
 	push Push // nil: none waits
@@ -95,8 +95,8 @@ func (a Attempt) rank() int {
 	return 2
 }
 
-// proceed goes on until a push waits or nothing is left to do. A push that waits is
-// given up only for another credential that the method accepts.
+// proceed tries the methods until a push waits or nothing is left to do. It gives a
+// push that waits up only for another credential that the method accepts.
 func (d *demands) proceed(ctx context.Context, who Subject, required []Required, given Given) error {
 	d.required = required
 	news := d.isNews(given)
@@ -104,7 +104,7 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 	case d.push != nil && !d.isRequired(d.at.method):
 		d.giveUp(ctx, uncounted)
 	case d.push != nil && !news:
-		d.heed()
+		d.showNumber()
 		return nil
 	}
 	if news || !d.isCovered() {
@@ -116,7 +116,7 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 	for len(d.queue) > 0 {
 		w := d.queue[0]
 		d.queue = d.queue[1:]
-		if err := d.take(ctx, w); err != nil {
+		if err := d.try(ctx, w); err != nil {
 			d.queue = nil
 			return &MethodError{w.method, err}
 		}
@@ -128,9 +128,9 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 	return nil
 }
 
-// isNews reports whether the person gives something for a method that they have
-// not satisfied, which the queue was not prepared with. To ask for a push is no
-// news: a push comes without a credential.
+// isNews reports whether the person gives a credential, for a method that is not
+// satisfied, with which the queue was not prepared. To ask for a push is no news,
+// because a push is sent without a credential, too.
 func (d *demands) isNews(given Given) bool {
 	return slices.ContainsFunc(d.required, func(m Required) bool {
 		c := given.of(m)
@@ -152,8 +152,8 @@ func (d *demands) isQueued(m Required) bool {
 }
 
 // prepare finds a way for each method that is not satisfied or, without news, for
-// those that became required since the others were prepared. It changes nothing
-// where it fails.
+// those that became required since the others were prepared. Where it fails, the
+// queue stays as it was.
 func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bool) error {
 	var queue []way
 	var missing []Required
@@ -170,7 +170,7 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 			missing = append(missing, m)
 		case err != nil && len(missing) == 0:
 			return &MethodError{m, MarkNotSent(err)}
-		case err != nil: // the person has something to mend first
+		case err != nil: // the person has to bring a credential first
 			return &MissingError{missing}
 		case attempt.Passed:
 			d.passed[m.ID] = true
@@ -189,14 +189,21 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 	return nil
 }
 
-// mayReplace says why none of the queue's phones may ring in place of the push that
-// waits.
+// mayReplace says why one of the queue's challenges must not be sent in place of the
+// push that waits.
 func (d *demands) mayReplace(ctx context.Context, queue []way) error {
+	if d.push == nil {
+		return nil
+	}
 	for _, w := range queue {
-		if d.push == nil || w.Ring == nil {
-			continue
+		var err error
+		switch {
+		case w.Ring != nil:
+			err = d.mayRingFor(ctx, w)
+		case w.Sends && !d.isSent(w):
+			err = d.maySend(ctx, w.Rings)
 		}
-		if err := d.mayRingFor(ctx, w); err != nil {
+		if err != nil {
 			return &MethodError{w.method, MarkNotSent(err)}
 		}
 	}
@@ -204,26 +211,26 @@ func (d *demands) mayReplace(ctx context.Context, queue []way) error {
 }
 
 func (d *demands) mayRingFor(ctx context.Context, w way) error {
-	switch {
-	case d.patience(ctx) <= 0:
-		return ErrPushTimeout
-	case w.Phone != "" && d.rang[w.Phone]:
+	if w.Phone != "" && d.rang[w.Phone] {
 		return ErrRungBefore
 	}
-	return d.mayRing(ctx, w.Rings)
+	return d.mayRing(ctx, w.Rings, time.Time{})
 }
 
-// take goes one way, until it has passed or a push waits.
-func (d *demands) take(ctx context.Context, w way) error {
-	if err := ctx.Err(); err != nil {
+// try tries one way, until it has passed or a push waits.
+func (d *demands) try(ctx context.Context, w way) error {
+	switch err := ctx.Err(); {
+	case err != nil:
 		return MarkNotSent(err)
-	}
-	if w.Ring != nil {
+	case w.Ring != nil:
 		return d.ringFor(ctx, w)
 	}
-	err := w.Verify(ctx, Exchange{Clock: d.flow.Clock, Mount: d.flow.Mount})
-	if w.Sends && !NotSent(err) {
-		d.challenged.Store(true)
+	verify := func() error { return w.Verify(ctx, Exchange{Clock: d.flow.Clock, Mount: d.flow.Mount}) }
+	var err error
+	if w.Sends {
+		err = d.sendFor(ctx, w, verify)
+	} else {
+		err = verify()
 	}
 	if err == nil {
 		d.passed[w.method.ID] = true
@@ -231,12 +238,30 @@ func (d *demands) take(ctx context.Context, w way) error {
 	return err
 }
 
-// ringFor makes a phone ring, by leave of the guard.
+// isSent reports whether the code that w would have sent has been sent before, and
+// is still good.
+func (d *demands) isSent(w way) bool {
+	return !w.Anew && d.flow.Mount.sent.isGood(w.Rings, w.Factor, d.flow.Clock.Now())
+}
+
+// sendFor has a code sent, by permit of the guard.
+func (d *demands) sendFor(ctx context.Context, w way, sending func() error) error {
+	if d.isSent(w) {
+		return MarkNotSent(&CodeSentError{Factor: w.Factor, Again: true})
+	}
+	err := d.sendGuarded(ctx, w.Rings, sending, NotSent)
+	if !NotSent(err) {
+		d.flow.Mount.sent.note(w.Rings, w.Factor, d.flow.Clock.Now())
+	}
+	return err
+}
+
+// ringFor makes a phone ring, by permit of the guard.
 func (d *demands) ringFor(ctx context.Context, w way) error {
 	if err := d.mayRingFor(ctx, w); err != nil {
 		return MarkNotSent(err)
 	}
-	if err := d.begin(ctx, w.Rings, &d.flow.Mount.factorPace); err != nil {
+	if err := d.begin(ctx, w.Rings, time.Time{}, &d.flow.Mount.factorPace); err != nil {
 		return MarkNotSent(err)
 	}
 	push, err := w.Ring(ctx, Exchange{
@@ -253,7 +278,7 @@ func (d *demands) ringFor(ctx context.Context, w way) error {
 	}
 	d.hasRung(w.Phone)
 	d.at, d.push, d.phase = w, push, PhaseWaiting
-	d.heed()
+	d.showNumber()
 	if d.isDecided() {
 		return d.look(ctx)
 	}
@@ -282,7 +307,7 @@ func (d *demands) isDue() bool {
 func (d *demands) wait(ctx context.Context) error {
 	decided := d.push.Decided()
 	if decided == nil {
-		return d.where(d.flow.Clock.Sleep(ctx, d.due.Sub(d.flow.Clock.Now())))
+		return d.inMethod(d.flow.Clock.Sleep(ctx, d.due.Sub(d.flow.Clock.Now())))
 	}
 	waiting, stop := context.WithTimeout(ctx, d.ends().Sub(d.flow.Clock.Now()))
 	defer stop()
@@ -292,23 +317,23 @@ func (d *demands) wait(ctx context.Context) error {
 	case <-waiting.Done():
 	}
 	if ctx.Err() != nil {
-		return d.where(ctx.Err())
+		return d.inMethod(ctx.Err())
 	}
 	at := d.at
 	d.giveUp(ctx, unanswered)
 	return &MethodError{at.method, ErrPushTimeout}
 }
 
-// where adds the method to an error of its push.
-func (d *demands) where(err error) error {
+// inMethod adds the method to an error of its push.
+func (d *demands) inMethod(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &MethodError{d.at.method, err}
 }
 
-// poll asks once how the push stands.
-func (d *demands) poll(ctx context.Context) error { return d.where(d.look(ctx)) }
+// poll polls the push once.
+func (d *demands) poll(ctx context.Context) error { return d.inMethod(d.look(ctx)) }
 
 func (d *demands) look(ctx context.Context) error {
 	ends := d.ends()
@@ -323,7 +348,7 @@ func (d *demands) look(ctx context.Context) error {
 		d.push, d.number, d.phase = nil, nil, PhaseMethods
 		return nil
 	case err == nil:
-		d.heed()
+		d.showNumber()
 		d.schedule(d.interval(), d.polls())
 		return nil
 	case d.mayAskAgain(err, ends):
@@ -331,7 +356,7 @@ func (d *demands) look(ctx context.Context) error {
 		return nil
 	}
 	how := resultOf(err)
-	if NotSent(err) { // which some services tell late
+	if NotSent(err) { // some services tell it late
 		how = uncounted
 		delete(d.rang, d.at.Phone)
 	}
@@ -339,8 +364,8 @@ func (d *demands) look(ctx context.Context) error {
 	return err
 }
 
-// heed shows the number of the push, where that is new.
-func (d *demands) heed() {
+// showNumber tells the number of the push, where that is new.
+func (d *demands) showNumber() {
 	n := d.push.Waiting().Number
 	if n != nil && (d.number == nil || d.number.Answer != n.Answer) {
 		d.show(Number{Answer: n.Answer, Device: n.Device, ExpiresAt: d.ends()})
@@ -359,7 +384,7 @@ func (d *demands) giveUp(ctx context.Context, how result) {
 	if d.push == nil {
 		return
 	}
-	d.hangUp(how)
+	defer d.hangUp(how) // another login may ring once the push has been taken back
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
 	d.push.Cancel(ctx)

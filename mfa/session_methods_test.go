@@ -74,7 +74,7 @@ func (f *fakeMethod) Prepare(_ context.Context, who mfa.Subject, c mfa.Credentia
 	case f.rings != "":
 		return mfa.Attempt{Rings: f.rings, Ring: func(_ context.Context, x mfa.Exchange) (mfa.Push, error) { return f.ring(x, c.Device) }}, nil
 	case f.sends:
-		return mfa.Attempt{Sends: true, Verify: func(context.Context, mfa.Exchange) error {
+		return mfa.Attempt{Sends: true, Anew: true, Rings: "mia", Factor: okta.Factor{ID: f.name}, Verify: func(context.Context, mfa.Exchange) error {
 			f.journal.note("send", f.name)
 			return f.fails
 		}}, nil
@@ -229,10 +229,10 @@ type validation struct {
 	done     bool
 }
 
-func (b *bench) validation(origin string) *validation {
+func (b *bench) validation(nonce string) *validation {
 	v := &validation{}
 	v.flow = mfa.Flow{
-		Okta: scripted(), Mount: &b.Mount, Policy: mfa.Policy{Push: b.limit}, Origin: origin, Clock: b.clock,
+		Okta: scripted(), Mount: &b.Mount, Policy: mfa.Policy{Push: b.limit}, Nonce: nonce, Clock: b.clock,
 		Require: func(context.Context, mfa.Subject) ([]mfa.Required, error) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -405,7 +405,7 @@ func TestValidationSubsets(t *testing.T) {
 					}
 				}
 				all := satisfied == 7
-				v := b.validation(here)
+				v := b.validation(ours)
 				assert.Equal(t, all, v.Run(t.Context(), need(methods...), given) == nil)
 				assert.Equal(t, all, v.Passed())
 				held := newHeld(t, b)
@@ -419,7 +419,7 @@ func TestValidationSubsets(t *testing.T) {
 	}
 	t.Run("nothing required", func(t *testing.T) {
 		t.Parallel()
-		v := newBench(mfa.PushLimit{}).validation(here)
+		v := newBench(mfa.PushLimit{}).validation(ours)
 		assert.NoError(t, v.Run(t.Context(), nil, nil))
 		assert.False(t, v.Challenged())
 	})
@@ -456,7 +456,7 @@ func TestValidationOrder(t *testing.T) {
 			if tc.change != nil {
 				tc.change(b)
 			}
-			v := b.validation(here)
+			v := b.validation(ours)
 			err := v.Run(t.Context(), need(b.phone, b.text, b.app), gave(tc.given))
 			assert.Equal(t, "prepare phone, prepare text, prepare app, "+tc.want, b.journal.read())
 			assert.Equal(t, tc.challenged, v.Challenged())
@@ -497,7 +497,7 @@ func TestValidationBothersNobodyInVain(t *testing.T) {
 			if tc.change != nil {
 				tc.change(b)
 			}
-			v := b.validation(here)
+			v := b.validation(ours)
 			err := v.Run(t.Context(), need(b.phone, b.text, b.app), gave(tc.given))
 			if tc.missing != "" {
 				assertMissing(t, tc.missing, err)
@@ -518,7 +518,7 @@ func TestValidationPassedByPrepare(t *testing.T) {
 	t.Parallel()
 	b := newBench(mfa.PushLimit{})
 	b.phone.passed = true
-	v := b.validation(here)
+	v := b.validation(ours)
 	require.NoError(t, v.Run(t.Context(), need(b.phone, b.app), gave(map[string]string{"app": "111111"})))
 	assert.Equal(t, "prepare phone, prepare app, answer app", b.journal.read())
 	assert.False(t, v.Challenged())
@@ -533,7 +533,7 @@ func TestValidationNumber(t *testing.T) {
 	b.phone.number, b.phone.rang = answerOf(0), make(chan *fakePush, 1)
 	second := &fakeMethod{name: "second", journal: &b.journal, rings: "mia elsewhere", number: answerOf(7), rang: make(chan *fakePush, 1)}
 	var shown []mfa.Number
-	v := b.validation(here)
+	v := b.validation(ours)
 	v.flow.Show = func(n mfa.Number) { shown = append(shown, n) }
 	require.NoError(t, v.Run(t.Context(), need(b.phone, second), nil))
 	assert.Equal(t, []mfa.Number{{ExpiresAt: noon.Add(mfa.MaxWait)}}, shown)
@@ -542,7 +542,7 @@ func TestValidationNumber(t *testing.T) {
 	assert.False(t, x.Numbers)
 	assert.True(t, x.Shown, "and why there is no way")
 
-	plain := b.validation(here)
+	plain := b.validation(ours)
 	require.NoError(t, plain.Run(t.Context(), need(b.phone), nil))
 	x = soon(t, b.phone.rang)
 	assert.False(t, x.Numbers)

@@ -23,8 +23,8 @@ type seam struct {
 }
 
 // seamFlow is a flow whose methods are required.
-func (b *bench) seamFlow(authn mfa.Authn, origin string, required ...mfa.Required) mfa.Flow {
-	flow := b.flow(authn, origin)
+func (b *bench) seamFlow(authn mfa.Authn, nonce string, required ...mfa.Required) mfa.Flow {
+	flow := b.flow(authn, nonce)
 	flow.Require = func(context.Context, mfa.Subject) ([]mfa.Required, error) { return required, nil }
 	return flow
 }
@@ -33,7 +33,7 @@ func (b *bench) seamFlow(authn mfa.Authn, origin string, required ...mfa.Require
 func newSeam(t *testing.T, limit mfa.PushLimit, factors []okta.Factor, methods ...mfa.Required) *seam {
 	t.Helper()
 	s := &seam{bench: newBench(limit).waits(), authn: scripted(waiting(factors[0]))}
-	flow := s.seamFlow(s.authn, here, methods...)
+	flow := s.seamFlow(s.authn, ours, methods...)
 	flow.Hold, flow.Show = true, nil
 	var err error
 	s.session, err = flow.Begin(t.Context(), required(factors...), mfa.Input{})
@@ -122,7 +122,7 @@ func TestCancelBetweenTheHalves(t *testing.T) {
 	b := newBench(mfa.PushLimit{}).waits()
 	authn := scripted()
 	asked := make(chan struct{})
-	flow := b.flow(authn, here)
+	flow := b.flow(authn, ours)
 	flow.Hold, flow.Show = true, nil
 	flow.Require = func(ctx context.Context, _ mfa.Subject) ([]mfa.Required, error) {
 		close(asked)
@@ -151,7 +151,7 @@ func TestRequirementAddedBetweenTheHalves(t *testing.T) {
 	b := newBench(mfa.PushLimit{}).waits()
 	authn := scripted()
 	var now []mfa.Required
-	flow := b.flow(authn, here)
+	flow := b.flow(authn, ours)
 	flow.Hold, flow.Show = true, nil
 	flow.Require = func(context.Context, mfa.Subject) ([]mfa.Required, error) { return now, nil }
 	s, err := flow.Begin(t.Context(), required(verify), mfa.Input{})
@@ -201,10 +201,10 @@ func TestGuardKnowsBothHalves(t *testing.T) {
 	t.Run("Okta's push, then the method's", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(limit)
-		_, err := run(t.Context(), b.seamFlow(scripted(challenge(phone, okta.ResultRejected)), here), required(phone), want{})
+		_, err := run(t.Context(), b.seamFlow(scripted(challenge(phone, okta.ResultRejected)), ours), required(phone), want{})
 		assert.ErrorIs(t, err, mfa.ErrRejected)
 		b.phone.rings = " " + mia.ID
-		_, err = run(t.Context(), b.seamFlow(scripted(success(mia)), here, need(b.phone)...), required(verify), want{PassCode: code})
+		_, err = run(t.Context(), b.seamFlow(scripted(success(mia)), ours, need(b.phone)...), required(verify), want{PassCode: code})
 		assertError(t, errRefused, err)
 		assert.Equal(t, "prepare phone", b.journal.read())
 	})
@@ -212,10 +212,10 @@ func TestGuardKnowsBothHalves(t *testing.T) {
 		t.Parallel()
 		b := newBench(limit)
 		b.phone.rings, b.phone.fails = " "+mia.ID, mfa.ErrRejected
-		_, err := run(t.Context(), b.seamFlow(scripted(success(mia)), here, need(b.phone)...), required(verify), want{PassCode: code})
+		_, err := run(t.Context(), b.seamFlow(scripted(success(mia)), ours, need(b.phone)...), required(verify), want{PassCode: code})
 		assert.ErrorIs(t, err, mfa.ErrRejected)
 		authn := scripted(waiting(phone))
-		_, err = run(t.Context(), b.seamFlow(authn, here), required(phone), want{})
+		_, err = run(t.Context(), b.seamFlow(authn, ours), required(phone), want{})
 		assertError(t, errRefused, err)
 		assert.Equal(t, "cancel t1", authn.asked())
 	})
@@ -227,7 +227,7 @@ func TestNumberOfOneHalfIsKnownToTheOther(t *testing.T) {
 	t.Parallel()
 	b := newBench(mfa.PushLimit{})
 	b.phone.rang, b.phone.number = make(chan *fakePush, 1), answerOf(7)
-	flow := b.seamFlow(scripted(waiting(phone), number(phone, 31), success(mia)), here, need(b.phone)...)
+	flow := b.seamFlow(scripted(waiting(phone), number(phone, 31), success(mia)), ours, need(b.phone)...)
 	var shown []int
 	flow.Show = func(n mfa.Number) { shown = append(shown, n.Answer) }
 	_, err := run(t.Context(), flow, required(phone), want{})

@@ -11,10 +11,12 @@ import (
 
 // trail is what one login remembers for both of its halves: where it stands, the
 // push that waits, the phones that rang, and the number that was shown. Whatever
-// makes a phone ring asks it first. It is used in the session's turn only, except
-// for challenged.
+// makes a phone ring or has a code sent asks it first. It is used in the session's
+// turn only, except for challenged.
 type trail struct {
 	flow Flow
+	// isEnding reports whether the login is about to end. Other logins call it.
+	isEnding func() bool
 	// withdraw ends the login in favor of another one.
 	withdraw func(ctx context.Context)
 
@@ -23,10 +25,10 @@ type trail struct {
 	number *Number         // of the push that waits
 	shown  bool            // the client has been shown a number
 
-	ring  *ring     // the guard's leave for the push that waits; nil: none waits
-	leave func()    // takes that push out of its pace
-	until time.Time // when the wait for it ends
-	due   time.Time // when to poll it next
+	permit *permit   // the guard's, for the push that waits; nil: none waits
+	leave  func()    // takes that push out of its pace
+	until  time.Time // when the wait for it ends
+	due    time.Time // when to poll it next
 
 	challenged atomic.Bool
 }
@@ -38,30 +40,77 @@ func phoneKey(org, factorID string) string { return org + " " + factorID }
 // same user id in another org is somebody else.
 func personKey(org, userID string) string { return org + " " + userID }
 
-// newRing describes the push that the login wants to send.
-func (t *trail) newRing(ctx context.Context, person string) *ring {
-	return &ring{
-		guard: &t.flow.Mount.guard, clock: t.flow.Clock, person: person, origin: t.flow.Origin,
+// newPermit describes a push that the login wants to send. The guard has not
+// allowed it yet.
+func (t *trail) newPermit(ctx context.Context, person string) *permit {
+	return &permit{
+		guard: &t.flow.Mount.guard, clock: t.flow.Clock, person: person, nonce: t.flow.Nonce,
 		unattended: t.flow.Unattended, limit: t.flow.Policy.Push, until: t.flow.Clock.Now().Add(t.patience(ctx)),
-		instead: t.ring, withdraw: t.withdraw,
+		instead: t.permit, isEnding: t.isEnding, withdraw: t.withdraw, over: make(chan struct{}),
 	}
 }
 
-// mayRing says why the guard would not let the person's phone ring. It changes
-// nothing.
-func (t *trail) mayRing(ctx context.Context, person string) error {
-	return t.flow.Mount.guard.check(t.newRing(ctx, person))
+// newCodePermit describes a code that the login wants to have sent. It may be sent
+// without time to wait for the person: the next login brings the code.
+func (t *trail) newCodePermit(ctx context.Context, person string) *permit {
+	p := t.newPermit(ctx, person)
+	p.isCode = true
+	return p
 }
 
-// begin gets the guard's leave for a push. hangUp gives it back.
-func (t *trail) begin(ctx context.Context, person string, p *pace) error {
-	r := t.newRing(ctx, person)
-	if err := t.flow.Mount.guard.begin(ctx, r); err != nil {
+// mayRing says why the person's phone must not ring now, for a push that expires
+// then; the zero time is not known. It changes nothing.
+func (t *trail) mayRing(ctx context.Context, person string, expires time.Time) error {
+	p := t.newPermit(ctx, person)
+	if t.isTooLate(earlier(expires, p.until)) {
+		return ErrNoTime
+	}
+	return p.guard.check(p)
+}
+
+// maySend says why the person must not be sent a code now. It changes nothing.
+func (t *trail) maySend(ctx context.Context, person string) error {
+	p := t.newCodePermit(ctx, person)
+	return p.guard.check(p)
+}
+
+// begin gets the guard's permit for a push that expires then; the zero time is not
+// known. hangUp ends the permit.
+func (t *trail) begin(ctx context.Context, person string, expires time.Time, pace *pace) error {
+	p := t.newPermit(ctx, person)
+	if err := p.guard.admit(ctx, p); err != nil {
 		return err
 	}
-	t.ring, t.until, t.leave, t.number = r, r.until, p.enter(), nil
+	if t.isTooLate(earlier(expires, p.until)) { // also after a wait for another login to end
+		p.end(uncounted)
+		return ErrNoTime
+	}
+	t.permit, t.until, t.leave, t.number = p, p.until, pace.enter(), nil
 	return nil
 }
+
+// sendGuarded has a code sent to the person, by permit of the guard. It fails with the
+// error of sending, of which unsent says that no code was sent.
+func (t *trail) sendGuarded(ctx context.Context, person string, sending func() error, unsent func(error) bool) error {
+	if err := ctx.Err(); err != nil {
+		return MarkNotSent(err)
+	}
+	p := t.newCodePermit(ctx, person)
+	if err := p.guard.admitCode(p); err != nil {
+		return MarkNotSent(err)
+	}
+	err := sending()
+	if unsent(err) {
+		p.end(uncounted)
+		return err
+	}
+	t.challenged.Store(true)
+	return err
+}
+
+// isTooLate reports whether a push that ends then leaves the person no time to
+// answer it.
+func (t *trail) isTooLate(ends time.Time) bool { return ends.Sub(t.flow.Clock.Now()) < leastWait }
 
 // hasRung notes that a phone has rung, or may have.
 func (t *trail) hasRung(phone string) {
@@ -69,12 +118,12 @@ func (t *trail) hasRung(phone string) {
 	t.challenged.Store(true)
 }
 
-// hangUp gives the guard's leave back.
+// hangUp ends the guard's permit for the push that waits.
 func (t *trail) hangUp(how result) {
-	if t.ring != nil {
-		t.ring.end(how)
+	if t.permit != nil {
+		t.permit.end(how)
 		t.leave()
-		t.ring = nil
+		t.permit = nil
 	}
 }
 
@@ -95,7 +144,7 @@ func (t *trail) show(number Number) {
 // call; any other has to answer before its context ends.
 func (t *trail) patience(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok && !t.flow.Hold {
-		return min(MaxWait, time.Until(deadline)-farewell)
+		return min(MaxWait, time.Until(deadline)-reserve)
 	}
 	return MaxWait
 }
@@ -129,7 +178,7 @@ type polls struct {
 // and Okta's rate limit leave no room, but once more before the push ends.
 func (t *trail) schedule(interval time.Duration, p polls) {
 	t.due = p.pace.nextPoll(t.flow.Clock.Now(), interval, p.pushes, p.ends, p.limit)
-	t.ring.extend(p.ends)
+	t.permit.extend(p.ends)
 }
 
 // putOff schedules the next poll after Okta has limited the rate for so long.

@@ -203,7 +203,7 @@ func TestContextEnds(t *testing.T) {
 		authn := scripted(expiring(began.Add(time.Minute)))
 		flow := authn.flow()
 		flow.Clock = nil
-		l, err := flow.Begin(ctx, required(phone), mfa.Input{Want: want{}})
+		l, err := flow.Begin(ctx, living(required(phone)), mfa.Input{Want: want{}})
 		require.NoError(t, err)
 		timer := time.AfterFunc(20*time.Millisecond, cancel)
 		defer timer.Stop()
@@ -218,12 +218,18 @@ func TestContextEnds(t *testing.T) {
 		flow.Clock, flow.Policy.AllDevices = nil, true
 		authn.answers = said(expiring(time.Now().Add(time.Minute)), okta.ErrUnreachable, success(mia))
 		began := time.Now()
-		l, err := flow.Begin(t.Context(), required(phone, tablet), mfa.Input{Want: want{}}) // sleeps between the phones
+		l, err := flow.Begin(t.Context(), living(required(phone, tablet)), mfa.Input{Want: want{}}) // sleeps between the phones
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond)
 		l.Close(t.Context())
 		assertFarewell(t, authn, "verify opf1 t1, again, cancel t1")
 	})
+}
+
+// living lets a transaction live for a minute of the real clock.
+func living(tx okta.Transaction) okta.Transaction {
+	tx.ExpiresAt = time.Now().Add(time.Minute)
+	return tx
 }
 
 // assertFarewell wants the last request to be a Cancel that had the time to be

@@ -315,7 +315,7 @@ func TestHeldChoice(t *testing.T) {
 // Somebody who cannot answer the push switches: to a code, to another phone.
 func TestHeldSwitch(t *testing.T) {
 	t.Parallel()
-	m := newMount(t, allFactors)
+	m := newMount(t, allFactors, object{"max_push_failures": 5})
 	u := m.addUser("mia@acme.test")
 	first, second := u.AddPush(), u.AddPush()
 	text, generator, question := u.AddFactor("sms", "OKTA"), u.AddTOTP("OKTA"), u.AddFactor("question", "OKTA")
