@@ -134,7 +134,7 @@ func TestCodesAreBounded(t *testing.T) {
 	require.False(t, send(most), "there is room for more")
 	assert.True(t, send(0), "who was here lately is remembered")
 
-	authn := scripted(success(okta.User{ID: "00u1"}))
+	authn := scripted(success(okta.User{ID: "00u1", Login: "one@acme.test"}))
 	tx := on("t2", m.fresh(required(sms)))
 	tx.User.ID = "00u1"
 	_, err := run(t.Context(), m.flow(authn, ours), tx, want{PassCode: code})
