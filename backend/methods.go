@@ -98,10 +98,10 @@ func findMethod(all []*methodEntry, name string) *methodEntry {
 }
 
 // make makes the method that a stored entry describes.
-func (b *backend) make(req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
+func (b *backend) make(ctx context.Context, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
 	for _, t := range methodTypes {
 		if t.name == entry.Type && entry.whole() {
-			return t.make(b, req, cfg, entry)
+			return t.make(ctx, b, req, cfg, entry)
 		}
 	}
 	return nil, errNoSense
@@ -117,7 +117,7 @@ type methodType struct {
 	update func(b *backend, req *logical.Request, d *framework.FieldData, entry *methodEntry) error
 	// describe adds the fields that may be read to data. It leaves out secrets.
 	describe func(entry *methodEntry, data map[string]any)
-	make     func(b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error)
+	make     func(ctx context.Context, b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error)
 	help     string
 }
 

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -87,7 +88,7 @@ func describeDuoMethod(entry *methodEntry, data map[string]any) {
 	data["use_passcode"] = entry.Duo.UsePassCode
 }
 
-func makeDuoMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
+func makeDuoMethod(_ context.Context, b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
 		config := entry.Duo.config()
 		config.Format, config.UserAgent, config.RootCAs, config.Timeout = format, b.userAgent(), b.rootCAs, b.timeout

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -159,21 +160,32 @@ func describeOktaMethod(entry *methodEntry, data map[string]any) {
 	data["require_number_challenge"] = entry.Okta.NumberOnly
 }
 
-func makeOktaMethod(b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
+func makeOktaMethod(ctx context.Context, b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
 	format, err := entry.format(req.MountAccessor)
 	if err != nil {
 		return nil, err
 	}
 	client, err := b.client(cfg)
-	if own := entry.Okta.connection(); own != nil {
-		client, err = b.clientOf(entry.ID, entry, own)
-	}
 	if err != nil {
 		return nil, err
 	}
+	org, unproven := client.OrgURL(), false
+	if own := entry.Okta.connection(); own != nil {
+		mounts := client
+		if client, err = b.clientOf(entry.ID, entry, own); err != nil {
+			return nil, err
+		}
+		switch same, known := okta.SameOrg(ctx, mounts, client); {
+		case !known:
+			org, unproven = client.OrgURL(), true
+		case !same:
+			org = client.OrgURL()
+		}
+	}
 	return &mfa.OktaMethod{
 		For:          func(caller okta.Caller) mfa.FactorsAPI { return client.For(caller) },
-		Org:          client.OrgURL(),
+		Org:          org,
+		Unproven:     unproven,
 		Format:       format,
 		PrimaryEmail: entry.Okta.PrimaryEmail,
 		Kinds:        entry.Okta.kinds(),

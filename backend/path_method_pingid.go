@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -66,7 +67,7 @@ func describePingIDMethod(entry *methodEntry, data map[string]any) {
 	data["authenticator_url"] = settings.AuthenticatorURL
 }
 
-func makePingIDMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
+func makePingIDMethod(_ context.Context, b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
 		settings, err := pingid.ParseSettings(entry.PingID.SettingsFile)
 		if err != nil {

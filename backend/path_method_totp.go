@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -141,7 +142,7 @@ func describeTOTPMethod(entry *methodEntry, data map[string]any) {
 	data["max_validation_attempts"] = entry.TOTP.MaxWrong
 }
 
-func makeTOTPMethod(b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
+func makeTOTPMethod(_ context.Context, b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return &mfa.TOTPMethod{
 		Keys: b.keysOf(req.Storage, entry.ID),
 		Skew: entry.TOTP.Skew, MaxWrong: entry.TOTP.MaxWrong, Now: b.now,

@@ -184,12 +184,12 @@ func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *con
 	if err != nil {
 		return nil, err
 	}
-	return b.require(req, cfg, all, refs)
+	return b.require(ctx, req, cfg, all, refs)
 }
 
 // require makes the methods that refs name, each once. It returns an error for a method
 // that does not exist, because nobody can satisfy it.
-func (b *backend) require(req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
+func (b *backend) require(ctx context.Context, req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
 	var required []mfa.Required
 	seen := map[string]bool{}
 	for _, ref := range refs {
@@ -201,7 +201,7 @@ func (b *backend) require(req *logical.Request, cfg *configEntry, all []*methodE
 			continue
 		}
 		seen[entry.ID] = true
-		method, err := b.make(req, cfg, entry)
+		method, err := b.make(ctx, req, cfg, entry)
 		if err != nil {
 			return nil, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
 		}

@@ -128,3 +128,20 @@ func TestStoredMethodMakesNoSense(t *testing.T) {
 		assert.Contains(t, m.logs.String(), "auth_old")
 	})
 }
+
+// Two URLs of one org are one org: a push of Okta's own challenge satisfies a method
+// that reaches the org by its other name, and no phone rings twice.
+func TestMethodByAnotherURLOfTheSameOrg(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush("SUCCESS")
+		other := strings.Replace(m.okta.URL, "127.0.0.1", "localhost", 1)
+		m.createMethod("okta", fields{"method_name": "corp_okta", "org_name": "acme", "base_url": other, "api_token": m.okta.Token,
+			"require_number_challenge": false})
+		m.write("config", fields{"mfa_methods": "corp_okta"})
+		m.mustLogin(nil)
+		assert.Equal(t, 1, push.Pushes(), "it is the same person's same phone")
+		m.mustLogin(nil)
+		assert.Equal(t, 2, m.okta.Count(http.MethodGet, "/.well-known/okta-organization"), "each URL is asked once")
+	})
+}

@@ -41,6 +41,9 @@ type OktaMethod struct {
 	// Org is the URL of the org, as okta.Client.OrgURL returns it. Where it is the org of
 	// the login, the method accepts factors of the account that logs in and of no other.
 	Org string
+	// Unproven says that nobody knows whether Org is the org of the login by another
+	// URL. The account has to be that of the login then, too.
+	Unproven bool
 	// Format makes the login of the account or, with PrimaryEmail, its e-mail address.
 	Format Format
 	// PrimaryEmail is true where the account is found by its primary e-mail address.
@@ -141,7 +144,7 @@ func (m *OktaMethod) find(ctx context.Context, api FactorsAPI, who Subject) (okt
 		return okta.Account{}, ErrUnknownPerson
 	case err != nil:
 		return okta.Account{}, err
-	case m.Org == who.Org && account.ID != who.ID:
+	case (m.Org == who.Org || m.Unproven) && account.ID != who.ID:
 		// Somebody else must not approve this login.
 		return okta.Account{}, ErrOtherPerson
 	case account.Status != okta.AccountActive:

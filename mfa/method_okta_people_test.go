@@ -238,3 +238,27 @@ func TestOktaMethodVerifiedBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestAccountOfAnOrgThatMayBeTheSame: where nobody knows whether the method's org is
+// that of the login by another URL, somebody else's account must not do.
+func TestAccountOfAnOrgThatMayBeTheSame(t *testing.T) {
+	t.Parallel()
+	o := newFactorsOrg(t, oktatest.Options{})
+	o.user.AddPush("SUCCESS")
+	m := o.method()
+	for _, row := range []struct {
+		unproven bool
+		id       string
+		err      error
+	}{
+		{false, "00u9elsewhere", nil}, // proven: another org has other ids
+		{true, "00u9elsewhere", mfa.ErrOtherPerson},
+		{true, o.user.ID, nil},
+	} {
+		m.Unproven = row.unproven
+		who := elsewhere(login)
+		who.ID = row.id
+		_, err := m.Prepare(t.Context(), who, mfa.Credential{})
+		assert.ErrorIs(t, err, row.err)
+	}
+}
