@@ -130,6 +130,7 @@ func (g *guard) admitCode(p *permit) error {
 	p.code = g.codes
 	r.fail(p, failure{at: p.clock.Now(), unattended: p.unattended, code: p.code})
 	g.people.put(p.person, r)
+	g.drop(p.person, r) // where there is no limit
 	return nil
 }
 
@@ -232,8 +233,9 @@ func barred(failed []failure, p *permit) (until time.Time) {
 	return until
 }
 
-// fail adds a failure, and drops the oldest where there are more than decide
-// anything: attended and unattended ones, of the window and the one before.
+// fail adds a failure, and drops the oldest ones where there are more than can
+// decide anything: attended and unattended ones, of one window and the one before.
+// Where there is no limit, none decides anything.
 func (r *record) fail(p *permit, f failure) {
 	r.failed = append(r.failed, f)
 	if most := 4 * p.limit.Failures; len(r.failed) > most {

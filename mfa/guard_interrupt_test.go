@@ -92,6 +92,17 @@ func TestInterruptAndTryAgain(t *testing.T) {
 			assert.ErrorIs(t, soon(t, first), context.Canceled)
 		}
 	})
+	t.Run("where the first was the last that may go wrong", func(t *testing.T) {
+		t.Parallel()
+		m := newMount(mfa.PushLimit{Failures: 1, Window: 10 * time.Minute})
+		authn := leaving(waiting(phone))
+		first := interrupted(t, m, authn)
+		soon(t, authn.entered)
+		assertWait(t, m.login(t, theirs), 10*time.Minute, false)
+		close(authn.gate)
+		soon(t, first)
+		assertWait(t, m.login(t, theirs), 10*time.Minute, false)
+	})
 	t.Run("a method's push", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
@@ -101,7 +112,14 @@ func TestInterruptAndTryAgain(t *testing.T) {
 		push := soon(t, b.phone.rang)
 		interrupt()
 		soon(t, push.withdrawn)
-		second := begin(func() error { return b.validation(theirs).Run(t.Context(), need(b.phone), nil) })
+		prepared := make(chan struct{})
+		method := slowToRing{b.phone, func() { assert.Contains(t, b.journal.read(), "gone phone", "first") }}
+		second := begin(func() error {
+			v := b.validation(theirs)
+			v.flow.Groups = func(context.Context, string) ([]okta.Group, error) { close(prepared); return nil, nil }
+			return v.Run(t.Context(), []mfa.Required{{ID: "1", Name: "phone", Method: method}}, nil)
+		})
+		soon(t, prepared)
 		close(b.phone.slow)
 		assert.ErrorIs(t, soon(t, first), context.Canceled)
 		soon(t, b.phone.rang)

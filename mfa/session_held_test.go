@@ -286,7 +286,7 @@ func TestContinueCallerLeaves(t *testing.T) {
 		assertAt(t, "phone", mfa.ErrWrongPassCode, soon(t, done))
 		_, err = v.Continue(t.Context(), need(b.phone), gave(map[string]string{"phone": "222222"}))
 		assert.NoError(t, err)
-		assert.Equal(t, "prepare phone, ring phone, prepare phone, withdraw phone, answer phone, prepare phone, answer phone", b.journal.read())
+		assert.Equal(t, "prepare phone, ring phone, prepare phone, withdraw phone, gone phone, answer phone, prepare phone, answer phone", b.journal.read())
 	})
 	t.Run("before its call is served", func(t *testing.T) {
 		t.Parallel()

@@ -165,6 +165,7 @@ func (p *fakePush) Cancel(context.Context) {
 	<-p.gone // or it would take the next one's decision
 	if p.method.slow != nil {
 		<-p.method.slow
+		p.method.journal.note("gone", p.method.name)
 	}
 }
 
