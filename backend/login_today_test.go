@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"testing"
@@ -227,4 +228,47 @@ func TestHeldLoginTellsWhoCollectsIt(t *testing.T) {
 		require.Len(t, duo.PushParameters(), 1)
 		assert.Equal(t, "203.0.113.2", duo.PushParameters()[0].Get("ipaddr"))
 	})
+}
+
+// What a method was told about one caller is not used for another: neither an answer of
+// its service that lets a person in by their address, nor a push that was prepared and
+// rings later.
+func TestHeldLoginCollectedElsewhere(t *testing.T) {
+	for _, allowed := range []bool{true, false} {
+		t.Run(fmt.Sprint("allowed by address: ", allowed), func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				_, duo := withDuo(m, nil)
+				user := m.okta.User(testLogin)
+				user.SetStatus("SUCCESS")
+				phone := user.AddPush("WAITING")
+				m.createMethod("okta", fields{"method_name": "corp_okta"})
+				m.write("config", fields{"mfa_methods": "corp_okta"})
+				if allowed {
+					duo.SetResult("allow", "")
+				}
+				held := m.state(m.send(t.Context(), m.from("203.0.113.1", nil, fields{"wait": false})))
+				require.Equal(t, "waiting", held.State)
+				duo.SetResult("auth", "")
+				phone.Approve()
+				m.later()
+				next := func() (*logical.Response, int, string) {
+					req := m.from("203.0.113.2", nil, fields{"transaction_id": held.TransactionID})
+					delete(req.Data, "password")
+					return m.send(t.Context(), req)
+				}
+				m.state(next())
+				require.Len(t, duo.Preauths(), 2)
+				assert.Equal(t, "203.0.113.1", duo.Preauths()[0].Get("ipaddr"))
+				assert.Equal(t, "203.0.113.2", duo.Preauths()[1].Get("ipaddr"))
+				require.Len(t, duo.PushParameters(), 1)
+				assert.Equal(t, "203.0.113.2", duo.PushParameters()[0].Get("ipaddr"))
+				assert.Equal(t, 1, phone.Pushes(), "what was approved is not asked for again")
+				duo.Approve()
+				m.eventually(func() bool {
+					resp, status, _ := next()
+					return status == http.StatusOK && resp.Auth != nil
+				}, "Duo's answer does not count")
+			})
+		})
+	}
 }

@@ -50,7 +50,7 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 	s.trail.withdraw = s.giveWay
 	s.trail.isEnding = func() bool { return s.life.Err() != nil || !f.Hold && ctx.Err() != nil }
 	s.okta = newLogin(s.trail, tx, s.readGroups)
-	s.methods = &demands{trail: s.trail, passed: map[string]bool{}, life: s.life}
+	s.methods = &demands{trail: s.trail, passed: map[string]bool{}, excused: map[string]bool{}, life: s.life}
 	return s, s.do(ctx, func(ctx context.Context) error {
 		if err := s.okta.start(ctx, in.Want); err != nil {
 			return err

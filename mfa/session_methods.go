@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // Required is a method that a person has to satisfy.
@@ -71,7 +73,9 @@ type demands struct {
 
 	required []Required
 	passed   map[string]bool // by the ID of the method
+	excused  map[string]bool // those of them that passed without anything to do
 	given    Given           // that the queue was prepared with
+	caller   okta.Caller     // for whom all this was prepared
 	queue    []way           // prepared, in the order in which they are tried
 
 	at   way  // whose push waits
@@ -107,6 +111,10 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 		d.showNumber()
 		return nil
 	}
+	if who.Caller != d.caller && d.forgetPrepared() && !news {
+		given = d.given
+	}
+	d.caller = who.Caller
 	if news || !d.isCovered() {
 		if err := d.prepare(ctx, who, given, news); err != nil {
 			return err
@@ -126,6 +134,19 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 	}
 	d.phase = PhaseDone
 	return nil
+}
+
+// forgetPrepared drops what was prepared for another caller: the services were told from
+// where the login came, and may have decided by that. It reports whether it has dropped
+// anything.
+func (d *demands) forgetPrepared() bool {
+	dropped := len(d.queue)+len(d.excused) > 0
+	for id := range d.excused {
+		delete(d.passed, id)
+	}
+	d.queue = nil
+	clear(d.excused)
+	return dropped
 }
 
 // isNews reports whether the person gives a credential, for a method that is not
@@ -173,7 +194,7 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 		case err != nil: // the person has to bring a credential first
 			return &MissingError{missing}
 		case attempt.Passed:
-			d.passed[m.ID] = true
+			d.passed[m.ID], d.excused[m.ID] = true, true
 		default:
 			queue = append(queue, way{attempt, m})
 		}
