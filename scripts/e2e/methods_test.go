@@ -128,7 +128,7 @@ func TestCLISatisfiesMethods(t *testing.T) {
 	u.SetStatus("SUCCESS")
 	phone := u.AddPush().Number(47, 0)
 	mine := m.key(m.addTOTP("my_totp"), "my_totp", u)
-	m.createMethod("okta", object{"method_name": "corp_okta"})
+	m.createMethod("okta", object{"method_name": "corp_okta", "require_number_challenge": false}) // vault write shows none
 	m.mustWrite("config", object{"mfa_methods": "corp_okta,my_totp"})
 	args := func(credential string) []string {
 		return []string{"login", "-mfa=corp_okta", "-mfa=" + credential, "-method=okta", "-path=" + m.Path,
