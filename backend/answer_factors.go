@@ -16,7 +16,11 @@ import (
 func needs(e *needError) string {
 	wants := make([]string, len(e.Methods))
 	for i, m := range e.Methods {
-		wants[i] = fmt.Sprintf("%s (%s, as mfa=%s:<passcode>)", m.Name, passCodeOf(m.Type), m.Name)
+		var ways []string
+		for _, way := range m.Ways() {
+			ways = append(ways, fmt.Sprintf("%s (%s, as mfa=%s:<passcode>)", way.Name, passCodeOf(way.Type), way.Name))
+		}
+		wants[i] = strings.Join(ways, " or ")
 	}
 	text := strings.Join(wants, ", ") + `. By the API, send "mfa" as a list. By the command line, add -mfa=<name>:<passcode> to vault login`
 	if !e.header {

@@ -18,7 +18,14 @@ func describeState(state mfa.State) map[string]any {
 	case state.Phase == mfa.PhaseMethods:
 		methods := make([]map[string]any, len(state.Missing))
 		for i, m := range state.Missing {
-			methods[i] = describeMethod(m)
+			if methods[i] = describeMethod(m); len(m.Or) == 0 {
+				continue
+			}
+			var ways []map[string]any // one of them is enough
+			for _, way := range m.Or {
+				ways = append(ways, describeMethod(way))
+			}
+			methods[i] = map[string]any{"any_of": ways}
 		}
 		data["mfa_methods"] = methods
 	case state.Method != nil:

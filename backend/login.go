@@ -218,7 +218,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 		auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
 	}
 	if len(l.found.required) > 0 {
-		auth.InternalData[methodsKey] = idsOf(l.found.required)
+		auth.InternalData[methodsKey] = session.Satisfied()
 	}
 	l.cfg.PopulateTokenAuth(auth) // replaces the policies: first
 	auth.Policies = l.tokenPolicies()

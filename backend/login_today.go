@@ -51,15 +51,14 @@ func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*lo
 		return l, err
 	}
 	// A renewal satisfies no method: those of its login count there.
-	if !l.in.unattended && !covers(l.found.required, today.found.required) {
+	if !l.in.unattended && !covers(session.Satisfied(), today.found.required) {
 		return l, errMethodRequired
 	}
 	return &today, nil
 }
 
-// covers reports whether the satisfied methods are all that are required.
-func covers(satisfied, required []mfa.Required) bool {
-	return !slices.ContainsFunc(required, func(m mfa.Required) bool {
-		return !slices.ContainsFunc(satisfied, func(s mfa.Required) bool { return s.ID == m.ID })
-	})
+// covers reports whether the methods with those ids are all that is required.
+func covers(satisfied []string, required []mfa.Required) bool {
+	has := func(m mfa.Required) bool { return slices.Contains(satisfied, m.ID) }
+	return !slices.ContainsFunc(required, func(m mfa.Required) bool { return !has(m) && !slices.ContainsFunc(m.Or, has) })
 }

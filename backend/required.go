@@ -22,7 +22,8 @@ func mfaMethodsField(whose string) *framework.FieldSchema {
 	return &framework.FieldSchema{
 		Type: framework.TypeCommaStringSlice,
 		Description: "Names of the MFA methods (see mfa/method) that " + whose + " has to satisfy at each login, all of them, " +
-			"beside what Okta asks for: a list or a comma-separated string.",
+			"beside what Okta asks for: a list or a comma-separated string. Of methods that are joined by |, as in my_totp|my_duo, " +
+			"one is enough.",
 		DisplayAttrs: &framework.DisplayAttributes{
 			Name: "MFA Methods", Description: "MFA methods of the mount that " + whose + " has to satisfy at each login."},
 	}
@@ -71,9 +72,12 @@ func (b *backend) lockEntry(ctx context.Context, key string, d *framework.FieldD
 	return func() { unlockEntry(); unlockNames() }, nil
 }
 
+// alternatives returns the names of the methods of which one is enough.
+func alternatives(ref string) []string { return strings.Split(ref, "|") }
+
 // nameLocks returns the locks of what mfa_methods calls methods: names or ids.
-func nameLocks(names ...string) (locks []string) {
-	for _, name := range names {
+func nameLocks(refs ...string) (locks []string) {
+	for _, name := range namesIn(refs) {
 		if name != "" {
 			locks = append(locks, "mfa_methods/"+store.Fold(name))
 		}
@@ -94,25 +98,36 @@ func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *frame
 	if err != nil {
 		return false, err
 	}
-	var names []string
-	for _, name := range given {
-		switch {
-		case name == "":
-			return false, invalid("mfa_methods", "must not hold an empty name; an empty list requires nothing")
-		case findMethod(all, name) == nil:
-			return false, invalid("mfa_methods", fmt.Sprintf("names %q, which does not exist: create it under mfa/method first", name))
+	for i, ref := range given {
+		names := alternatives(ref)
+		for j, name := range names {
+			names[j] = strings.TrimSpace(name)
+			switch {
+			case names[j] == "":
+				return false, invalid("mfa_methods", "must not hold an empty name; an empty list requires nothing")
+			case findMethod(all, names[j]) == nil:
+				return false, invalid("mfa_methods", fmt.Sprintf("names %q, which does not exist: create it under mfa/method first", names[j]))
+			}
 		}
-		names = append(names, name)
+		given[i] = strings.Join(unique(names), "|")
 	}
-	*into = unique(names)
-	return len(names) > 0, nil
+	*into = unique(given)
+	return len(given) > 0, nil
+}
+
+// namesIn returns the names of the methods in what mfa_methods holds.
+func namesIn(refs []string) (names []string) {
+	for _, ref := range refs {
+		names = append(names, alternatives(ref)...)
+	}
+	return names
 }
 
 // usesOf returns where any of the names of a method is required. It asks storage, not the
 // memory, so that it misses no requirement.
 func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string) ([]string, error) {
 	requires := func(methods []string) bool {
-		return slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(names, m) })
+		return slices.ContainsFunc(namesIn(methods), func(m string) bool { return slices.Contains(names, m) })
 	}
 	var uses []string
 	cfg, err := store.Load[configEntry](ctx, s, configKey)
@@ -193,19 +208,39 @@ func (b *backend) require(ctx context.Context, req *logical.Request, cfg *config
 	var required []mfa.Required
 	seen := map[string]bool{}
 	for _, ref := range refs {
-		entry := findMethod(all, ref)
-		if entry == nil {
-			return nil, fmt.Errorf("%w: %q", errMethodGone, ref)
-		}
-		if seen[entry.ID] {
-			continue
-		}
-		seen[entry.ID] = true
-		method, err := b.make(ctx, req, cfg, entry)
+		one, err := b.requireOne(ctx, req, cfg, all, alternatives(ref))
 		if err != nil {
-			return nil, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
+			return nil, err
 		}
-		required = append(required, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method})
+		if !seen[one.ID] {
+			seen[one.ID] = true
+			required = append(required, one)
+		}
 	}
 	return required, nil
+}
+
+// requireOne makes the methods of those names, of which one is enough.
+func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *configEntry, all []*methodEntry, names []string) (mfa.Required, error) {
+	var or []mfa.Required
+	for _, name := range names {
+		entry := findMethod(all, name)
+		if entry == nil {
+			return mfa.Required{}, fmt.Errorf("%w: %q", errMethodGone, name)
+		}
+		method, err := b.make(ctx, req, cfg, entry)
+		if err != nil {
+			return mfa.Required{}, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
+		}
+		or = append(or, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method})
+	}
+	if len(or) == 1 {
+		return or[0], nil
+	}
+	ids, labels := make([]string, len(or)), make([]string, len(or))
+	for i, m := range or {
+		ids[i], labels[i] = m.ID, m.Name
+	}
+	slices.Sort(ids)
+	return mfa.Required{ID: strings.Join(ids, "|"), Name: strings.Join(labels, " or "), Or: or}, nil
 }

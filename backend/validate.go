@@ -2,7 +2,6 @@ package backend
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -48,14 +47,5 @@ func satisfied(auth *logical.Auth, required []mfa.Required) bool {
 			}
 		}
 	}
-	return !slices.ContainsFunc(required, func(m mfa.Required) bool { return !slices.Contains(before, m.ID) })
-}
-
-// idsOf are the ids of methods.
-func idsOf(required []mfa.Required) []string {
-	ids := make([]string, len(required))
-	for i, m := range required {
-		ids[i] = m.ID
-	}
-	return ids
+	return covers(before, required)
 }

@@ -2,6 +2,8 @@ package mfa
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -50,7 +52,7 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 	s.trail.withdraw = s.giveWay
 	s.trail.isEnding = func() bool { return s.life.Err() != nil || !f.Hold && ctx.Err() != nil }
 	s.okta = newLogin(s.trail, tx, s.readGroups)
-	s.methods = &demands{trail: s.trail, passed: map[string]bool{}, excused: map[string]bool{}, life: s.life}
+	s.methods = &demands{trail: s.trail, passed: map[string]string{}, excused: map[string]bool{}, life: s.life}
 	return s, s.do(ctx, func(ctx context.Context) error {
 		if err := s.okta.start(ctx, in.Want); err != nil {
 			return err
@@ -376,6 +378,11 @@ func (s *Session) state() State {
 
 // Who is the person whom Okta let in, with their groups; it is zero until then.
 func (s *Session) Who() Subject { return s.who }
+
+// Satisfied returns the IDs of the methods that the person has satisfied, sorted.
+func (s *Session) Satisfied() []string {
+	return slices.Sorted(maps.Values(s.methods.passed))
+}
 
 // UserID is the Okta user id whose password was right.
 func (s *Session) UserID() string { return s.okta.user }

@@ -11,12 +11,49 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// Required is a method that a person has to satisfy.
+// Required is a method that a person has to satisfy, or several of which one is enough.
 type Required struct {
 	ID     string // differs from that of every other method
 	Name   string // what people call the method
 	Type   string // for words only
 	Method Method
+	// Or are methods of which one is enough. Where there are any, ID and Name stand for
+	// all of them, and Type and Method are empty.
+	Or []Required
+}
+
+// Ways returns the methods that satisfy m: m itself, or those of which one is enough.
+func (m Required) Ways() []Required {
+	if len(m.Or) > 0 {
+		return m.Or
+	}
+	return []Required{m}
+}
+
+// prepare prepares m. Where one of several is enough, that is one of those that the
+// person gave something for, or else the first that can be tried with nothing.
+func (m Required) prepare(ctx context.Context, who Subject, given Given) (Attempt, Required, error) {
+	options := m.Ways()
+	if named := slices.DeleteFunc(slices.Clone(options), func(o Required) bool { return !given.has(o) }); len(named) > 0 {
+		options = named
+	}
+	var failed error
+	at, needs := m, false
+	for _, option := range options {
+		attempt, err := option.Method.Prepare(ctx, who, given.of(option))
+		switch {
+		case err == nil:
+			return attempt, option, nil
+		case errors.Is(err, ErrNeedsPassCode):
+			needs = true
+		case failed == nil:
+			at, failed = option, err
+		}
+	}
+	if needs {
+		return Attempt{}, m, ErrNeedsPassCode
+	}
+	return Attempt{}, at, failed
 }
 
 // Given are the credentials of a login, by the name or the ID of the method.
@@ -27,6 +64,12 @@ func (g Given) of(m Required) Credential {
 		return c
 	}
 	return g[m.Name]
+}
+
+func (g Given) has(m Required) bool {
+	_, byID := g[m.ID]
+	_, byName := g[m.Name]
+	return byID || byName
 }
 
 // MethodError says at which method a login has failed.
@@ -72,11 +115,11 @@ type demands struct {
 	life context.Context // of the session
 
 	required []Required
-	passed   map[string]bool // by the ID of the method
-	excused  map[string]bool // those of them that passed without anything to do
-	given    Given           // that the queue was prepared with
-	caller   okta.Caller     // for whom all this was prepared
-	queue    []way           // prepared, in the order in which they are tried
+	passed   map[string]string // by the ID of what is required: that of the method
+	excused  map[string]bool   // those of them that passed without anything to do
+	given    Given             // that the queue was prepared with
+	caller   okta.Caller       // for whom all this was prepared
+	queue    []way             // prepared, in the order in which they are tried
 
 	at   way  // whose push waits
 	push Push // nil: none waits
@@ -86,6 +129,7 @@ type demands struct {
 type way struct {
 	Attempt
 	method Required
+	demand string // the ID of what is required
 }
 
 // rank is the place of an attempt in the queue.
@@ -105,7 +149,7 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 	d.required = required
 	news := d.isNews(given)
 	switch {
-	case d.push != nil && !d.isRequired(d.at.method):
+	case d.push != nil && !d.isRequired(d.at.demand):
 		d.giveUp(ctx, uncounted)
 	case d.push != nil && !news:
 		d.showNumber()
@@ -154,22 +198,26 @@ func (d *demands) forgetPrepared() bool {
 // because a push is sent without a credential, too.
 func (d *demands) isNews(given Given) bool {
 	return slices.ContainsFunc(d.required, func(m Required) bool {
-		c := given.of(m)
-		return !d.passed[m.ID] && c != (Credential{}) && c != (Credential{Kind: KindPush}) && c != d.given.of(m)
+		return !d.hasPassed(m) && slices.ContainsFunc(m.Ways(), func(way Required) bool {
+			c := given.of(way)
+			return c != (Credential{}) && c != (Credential{Kind: KindPush}) && c != d.given.of(way)
+		})
 	})
 }
 
-func (d *demands) isRequired(m Required) bool {
-	return slices.ContainsFunc(d.required, func(r Required) bool { return r.ID == m.ID })
+func (d *demands) isRequired(id string) bool {
+	return slices.ContainsFunc(d.required, func(r Required) bool { return r.ID == id })
 }
+
+func (d *demands) hasPassed(m Required) bool { return d.passed[m.ID] != "" }
 
 // isCovered reports whether each required method is satisfied or prepared.
 func (d *demands) isCovered() bool {
-	return !slices.ContainsFunc(d.required, func(m Required) bool { return !d.passed[m.ID] && !d.isQueued(m) })
+	return !slices.ContainsFunc(d.required, func(m Required) bool { return !d.hasPassed(m) && !d.isQueued(m) })
 }
 
 func (d *demands) isQueued(m Required) bool {
-	return slices.ContainsFunc(d.queue, func(w way) bool { return w.method.ID == m.ID })
+	return slices.ContainsFunc(d.queue, func(w way) bool { return w.demand == m.ID })
 }
 
 // prepare finds a way for each method that is not satisfied or, without news, for
@@ -182,21 +230,21 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 		queue = slices.Clone(d.queue)
 	}
 	for _, m := range d.required {
-		if d.passed[m.ID] || !news && d.isQueued(m) {
+		if d.hasPassed(m) || !news && d.isQueued(m) {
 			continue
 		}
-		attempt, err := m.Method.Prepare(ctx, who, given.of(m))
+		attempt, method, err := m.prepare(ctx, who, given)
 		switch {
 		case errors.Is(err, ErrNeedsPassCode):
 			missing = append(missing, m)
 		case err != nil && len(missing) == 0:
-			return &MethodError{m, MarkNotSent(err)}
+			return &MethodError{method, MarkNotSent(err)}
 		case err != nil: // the person has to bring a credential first
 			return &MissingError{missing}
 		case attempt.Passed:
-			d.passed[m.ID], d.excused[m.ID] = true, true
+			d.passed[m.ID], d.excused[m.ID] = method.ID, true
 		default:
-			queue = append(queue, way{attempt, m})
+			queue = append(queue, way{attempt, method, m.ID})
 		}
 	}
 	if len(missing) > 0 {
@@ -254,7 +302,7 @@ func (d *demands) try(ctx context.Context, w way) error {
 		err = verify()
 	}
 	if err == nil {
-		d.passed[w.method.ID] = true
+		d.passed[w.demand] = w.method.ID
 	}
 	return err
 }
@@ -365,7 +413,7 @@ func (d *demands) look(ctx context.Context) error {
 	switch {
 	case err == nil && passed:
 		d.hangUp(approved)
-		d.passed[d.at.method.ID] = true
+		d.passed[d.at.demand] = d.at.method.ID
 		d.push, d.number, d.phase = nil, nil, PhaseMethods
 		return nil
 	case err == nil:
