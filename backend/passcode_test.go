@@ -199,3 +199,16 @@ func TestPassCodeSpelling(t *testing.T) {
 		m.mustLogin(fields{"passcode": strings.ToUpper(m.nextCode(yubikey))})
 	})
 }
+
+// TestWordInThePasswordField: a person whose form has two fields only chooses their
+// factor by a word after the password.
+func TestWordInThePasswordField(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"passcode_separator": ",", "mfa_factors": allFactors})
+		u := m.addUser("Everyone")
+		push, sms := u.AddPush("SUCCESS"), u.AddFactor("sms", "OKTA")
+		assert.Contains(t, m.refused(fields{"password": testPassword + ",sms"}), "Okta has sent a code by SMS")
+		m.mustLogin(fields{"password": testPassword + ",push"})
+		assert.Equal(t, []int{1, 1}, []int{push.Pushes(), sms.Sent()})
+	})
+}

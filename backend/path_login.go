@@ -349,10 +349,15 @@ func flag(d *framework.FieldData, field string, otherwise bool) bool {
 	return d.Get(field).(bool)
 }
 
-// split takes the passcode from the end of the password, for forms that have no
-// field of its own for it. A passcode that is given by itself counts alone.
+// split takes the passcode, or the word for a type of factor, from the end of the
+// password, for forms that have no field of its own for it. What is given by itself
+// counts alone.
 func (in loginInput) split(separator string) loginInput {
 	if in.want.PassCode != "" {
+		return in
+	}
+	if password, kind, ok := mfa.SplitKind(in.password, separator); ok && password != "" && in.want.Kind == "" && in.want.Provider == "" {
+		in.password, in.want.Kind = password, kind
 		return in
 	}
 	password, passCode, ok := mfa.SplitPassCode(in.password, separator)

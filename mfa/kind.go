@@ -156,6 +156,25 @@ func SplitPassCode(s, separator string) (password, passCode string, ok bool) {
 	return s[:at], passCode, true
 }
 
+// spokenKinds are the kinds that a word in the password field may choose.
+var spokenKinds = []Kind{KindPush, KindSMS, KindCall, KindEmail}
+
+// SplitKind splits "password,push" at the last separator. It reports false, and changes
+// nothing, where what follows is none of the words push, sms, call and email, in any
+// case: all else belongs to the password.
+func SplitKind(s, separator string) (password string, kind Kind, ok bool) {
+	at := -1
+	if separator != "" {
+		at = strings.LastIndex(s, separator)
+	}
+	for _, k := range spokenKinds {
+		if at >= 0 && strings.EqualFold(s[at+len(separator):], string(k)) {
+			return s[:at], k, true
+		}
+	}
+	return s, "", false
+}
+
 func join[S ~string](names []S) string {
 	texts := make([]string, len(names))
 	for i, name := range names {

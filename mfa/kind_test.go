@@ -207,3 +207,33 @@ func TestSplitPassCode(t *testing.T) {
 		})
 	}
 }
+
+// TestSplitKind: four words after the separator choose a factor, and nothing else does.
+func TestSplitKind(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		given, separator, password string
+		kind                       mfa.Kind
+	}{
+		{"hunter2,push", ",", "hunter2", mfa.KindPush},
+		{"hunter2,SMS", ",", "hunter2", mfa.KindSMS},
+		{"hunter2,Call", ",", "hunter2", mfa.KindCall},
+		{"hunter2,email", ",", "hunter2", mfa.KindEmail},
+		{"a,b,push", ",", "a,b", mfa.KindPush},
+		{",push", ",", "", mfa.KindPush},
+		{"hunter2#push", "#", "hunter2", mfa.KindPush},
+		{"hunter2,push", "", "hunter2,push", ""},
+		{"hunter2,push", "#", "hunter2,push", ""},
+		{"hunter2,totp", ",", "hunter2,totp", ""},
+		{"hunter2,pushy", ",", "hunter2,pushy", ""},
+		{"hunter2, push", ",", "hunter2, push", ""},
+		{"hunter2,", ",", "hunter2,", ""},
+		{"push", ",", "push", ""},
+		{"hunter2,question", ",", "hunter2,question", ""},
+	} {
+		password, kind, ok := mfa.SplitKind(row.given, row.separator)
+		assert.Equal(t, row.password, password, row.given)
+		assert.Equal(t, row.kind, kind, row.given)
+		assert.Equal(t, row.kind != "", ok, row.given)
+	}
+}
