@@ -46,7 +46,7 @@ func (l *login) ring(ctx context.Context, phones []okta.Factor, named bool) erro
 		}
 	}
 	if l.phase == PhaseWaiting { // none has been answered meanwhile
-		l.schedule(l.firstInterval(), l.polls())
+		l.schedule(l.interval(l.polls(), true), l.polls())
 	}
 	return nil
 }

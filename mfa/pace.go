@@ -78,6 +78,21 @@ func known(limit func() okta.RateLimit) okta.RateLimit {
 	return limit()
 }
 
+// fewWaiting is how many pushes may wait that are polled about once a second.
+const fewWaiting = 20
+
+// isAmple reports whether few pushes wait and Okta has more than half of its limit left.
+func (p *pace) isAmple(limit func() okta.RateLimit) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	waiting := p.waiting
+	p.mu.Unlock()
+	left := known(limit)
+	return waiting <= fewWaiting && left.Remaining > left.Limit/2
+}
+
 // slot keeps polls apart by when they are reserved, not by when they are due: a long
 // interval of one login does not hold up another one's short interval.
 func (p *pace) slot(now time.Time, interval time.Duration, pushes int, left okta.RateLimit) time.Time {

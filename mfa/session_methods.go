@@ -351,7 +351,7 @@ func (d *demands) ringFor(ctx context.Context, w way) error {
 	if d.isDecided() {
 		return d.look(ctx)
 	}
-	d.schedule(d.firstInterval(), d.polls())
+	d.schedule(d.interval(d.polls(), true), d.polls())
 	return nil
 }
 
@@ -418,7 +418,7 @@ func (d *demands) look(ctx context.Context) error {
 		return nil
 	case err == nil:
 		d.showNumber()
-		d.schedule(d.interval(), d.polls())
+		d.schedule(d.interval(d.polls(), false), d.polls())
 		return nil
 	case d.mayAskAgain(err, ends):
 		d.putOff(retryAfter(err), d.polls())

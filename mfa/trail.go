@@ -27,6 +27,7 @@ type trail struct {
 
 	permit *permit   // the guard's, for the push that waits; nil: none waits
 	leave  func()    // takes that push out of its pace
+	begun  time.Time // when it was sent
 	until  time.Time // when the wait for it ends
 	due    time.Time // when to poll it next
 
@@ -85,7 +86,7 @@ func (t *trail) begin(ctx context.Context, person string, expires time.Time, pac
 		p.end(uncounted)
 		return ErrNoTime
 	}
-	t.permit, t.until, t.leave, t.number = p, p.until, pace.enter(), nil
+	t.permit, t.begun, t.until, t.leave, t.number = p, t.flow.Clock.Now(), p.until, pace.enter(), nil
 	return nil
 }
 
@@ -149,21 +150,26 @@ func (t *trail) patience(ctx context.Context) time.Duration {
 	return MaxWait
 }
 
-// interval is the time until the next poll of a push. A client that continues a
-// held login every PollInterval gets a new answer each time.
-func (t *trail) interval() time.Duration {
-	if t.flow.Hold {
+// interval is the time until the next poll of a push; first says that there was none
+// before. A client that continues a held login every PollInterval gets a new answer each
+// time.
+//
+// Where Okta's limit is ample and few wait, polls come about once a second in the time in
+// which Okta tells the number of a number challenge and in which people approve.
+func (t *trail) interval(p polls, first bool) time.Duration {
+	waited := t.flow.Clock.Now().Sub(t.begun)
+	soon := waited < soonFor && p.pushes <= soonPushes && p.pace.isAmple(p.limit)
+	switch {
+	case t.flow.Hold:
 		return PollInterval - pollJitter
+	case soon && first:
+		return soonInterval + rand.N(pollJitter)
+	case soon:
+		return soonInterval + rand.N(soonJitter)
+	case first:
+		return firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
 	}
 	return PollInterval + rand.N(pollJitter)
-}
-
-// firstInterval is the time until the first poll of a push.
-func (t *trail) firstInterval() time.Duration {
-	if t.flow.Hold {
-		return t.interval()
-	}
-	return firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
 }
 
 // polls is what the next poll of a login depends on.
@@ -187,7 +193,7 @@ func (t *trail) putOff(pause time.Duration, p polls) {
 		now := t.flow.Clock.Now()
 		p.pace.rest(now, now.Add(pause), p.limit)
 	}
-	t.schedule(t.interval()+pause, p)
+	t.schedule(t.interval(p, false)+pause, p)
 }
 
 // mayAskAgain reports whether Okta has put a poll off to a time when the push will
