@@ -45,11 +45,14 @@ func passCodeOf(methodType string) string {
 // person can give instead. They have shown that they know the password.
 func factorChoice(e *mfa.NoFactorError) string {
 	var usable, useless []string
+	before := map[mfa.Kind]bool{}
 	for _, f := range e.Offered {
 		if why := uselessBecause(e.Policy, f); why != "" {
 			useless = append(useless, factorName(f)+" ("+why+")")
 		} else {
-			usable = append(usable, factorName(f)+" ("+howTo(f)+")")
+			kind := mfa.KindOf(f)
+			usable = append(usable, factorName(f)+" ("+howTo(f, before[kind])+")")
+			before[kind] = true
 		}
 	}
 	text := ": choose one, and send what it needs"
@@ -155,8 +158,9 @@ func quoted(s string) string {
 	return `"` + s + `"`
 }
 
-// howTo says which fields of a login choose and answer a factor.
-func howTo(f okta.Factor) string {
+// howTo says which fields of a login choose and answer a factor; another says that one
+// of the same type comes before it, to which the type alone would lead.
+func howTo(f okta.Factor, another bool) string {
 	switch kind := mfa.KindOf(f); kind {
 	case mfa.KindPush:
 		if f.DeviceName != "" {
@@ -164,6 +168,9 @@ func howTo(f okta.Factor) string {
 		}
 		return "provider=push, or by the API device=" + okta.Clip(f.ID, 64)
 	case mfa.KindSMS, mfa.KindCall, mfa.KindEmail:
+		if another { // the type alone leads to the first
+			return "by the API device=" + okta.Clip(f.ID, 64) + ", then totp=<the code>"
+		}
 		return "provider=" + string(kind) + ", then totp=<the code>"
 	case mfa.KindQuestion:
 		return "totp=<the answer> provider=question"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,8 @@ func TestWhichFactor(t *testing.T) {
 		{name: "a device that is not there", enrol: []factor{{"push", "OKTA"}, {"push", "OKTA"}, {"sms", "OKTA"}}, give: fields{"device": "Phone 9"},
 			want: notThere + phone1 + ", " + phone2 + ", " + sms},
 		{name: "the id of what is no phone", enrol: []factor{{"push", "OKTA"}}, give: fields{"device": "sms123"}, want: notThere + phone1},
-		{name: "two alike", enrol: []factor{{"sms", "OKTA"}, {"sms", "OKTA"}}, give: fields{"factor": "totp"}, want: notThere + sms},
+		{name: "two alike", enrol: []factor{{"sms", "OKTA"}, {"sms", "OKTA"}}, give: fields{"factor": "totp"}, pattern: true,
+			want: "^" + regexp.QuoteMeta(notThere+sms) + `, SMS \+1 XXX-XXX-4821 \(by the API device=\w+, then totp=<the code>\)$`},
 		{name: "one that needs a passcode", enrol: []factor{{"sms", "OKTA"}, {"token:software:totp", "OKTA"}}, give: fields{"factor": "totp"},
 			want: ask + sms + ", " + own},
 

@@ -279,3 +279,20 @@ func TestCodeAndOtherFactors(t *testing.T) {
 		assert.Equal(t, 1, sms.Sent())
 	})
 }
+
+// TestCodeToTheTelephoneThatIsNamed: of two telephones each can be had, and what the
+// message says leads to the one that it says it of.
+func TestCodeToTheTelephoneThatIsNamed(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"mfa_factors": allFactors, "max_push_failures": 10})
+		u := m.addUser("Everyone")
+		first, second := u.AddFactor("sms", "OKTA"), u.AddFactor("sms", "OKTA")
+		assert.Contains(t, m.refused(nil), "by the API device="+second.ID)
+		assert.Contains(t, m.refused(fields{"device": second.ID}), "Okta has sent a code by SMS")
+		assert.Equal(t, []int{0, 1}, []int{first.Sent(), second.Sent()})
+		m.mustLogin(fields{"totp": second.Code()})
+		m.refused(fields{"provider": "sms"})
+		assert.Equal(t, []int{1, 1}, []int{first.Sent(), second.Sent()}, "the type alone is the first one's")
+		assert.Contains(t, m.refused(fields{"device": second.ID, "factor": "totp"}), "device must name a device")
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,7 @@ func loginFields() map[string]*framework.FieldSchema {
 		},
 		"device": {
 			Type:        framework.TypeString,
-			Description: "Name or factor id of the one phone that is to get the push.",
+			Description: "Name or factor id of the one device that is to get the push or the code.",
 		},
 		"resend": {
 			Type:        framework.TypeBool,
@@ -328,11 +329,10 @@ func parsePassCode(d *framework.FieldData) (string, error) {
 
 // checkWant refuses choices that contradict themselves.
 func checkWant(want mfa.Want) error {
-	push := want.Device != "" || want.Kind == mfa.KindPush
 	switch {
-	case want.Device != "" && want.Kind != "" && want.Kind != mfa.KindPush:
-		return invalid("device", "must name a phone that gets a push: leave it out, or use factor=push")
-	case push && want.PassCode != "":
+	case want.Device != "" && slices.Contains([]mfa.Kind{mfa.KindTOTP, mfa.KindToken, mfa.KindQuestion}, want.Kind):
+		return invalid("device", "must name a device that gets a push or a code: leave it out, or use factor=push, sms, call or email")
+	case want.Kind == mfa.KindPush && want.PassCode != "":
 		return invalid("totp", "must be left out where a push is asked for: a push takes no passcode")
 	case want.Resend && want.PassCode != "":
 		return invalid("resend", "must be left out where a passcode is given")

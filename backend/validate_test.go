@@ -392,7 +392,7 @@ func TestOktaMethod(t *testing.T) {
 		m.mustLogin(fields{"mfa": "corp_okta:push"})
 		m.mustLogin(fields{"mfa": "corp_okta:device=phone 1"})
 		assert.Equal(t, 3, phone.Pushes())
-		assert.Contains(t, m.refused(fields{"mfa": "corp_okta:device=phone 7"}), `knows no phone of yours by that name: you have "Phone 1"`)
+		assert.Contains(t, m.refused(fields{"mfa": "corp_okta:device=phone 7"}), `knows no device of yours by that name: you have "Phone 1"`)
 
 		m.mustLogin(fields{"mfa": "corp_okta:" + m.nextCode(code)})
 		assert.Contains(t, m.refused(fields{"mfa": "corp_okta:000000"}), "MFA method corp_okta: Okta did not accept the passcode (E0000068)")

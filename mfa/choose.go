@@ -17,7 +17,8 @@ type Want struct {
 	Kind Kind
 	// Provider narrows the choice; empty means any.
 	Provider okta.Provider
-	// Device is the name, in any case, or the factor id of one push device.
+	// Device is the name, in any case, or the factor id of one device that gets a push
+	// or a code. A telephone is named by its number, as Okta masks it.
 	Device string
 	// Resend has a code sent again although the last one is pending.
 	Resend bool
@@ -27,7 +28,14 @@ type Want struct {
 func (w Want) names(f okta.Factor) bool {
 	return (w.Kind == "" || w.Kind == KindOf(f)) &&
 		(w.Provider == "" || w.Provider == f.Provider) &&
-		(w.Device == "" || KindOf(f) == KindPush && (w.Device == f.ID || strings.EqualFold(w.Device, f.DeviceName)))
+		(w.Device == "" || isDevice(f, w.Device))
+}
+
+// isDevice reports whether the factor is the device of that name or factor id.
+func isDevice(f okta.Factor, device string) bool {
+	kind := KindOf(f)
+	return (kind == KindPush || kind.sends()) &&
+		(device == f.ID || strings.EqualFold(device, f.DeviceName) || strings.EqualFold(device, f.SentTo))
 }
 
 // providers that ParseProvider accepts.

@@ -145,7 +145,10 @@ func TestChoose(t *testing.T) {
 			want: want{Device: "Phone 1"}, action: mfa.ActionRing, factors: set{phone}},
 		{name: "device and passcode", offered: set{phone, verify}, want: want{Device: "Phone 1", PassCode: code}},
 		{name: "device and kind sms", offered: set{phone, sms}, want: want{Device: "Phone 1", Kind: mfa.KindSMS}},
-		{name: "a factor that is no device, by id", offered: set{phone, sms}, want: want{Device: "sms1"}},
+		{name: "a generator, by id", offered: set{phone, verify}, want: want{Device: "ost1"}},
+		{name: "a telephone, by id", offered: set{phone, sms, sms2}, want: want{Device: "sms2"}, action: mfa.ActionSend, factors: set{sms2}},
+		{name: "a telephone, by number", offered: set{phone, sms2, sms}, want: want{Device: "+1 xxx-xxx-4821"}, action: mfa.ActionSend, factors: set{sms}},
+		{name: "the code of a telephone that is named", offered: set{sms, sms2, verify}, want: want{Device: "sms2", PassCode: code}, action: mfa.ActionAnswer, factors: set{sms2}},
 
 		// Policy.
 		{name: "policy of push", offered: everything, policy: only(mfa.KindPush), action: mfa.ActionRing, factors: set{phone}},

@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -195,7 +196,7 @@ func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error)
 	case err == nil:
 		return choice, nil
 	case c.Device != "":
-		return Choice{}, &CredentialError{"knows no phone of yours by that name" + phones(accepted)}
+		return Choice{}, &CredentialError{"knows no device of yours by that name" + devices(accepted)}
 	case c.PassCode == "":
 		return Choice{}, &CredentialError{"knows no factor of yours of that type: you have " + kinds(accepted)}
 	}
@@ -208,12 +209,12 @@ func (m *OktaMethod) accepted(offered []okta.Factor) []okta.Factor {
 	return Policy{Factors: m.Kinds}.Accepted(active)
 }
 
-// phones lists the phones by name.
-func phones(factors []okta.Factor) string {
+// devices lists the devices by name.
+func devices(factors []okta.Factor) string {
 	var names []string
 	for _, f := range factors {
-		if KindOf(f) == KindPush {
-			names = append(names, fmt.Sprintf("%q", f.DeviceName))
+		if kind := KindOf(f); kind == KindPush || kind.sends() {
+			names = append(names, fmt.Sprintf("%q", cmp.Or(f.DeviceName, f.SentTo, f.ID)))
 		}
 	}
 	if len(names) == 0 {
