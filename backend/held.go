@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -12,8 +13,10 @@ import (
 const (
 	// maxHeld bounds the logins that are held, on one mount.
 	maxHeld = 10_000
-	// maxHeldEach bounds those of one person from one origin; the oldest gives way.
-	maxHeldEach = 4
+	// maxHeldEach bounds those of one person from one origin, and maxHeldPerson those of
+	// one person. See makeRoom.
+	maxHeldEach   = 4
+	maxHeldPerson = 16
 	// maxHeldLife is the longest that a login is held, however often it is
 	// continued.
 	maxHeldLife = 30 * time.Minute
@@ -31,13 +34,19 @@ type heldLogin struct {
 	password string
 	id       string // the transaction_id
 	began    time.Time
-	expires  time.Time // under the lock of heldLogins
+
+	// The fields below are under the lock of heldLogins.
+
+	expires time.Time
+	waiting bool   // for a push, when it was last continued
+	used    uint64 // the higher, the later it was last continued
 }
 
 // heldLogins are those of one mount, by transaction_id. The zero value is ready.
 type heldLogins struct {
 	mu   sync.Mutex
 	byID map[string]*heldLogin
+	uses uint64 // how often a login was kept
 }
 
 // full reports whether there is no room for one more.
@@ -47,34 +56,58 @@ func (h *heldLogins) full() bool {
 	return len(h.byID) >= maxHeld
 }
 
-// keep holds login until it expires, and returns the one that gives way, if any. It
-// reports false where the login has ended meanwhile.
-func (h *heldLogins) keep(login *heldLogin, expires time.Time) (gone *heldLogin, kept bool) {
+// keep holds login until it expires, and returns the one that gives way, if any. waiting
+// says that login waits for a push. keep fails with mfa.ErrOver where the login has ended
+// meanwhile, and with errTooManyLogins where the person has too many.
+func (h *heldLogins) keep(login *heldLogin, expires time.Time, waiting bool) (gone *heldLogin, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byID == nil {
 		h.byID = map[string]*heldLogin{}
 	}
 	if login.session.Over() { // by another request
-		return nil, false
+		return nil, mfa.ErrOver
 	}
-	login.expires = expires
-	if h.byID[login.id] != nil {
-		return nil, true
+	if h.byID[login.id] == nil {
+		if gone, err = h.makeRoom(login); err != nil {
+			return nil, err
+		}
+		h.byID[login.id] = login
 	}
-	h.byID[login.id] = login
-	var same []*heldLogin
+	h.uses++
+	login.expires, login.waiting, login.used = expires, waiting, h.uses
+	return gone, nil
+}
+
+// makeRoom takes out the login that has to give way to one more of the same person: the
+// least recently used one. A login whose push waits does not give way, because the person
+// would take the next push, which may be that of somebody who knows the password, for
+// their own.
+func (h *heldLogins) makeRoom(login *heldLogin) (gone *heldLogin, err error) {
+	var here, anywhere []*heldLogin
 	for _, other := range h.byID {
-		if other.userID == login.userID && other.origin == login.origin {
-			same = append(same, other)
+		if other.userID != login.userID {
+			continue
+		}
+		anywhere = append(anywhere, other)
+		if other.origin == login.origin {
+			here = append(here, other)
 		}
 	}
-	if len(same) <= maxHeldEach {
-		return nil, true
+	crowd := anywhere
+	switch {
+	case len(here) >= maxHeldEach:
+		crowd = here
+	case len(anywhere) < maxHeldPerson:
+		return nil, nil
 	}
-	gone = slices.MinFunc(same, func(a, b *heldLogin) int { return a.began.Compare(b.began) })
+	crowd = slices.DeleteFunc(crowd, func(other *heldLogin) bool { return other.waiting })
+	if len(crowd) == 0 {
+		return nil, errTooManyLogins
+	}
+	gone = slices.MinFunc(crowd, func(a, b *heldLogin) int { return cmp.Compare(a.used, b.used) })
 	delete(h.byID, gone.id)
-	return gone, true
+	return gone, nil
 }
 
 // has reports whether the login is held.

@@ -234,8 +234,8 @@ func TestHeldLogins(t *testing.T) {
 	now := time.Now()
 	var h heldLogins
 	keep := func(login *heldLogin, expires time.Time) *heldLogin {
-		gone, kept := h.keep(login, expires)
-		assert.True(t, kept)
+		gone, err := h.keep(login, expires, false)
+		assert.NoError(t, err)
 		return gone
 	}
 	add := func(id, user string, began time.Time) *heldLogin {
@@ -244,16 +244,16 @@ func TestHeldLogins(t *testing.T) {
 	assert.Nil(t, h.find("a", "u", now), "the zero value is ready")
 	assert.False(t, h.full())
 	assert.Empty(t, h.expired(now))
-	for i, id := range []string{"c", "a", "d", "b"} { // in no order of time
-		assert.Nil(t, add(id, "u", now.Add(time.Duration([]int{2, 0, 3, 1}[i])*time.Second)))
+	for _, id := range []string{"c", "a", "d", "b"} {
+		assert.Nil(t, add(id, "u", now))
 	}
 	assert.Nil(t, add("x", "v", now.Add(-20*time.Minute)), "somebody else's")
 	elsewhere := &heldLogin{id: "y", userID: "u", username: "u", origin: "elsewhere", session: &mfa.Session{}, began: now.Add(-20 * time.Minute)}
 	assert.Nil(t, keep(elsewhere, now.Add(10*time.Minute)), "of the same person, elsewhere")
-	assert.Nil(t, add("c", "u", now.Add(2*time.Second)), "one of them again")
-	gone := add("e", "u", now.Add(4*time.Second))
+	assert.Nil(t, keep(h.byID["c"], now.Add(time.Minute)), "one of them again")
+	gone := add("e", "u", now)
 	require.NotNil(t, gone)
-	assert.Equal(t, "a", gone.id, "the oldest")
+	assert.Equal(t, "a", gone.id, "the one that was not used for the longest time")
 	assert.Nil(t, h.find("a", "u", now))
 	assert.NotNil(t, h.find("e", "u", now))
 	assert.NotNil(t, h.find("e", "u", now.Add(time.Minute)))
@@ -266,6 +266,62 @@ func TestHeldLogins(t *testing.T) {
 	assert.Len(t, h.expired(now.Add(2*time.Minute)), 4)
 	assert.Equal(t, []*heldLogin{elsewhere}, h.expired(now.Add(10*time.Minute+1)))
 	assert.Empty(t, h.byID)
+}
+
+// TestHeldBoundPerPersonAnywhere: who knows a password and has many addresses holds no
+// more than a person's share of the mount's logins, and the person's own stay, because
+// they are used.
+func TestHeldBoundPerPersonAnywhere(t *testing.T) {
+	t.Parallel()
+	var h heldLogins
+	keep := func(login *heldLogin, waiting bool) (*heldLogin, error) {
+		return h.keep(login, time.Now().Add(time.Minute), waiting)
+	}
+	theirs := &heldLogin{id: "theirs", userID: "u", origin: "home", session: &mfa.Session{}}
+	for i := range 4 * maxHeldPerson {
+		_, err := keep(theirs, false)
+		require.NoError(t, err)
+		id := strconv.Itoa(i)
+		_, err = keep(&heldLogin{id: id, userID: "u", origin: id, session: &mfa.Session{}}, false)
+		require.NoError(t, err)
+	}
+	assert.Len(t, h.byID, maxHeldPerson)
+	assert.True(t, h.has(theirs))
+
+	for _, login := range h.byID {
+		_, err := keep(login, true)
+		require.NoError(t, err)
+	}
+	one := &heldLogin{id: "one more", userID: "u", session: &mfa.Session{}}
+	_, err := keep(one, false)
+	assert.ErrorIs(t, err, errTooManyLogins, "no push that waits gives way")
+	assert.False(t, h.has(one))
+	_, err = keep(&heldLogin{id: "other", userID: "v", session: &mfa.Session{}}, false)
+	assert.NoError(t, err)
+}
+
+// TestHeldPushIsNotPushedOut: behind a gateway everybody has the person's address. Who
+// knows the password cannot have the login whose push waits give way, by beginning many,
+// to send a push of their own in its place.
+func TestHeldPushIsNotPushedOut(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		push := u.AddPush()
+		u.AddTOTP("OKTA")
+		theirs := m.hold(nil)
+		require.Equal(t, "waiting", theirs.State)
+		for range maxHeldEach + 2 {
+			require.Equal(t, "passcode_required", m.hold(fields{"factor": "totp"}).State)
+		}
+		_, status, text := m.login(fields{"wait": false, "factor": "push"})
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, waitingText)
+		assert.Equal(t, []int{1, 1, 0}, []int{push.Pushes(), push.Waiting(), push.Withdrawn()})
+		push.Approve()
+		m.later()
+		m.ended(theirs, nil)
+	})
 }
 
 func TestNewTransactionID(t *testing.T) {

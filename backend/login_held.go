@@ -87,9 +87,9 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 	if end := login.began.Add(maxHeldLife); end.Before(until) {
 		until = end
 	}
-	gone, kept := l.held.keep(login, until)
-	if !kept {
-		return l.setback(ctx, login, mfa.ErrOver)
+	gone, err := l.held.keep(login, until, state.Phase == mfa.PhaseWaiting)
+	if err != nil {
+		return l.setback(ctx, login, err)
 	}
 	if gone != nil {
 		gone.session.Close(ctx)
