@@ -104,6 +104,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		Name:       l.in.username,
 		Caller:     l.caller,
 		Address:    l.caller.Address,
+		Alias:      func(who mfa.Subject) string { return l.cfg.identify(who).alias },
 		Nonce:      l.in.nonce,
 		Unattended: l.in.unattended,
 		Hold:       !l.in.wait,

@@ -103,7 +103,7 @@ func usernameFormatField() *framework.FieldSchema {
 	return &framework.FieldSchema{
 		Type: framework.TypeString,
 		Description: "How the service names people: with {{username}} or {{identity.entity.name}}, the login as Okta spells it, " +
-			"or {{identity.entity.aliases.<accessor of this mount>.name}}, the name as typed. The login as Okta spells it, when empty.",
+			"or {{identity.entity.aliases.<accessor of this mount>.name}}, the alias by alias_source of config. The login as Okta spells it, when empty.",
 	}
 }
 

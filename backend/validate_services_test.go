@@ -61,6 +61,25 @@ func TestDuoMethod(t *testing.T) {
 	})
 }
 
+// TestDuoKnowsThePersonByTheirAlias: a service that lets in whom it does not know must
+// not be asked about what the person typed, unless that is their alias.
+func TestDuoKnowsThePersonByTheirAlias(t *testing.T) {
+	const typed = "mia.\u00edto@acme.test" // which Okta takes for testLogin
+	for source, asked := range map[string]string{sourceLogin: testLogin, sourceTyped: typed} {
+		t.Run(source, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				duo, u := withDuo(m, fields{"username_format": "{{identity.entity.aliases.auth_okta_1.name}}"})
+				m.write("config", fields{"alias_source": source})
+				u.SetResult("deny", "barred")
+				duo.AddUser(typed).SetResult("allow", "not enrolled")
+				_, status, text := m.loginAs(typed, nil)
+				assert.Equal(t, asked == typed, status == http.StatusOK, text)
+				assert.Equal(t, asked == testLogin, len(u.Preauths()) == 1)
+			})
+		})
+	}
+}
+
 func TestDuoIsDown(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		duo, u := withDuo(m, nil)

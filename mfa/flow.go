@@ -40,6 +40,10 @@ type Flow struct {
 	Caller  okta.Caller
 	Address string
 
+	// Alias returns the name of the identity alias of somebody whom Okta let in. Where it
+	// is nil, that is the name as the person typed it.
+	Alias func(who Subject) string
+
 	// Nonce is what the client calls this login. A login of the same person with the
 	// same nonce takes its place, because a client that repeats a request sends the
 	// same one. No login takes the place of one whose Nonce is empty. A nonce is random

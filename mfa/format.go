@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,7 +18,7 @@ type Format struct {
 
 // The placeholders of a Format. A plugin does not know Vault's identity entity during a
 // login, so that the two placeholders of the identity stand for the names that the
-// login gives to it: Okta's login for the entity, the typed name for the alias.
+// login gives to it: Okta's login for the entity, Subject.Alias for the alias.
 const (
 	placeLogin      = "username"
 	placeEntity     = "identity.entity.name"
@@ -85,7 +86,7 @@ func (f Format) Name(who Subject) string {
 	}
 	name, _ := f.expand(func(place string) (string, error) { // ParseFormat has checked the text
 		if strings.HasPrefix(place, placeAliasStart) {
-			return who.Name, nil
+			return cmp.Or(who.Alias, who.Name), nil
 		}
 		return login, nil
 	})

@@ -41,6 +41,10 @@ func TestParseFormat(t *testing.T) {
 			}
 		})
 	}
+	f, err := mfa.ParseFormat(alias(accessor), accessor)
+	require.NoError(t, err)
+	who.Alias = "mia.ito@acme.test"
+	assert.Equal(t, "mia.ito@acme.test", f.Name(who), "the mount's alias, however the name was typed")
 	for _, tc := range []struct{ name, text, reason string }{
 		{"another mount's alias", alias("auth_okta_2"), `names the accessor "auth_okta_2", which is not this mount's ("auth_okta_1")`},
 		{"no accessor", alias(""), `names the accessor ""`},

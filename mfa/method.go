@@ -34,6 +34,7 @@ type Subject struct {
 	Org      string       // the org's URL, as okta.Client.OrgURL returns it
 	Login    string       // as Okta spells it
 	Name     string       // as the person typed it
+	Alias    string       // of the identity; empty is Name
 	Groups   []okta.Group // that the person has in Okta
 	Verified *okta.Factor // that Okta's own challenge of this login verified; nil: none
 	ByNumber bool         // Verified was a number challenge

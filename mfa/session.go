@@ -114,7 +114,7 @@ func (s *Session) follow(now Flow) error {
 	}
 	f := &s.flow
 	f.Okta, f.Policy, f.Limit, f.Groups, f.Active, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Active, now.Require
-	f.Caller, f.Address = now.Caller, now.Address
+	f.Caller, f.Address, f.Alias, f.Again = now.Caller, now.Address, now.Alias, now.Again
 	return s.okta.follow()
 }
 
@@ -205,6 +205,9 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
 		Verified: s.okta.by, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed,
 		rang: func(phone string) bool { return s.rang[phone] },
+	}
+	if s.flow.Alias != nil {
+		s.who.Alias = s.flow.Alias(s.who)
 	}
 	if s.flow.Require == nil {
 		return nil, nil
