@@ -216,3 +216,21 @@ func TestPhonesAndContext(t *testing.T) {
 		assert.NoError(t, authn.cancelErr, at)
 	}
 }
+
+// TestFurtherPhonesRingForTheNewestCaller: Okta is told of who collects the token, and
+// not of who began the login, also by the transactions of further phones.
+func TestFurtherPhonesRingForTheNewestCaller(t *testing.T) {
+	t.Parallel()
+	began := scripted()
+	flow := began.flow()
+	flow.Hold, flow.Policy.AllDevices = true, true
+	s, err := flow.Begin(t.Context(), required(phone, tablet, verify), mfa.Input{Want: want{Kind: mfa.KindTOTP}})
+	require.NoError(t, err)
+	collects := scripted(waiting(phone), on("t2", required(phone, tablet)), on("t2", waiting(tablet)))
+	now := flow
+	now.Okta, now.Again = collects, collects.again
+	_, err = s.Continue(t.Context(), now, mfa.Input{Want: want{Kind: mfa.KindPush}})
+	require.NoError(t, err)
+	assert.Equal(t, "verify opf1 t1, again, verify opf2 t2", collects.asked())
+	assert.Empty(t, began.asked())
+}
