@@ -4,9 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 )
 
-const authnPath = "/api/v1/authn"
+const (
+	authnPath    = "/api/v1/authn"
+	previousPath = authnPath + "/previous"
+	skipPath     = authnPath + "/skip"
+	cancelPath   = authnPath + "/cancel"
+)
 
 // Authenticate begins a transaction with a username and a password. The
 // username may be the full login or, where it is unambiguous, the part before
@@ -33,15 +39,27 @@ func (c *Client) Authenticate(ctx context.Context, username, password string) (T
 // so poll on ResultWaiting only.
 // https://developer.okta.com/docs/reference/api/authn/#verify-factor
 func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode string) (Transaction, error) {
-	path, err := verifyPath(f)
+	path, err := verifyPath(f.ID)
 	if err != nil {
 		return Transaction{}, err
 	}
-	in := verifyRequest{StateToken: t.StateToken.Reveal(), PassCode: passCode}
-	if f.Type == FactorQuestion {
-		in.PassCode, in.Answer = "", passCode
+	return c.proceed(ctx, t, path, answerTo(t, f.Type, passCode))
+}
+
+// VerifyByType tries passCode on all of the person's factors of one type, and counts
+// as one try. It fails with ErrMalformed where t.FactorTypes does not name the type.
+//
+// No page of Okta's reference describes it for passcodes. Okta's sign-in widget calls
+// it where the answer publishes the link.
+func (c *Client) VerifyByType(ctx context.Context, t Transaction, typ FactorType, passCode string) (Transaction, error) {
+	if passCode == "" || !slices.Contains(t.FactorTypes, typ) {
+		return Transaction{}, fmt.Errorf("%w: it offers no verification by this type", ErrMalformed)
 	}
-	return c.transact(ctx, path, in)
+	path, err := verifyPath(string(typ))
+	if err != nil {
+		return Transaction{}, err
+	}
+	return c.proceed(ctx, t, path, answerTo(t, typ, passCode))
 }
 
 // Resend sends the code, or the push, of the open challenge once more. Okta refuses
@@ -49,30 +67,32 @@ func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode s
 // sent a moment ago. Transaction.CanResend says whether Okta offers it at all.
 // https://developer.okta.com/docs/reference/api/authn/#verify-factor
 func (c *Client) Resend(ctx context.Context, t Transaction, f Factor) (Transaction, error) {
-	path, err := verifyPath(f)
+	path, err := verifyPath(f.ID)
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.transact(ctx, path+"/resend", stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, path+"/resend", stateRequest{t.StateToken.Reveal()})
 }
 
 // Previous leaves an open challenge and goes back to the choice of a factor.
 // https://developer.okta.com/docs/reference/api/authn/#previous-transaction-state
 func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.transact(ctx, authnPath+"/previous", stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, previousPath, stateRequest{t.StateToken.Reveal()})
 }
 
-// Skip passes over the warning of StatusPasswordWarn.
+// Skip passes over the warning of StatusPasswordWarn, or puts an enrollment off. Okta
+// refuses it unless Transaction.CanSkip. A skipped enrollment may end in a success on
+// the password alone.
 // https://developer.okta.com/docs/reference/api/authn/#skip-transaction-state
 func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.transact(ctx, authnPath+"/skip", stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, skipPath, stateRequest{t.StateToken.Reveal()})
 }
 
 // Cancel ends a transaction and revokes its state token.
 // https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
 func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 	// Okta does not document the content of the answer, so only its status counts.
-	if _, err := c.post(ctx, authnPath+"/cancel", stateRequest{t.StateToken.Reveal()}, nil); err != nil {
+	if _, err := c.post(ctx, cancelPath, stateRequest{t.StateToken.Reveal()}, nil); err != nil {
 		return fmt.Errorf("cancelling the transaction: %w", err)
 	}
 	return nil
@@ -92,12 +112,31 @@ type (
 	}
 )
 
+func answerTo(t Transaction, typ FactorType, passCode string) verifyRequest {
+	in := verifyRequest{StateToken: t.StateToken.Reveal(), PassCode: passCode}
+	if typ == FactorQuestion {
+		in.PassCode, in.Answer = "", passCode
+	}
+	return in
+}
+
+// proceed continues the transaction t. The user stays where the answer names none,
+// which a success always does.
+func (c *Client) proceed(ctx context.Context, t Transaction, path string, in any) (Transaction, error) {
+	next, err := c.transact(ctx, path, in)
+	if err == nil && next.User == (User{}) {
+		next.User = t.User
+	}
+	return next, err
+}
+
 func (c *Client) transact(ctx context.Context, path string, in any) (Transaction, error) {
-	var t Transaction
-	header, err := c.post(ctx, path, in, &t)
+	var w wireTransaction
+	header, err := c.post(ctx, path, in, &w)
 	if err != nil {
 		return Transaction{}, err
 	}
+	t := w.transaction(c.orgURL)
 	if missing := t.missing(); missing != "" {
 		return Transaction{}, malformedHeader(missing, header)
 	}
@@ -105,8 +144,9 @@ func (c *Client) transact(ctx context.Context, path string, in any) (Transaction
 	return t, nil
 }
 
-func verifyPath(f Factor) (string, error) {
-	factor, err := pathSegment(f.ID)
+// verifyPath takes the id of a factor, or a type.
+func verifyPath(idOrType string) (string, error) {
+	factor, err := pathSegment(idOrType)
 	return authnPath + "/factors/" + factor + "/verify", err
 }
 

@@ -23,7 +23,7 @@ type call struct {
 }
 
 // everyCall is how many calls there are.
-const everyCall = 15
+const everyCall = 16
 
 // calls lists all that a client can ask, of one user whom it gives a push, which
 // waits, and an app. The org needs pages of one group, and the user two groups.
@@ -51,6 +51,9 @@ func authnCalls(user *oktatest.User) []call {
 		}},
 		{"verify", "verify", http.MethodPost, "/api/v1/authn/factors/ost1/verify", 0, func(ctx context.Context, c *okta.Client) error {
 			return transaction(c.Verify(ctx, open, okta.Factor{ID: "ost1"}, passCode))
+		}},
+		{"verify by type", "verify", http.MethodPost, "/api/v1/authn/factors/token:hotp/verify", 0, func(ctx context.Context, c *okta.Client) error {
+			return transaction(c.VerifyByType(ctx, okta.Transaction{StateToken: state, FactorTypes: []okta.FactorType{okta.FactorHOTP}}, okta.FactorHOTP, passCode))
 		}},
 		{"resend", "resend", http.MethodPost, "/api/v1/authn/factors/sms1/verify/resend", 0, func(ctx context.Context, c *okta.Client) error {
 			return transaction(c.Resend(ctx, open, okta.Factor{ID: "sms1"}))

@@ -27,6 +27,11 @@ func FuzzTransaction(f *testing.F) {
 		`{"status":"MFA_REQUIRED","_embedded":{"factor":[{"id":"opf1"},null]}}`,
 		`{"status":"MFA_CHALLENGE","factorResult":"WAITING","_embedded":{"factor":{"id":"opf1","_embedded":{"challenge":{"correctAnswer":0}}}}}`,
 		`{"status":"MFA_CHALLENGE","_embedded":{"factor":[]}}`,
+		`{"status":"MFA_CHALLENGE","factorResult":"REJECTED","_embedded":{"factors":{"id":"opf1","factorType":"push"}}}`,
+		`{"status":"MFA_CHALLENGE","_embedded":{"factors":[{"id":"opf1"},{"id":"opf2"}],"factor":[{"id":"opf1"},{"id":"opf2"}]}}`,
+		`{"status":"MFA_ENROLL","_embedded":{"factors":null},"_links":{"skip":{"href":"https://acme.okta.com/api/v1/authn/skip"}}}`,
+		`{"status":"MFA_REQUIRED","_embedded":{"factorTypes":[{"factorType":"token:hotp","_links":{"next":{"href":"https://acme.okta.com/api/v1/authn/factors/token:hotp/verify"}}}]}}`,
+		`{"status":"MFA_REQUIRED","_embedded":{"factorTypes":{"factorType":"a/b"}},"_links":{"skip":[{"href":"//acme.okta.com/api/v1/authn/skip"}]}}`,
 		`{"errorCode":"E0000070","status":"SUCCESS","_embedded":{"user":{"id":"00u1"}}}`,
 		`{"status":"SUCCESS","_embedded":{"user":{"id":"00u1"`, `null`, `[]`, `{}`, ``, `<html>`,
 		`{"status":"SUCCESS","expiresAt":"2026-03-02T10:05:00.000Z"}`, `{"status":"SUCCESS"}{"errorCode":"E0000004"}`,
@@ -41,7 +46,7 @@ func FuzzTransaction(f *testing.F) {
 			if !known(err) {
 				t.Errorf("an error of no kind: %v", err)
 			}
-			if tx.Status != "" || !tx.StateToken.IsZero() || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil || tx.CanResend {
+			if tx.Status != "" || !tx.StateToken.IsZero() || tx.User != (User{}) || tx.Factors != nil || tx.Factor != nil || tx.Challenge != nil || tx.CanResend || tx.CanSkip || tx.FactorTypes != nil {
 				t.Errorf("%v, and yet %+v", err, tx)
 			}
 			return
@@ -54,6 +59,10 @@ func FuzzTransaction(f *testing.F) {
 		}
 		if tx.Status != StatusMFAChallenge && (tx.Factor != nil || tx.Challenge != nil) || tx.Challenge != nil && tx.Factor == nil {
 			t.Errorf("a challenge that is none: %+v", tx)
+		}
+		plain := !strings.Contains(body, `\`) // a host can be read as it stands
+		if (tx.CanSkip || tx.FactorTypes != nil) && plain && !strings.Contains(strings.ToLower(body), "acme.okta.com") {
+			t.Errorf("an offer of another org's: %+v", tx)
 		}
 		shown := tx.Factors
 		if tx.Factor != nil {
@@ -69,7 +78,7 @@ func checkShown(t *testing.T, f Factor) {
 	for _, text := range []struct {
 		s   string
 		max int
-	}{{f.DeviceName, 64}, {f.SentTo, 64}, {f.Question, 128}} {
+	}{{f.VendorName, 64}, {f.DeviceName, 64}, {f.SentTo, 64}, {f.Question, 128}} {
 		if Clip(text.s, text.max+1) != text.s { // one for the sign of an omission
 			t.Errorf("%q is not fit to be shown", text.s)
 		}

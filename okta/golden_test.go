@@ -75,7 +75,7 @@ var (
 	expiresLater  = time.Date(2026, 3, 2, 10, 6, 40, 0, time.UTC)
 	transactionOf = map[string]okta.Transaction{
 		"success":          {Status: okta.StatusSuccess, ExpiresAt: expires, User: mia},
-		"password_warn":    {Status: okta.StatusPasswordWarn, StateToken: state, ExpiresAt: expires, User: mia},
+		"password_warn":    skippable(okta.Transaction{Status: okta.StatusPasswordWarn, StateToken: state, ExpiresAt: expires, User: mia}),
 		"password_expired": {Status: okta.StatusPasswordExpired, StateToken: state, ExpiresAt: expires, User: mia},
 		"password_reset":   {Status: okta.StatusPasswordReset, StateToken: state, ExpiresAt: expires, User: mia},
 		"locked_out":       {Status: okta.StatusLockedOut},
@@ -117,7 +117,33 @@ var (
 		"mfa_challenge_email_no_result":          resendable(challenged("", email)),
 		"mfa_challenge_email_no_resend":          challenged(okta.ResultChallenge, email),
 		"mfa_challenge_webauthn": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultChallenge, StateToken: state,
-			ExpiresAt: expires, User: mia, Factors: []okta.Factor{webauthn}},
+			ExpiresAt: expires, User: mia, Factor: &webauthn},
+		"mfa_challenge_factors_object_waiting":  challenged(okta.ResultWaiting, phone),
+		"mfa_challenge_factors_object_number":   withNumber(challenged(okta.ResultWaiting, phone), 47),
+		"mfa_challenge_factors_object_rejected": challenged(okta.ResultRejected, phone),
+		"mfa_challenge_factors_list_timeout":    challenged(okta.ResultTimeout, phone),
+		"mfa_challenge_factor_list_waiting":     challenged(okta.ResultWaiting, phone),
+		"mfa_challenge_factor_and_factors":      among(challenged(okta.ResultWaiting, phone), phone, sms),
+		"mfa_challenge_several_factors": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultWaiting, StateToken: state,
+			ExpiresAt: expiresLater, User: mia, Factors: []okta.Factor{phone, sms}},
+		"mfa_required_factors_object": required(phone),
+		"mfa_required_factor_object":  required(phone),
+		"mfa_required_on_prem": required(okta.Factor{ID: "rsa4onpr01", Type: okta.FactorToken, Provider: okta.ProviderOnPrem,
+			VendorName: "Acme Fob Server"}),
+		"mfa_required_two_phones": required(
+			sms,
+			okta.Factor{ID: "sms7phon02", Type: okta.FactorSMS, Provider: okta.ProviderOkta, VendorName: "OKTA", SentTo: "+1 XXX-XXX-3306"},
+			voice,
+			okta.Factor{ID: "clf6phon02", Type: okta.FactorCall, Provider: okta.ProviderOkta, VendorName: "OKTA", SentTo: "+1 XXX-XXX-7730", DeviceName: "Desk"}),
+		"mfa_required_browser_only": required(
+			okta.Factor{ID: "sml3saml01", Type: okta.FactorSAML, Provider: okta.ProviderGenericSAML, VendorName: "Acme SAML"},
+			okta.Factor{ID: "oid5oidc01", Type: okta.FactorOIDC, Provider: okta.ProviderGenericOIDC, VendorName: "Acme OIDC"},
+			okta.Factor{ID: "cpf8saml01", Type: okta.FactorClaimsProvider, Provider: okta.ProviderCustom, VendorName: "Acme IdP"}),
+		"mfa_required_factor_types": byType(required(
+			verify,
+			okta.Factor{ID: "ost4totp02", Type: okta.FactorTOTP, Provider: okta.ProviderOkta, VendorName: "OKTA"}), okta.FactorTOTP),
+		"mfa_enroll_skip": skippable(okta.Transaction{Status: okta.StatusMFAEnroll, StateToken: state, ExpiresAt: expires, User: mia,
+			Factors: []okta.Factor{{Type: okta.FactorPush, Provider: okta.ProviderOkta, VendorName: "OKTA", Status: "NOT_SETUP"}}}),
 		"mfa_challenge_without_factor": {Status: okta.StatusMFAChallenge, FactorResult: okta.ResultWaiting, StateToken: state,
 			ExpiresAt: expires, User: mia},
 		"unauthenticated": {Status: okta.StatusUnauthenticated, StateToken: state, ExpiresAt: expires},
@@ -134,8 +160,24 @@ func challenged(result okta.FactorResult, f okta.Factor) okta.Transaction {
 
 func resendable(tx okta.Transaction) okta.Transaction { tx.CanResend = true; return tx }
 
+func skippable(tx okta.Transaction) okta.Transaction { tx.CanSkip = true; return tx }
+
+func byType(tx okta.Transaction, types ...okta.FactorType) okta.Transaction {
+	tx.FactorTypes = types
+	return tx
+}
+
+func among(tx okta.Transaction, all ...okta.Factor) okta.Transaction { tx.Factors = all; return tx }
+
+func required(all ...okta.Factor) okta.Transaction {
+	return okta.Transaction{Status: okta.StatusMFARequired, StateToken: state, ExpiresAt: expires, User: mia, Factors: all}
+}
+
 func numbered(n int) okta.Transaction {
-	tx := resendable(challenged(okta.ResultWaiting, phone))
+	return withNumber(resendable(challenged(okta.ResultWaiting, phone)), n)
+}
+
+func withNumber(tx okta.Transaction, n int) okta.Transaction {
 	tx.Challenge = &okta.Challenge{CorrectAnswer: n}
 	return tx
 }
