@@ -112,9 +112,11 @@ type methodType struct {
 	name   string // in paths
 	title  string // in texts
 	fields func() map[string]*framework.FieldSchema
-	// update changes the fields that the request names. It returns an error if the
-	// result is not sound.
-	update func(b *backend, req *logical.Request, d *framework.FieldData, entry *methodEntry) error
+	// update changes the fields that the request names. It returns an error for a value
+	// that cannot be read, or that may not be changed so.
+	update func(d *framework.FieldData, entry *methodEntry) error
+	// check returns what is wrong with the type's own fields.
+	check func(entry *methodEntry) []problem
 	// describe adds the fields that may be read to data. It leaves out secrets.
 	describe func(entry *methodEntry, data map[string]any)
 	make     func(ctx context.Context, b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error)

@@ -2,18 +2,15 @@ package backend
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-secure-stdlib/parseutil"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/tokenutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 func configFields() map[string]*framework.FieldSchema {
@@ -186,6 +183,10 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateIdentity(d, stored == nil); err != nil {
 		return answerInput(err)
 	}
+	unsound, err := judge(d, stored == nil, append(cfg.connectionProblems(), cfg.tokenProblems()...))
+	if err != nil {
+		return answerInput(err)
+	}
 	deleted := cfg.deleteForeignToken(before, d)
 	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
 	if err != nil {
@@ -194,7 +195,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := b.configs.Write(ctx, req.Storage, configKey, cfg); err != nil {
 		return nil, err
 	}
-	resp := cfg.warned(req, &logical.Response{})
+	resp := cfg.warned(req, &logical.Response{Warnings: unsound})
 	if deleted {
 		resp.AddWarning(deletedTokenWarning)
 	}
@@ -207,8 +208,8 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	return resp, nil
 }
 
-// update changes the fields that the request names. It returns an error if the result
-// is not sound.
+// update changes the fields that the request names. It returns an error for a value that
+// cannot be read; see judge for the others.
 func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) error {
 	if v, ok := newest[string](d, "org_name", "organization"); ok {
 		cfg.Organization = v
@@ -231,12 +232,6 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 	if v, ok := newest[bool](d, "prefetch_groups"); ok {
 		cfg.PrefetchGroups = v
 	}
-	if err := checkToken(cfg.Token); err != nil {
-		return err
-	}
-	if _, err := cfg.orgURL(); err != nil {
-		return err
-	}
 	if err := cfg.updateFactors(d); err != nil {
 		return err
 	}
@@ -244,86 +239,6 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 		return err
 	}
 	return cfg.updateToken(req, d)
-}
-
-// updateToken changes the token_* fields and the old ttl and max_ttl.
-func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {
-	if cidrs, ok := d.GetOk("token_bound_cidrs"); ok {
-		if _, err := parseutil.ParseAddrs(cidrs); err != nil {
-			return invalid("token_bound_cidrs", fmt.Sprintf("must be a list of addresses or CIDR blocks: %v", err))
-		}
-	}
-	aliasMetadata := cfg.AliasMetadata
-	if err := cfg.ParseTokenFields(req, d); err != nil {
-		return err
-	}
-	// The SDK empties alias_metadata whenever a write does not name it.
-	if _, named := d.Raw["alias_metadata"]; !named {
-		cfg.AliasMetadata = aliasMetadata
-	}
-	if err := tokenutil.UpgradeValue(d, "ttl", "token_ttl", &cfg.TTL, &cfg.TokenTTL); err != nil {
-		return err
-	}
-	if err := tokenutil.UpgradeValue(d, "max_ttl", "token_max_ttl", &cfg.MaxTTL, &cfg.TokenMaxTTL); err != nil {
-		return err
-	}
-	// ParseTokenFields has compared them before the old names were read.
-	if cfg.TokenMaxTTL > 0 && cfg.TokenTTL > cfg.TokenMaxTTL {
-		return invalid("token_ttl", "must not be greater than token_max_ttl")
-	}
-	return nil
-}
-
-// checkToken refuses what could not be sent in an HTTP header. It never quotes
-// the token.
-func checkToken(token string) error {
-	for _, r := range token {
-		if r <= ' ' || r > '~' {
-			return invalid("api_token", "must be printable ASCII without spaces")
-		}
-	}
-	return nil
-}
-
-// The hosts that complete an org name if base_url is empty.
-const (
-	productionHost = "okta.com"
-	previewHost    = "oktapreview.com"
-)
-
-// orgURL returns the URL of the org, or an error that names the wrong field.
-func (cfg *configEntry) orgURL() (string, error) {
-	if cfg.Organization == "" {
-		return "", invalid("org_name", `is required: the first label of the org's host, "acme" of acme.okta.com`)
-	}
-	if !okta.ValidHostLabel(cfg.Organization) {
-		return "", invalid("org_name", `must be the first label of the org's host, "acme" of acme.okta.com`)
-	}
-	if strings.Contains(cfg.BaseURL, "://") {
-		return parseOrgURL("base_url", cfg.BaseURL)
-	}
-	if okta.IsAdminHost(cfg.Organization) {
-		return "", invalid("org_name", "must not be the host of the admin console (-admin)")
-	}
-	if okta.IsAdminHost(cfg.BaseURL) {
-		return "", invalid("base_url", "must not be the host of the admin console (-admin)")
-	}
-	host := cfg.BaseURL
-	if host == "" {
-		host = productionHost
-		if cfg.Production != nil && !*cfg.Production {
-			host = previewHost
-		}
-	}
-	return parseOrgURL("base_url", "https://"+cfg.Organization+"."+host)
-}
-
-func parseOrgURL(field, s string) (string, error) {
-	u, err := okta.ParseOrgURL(s)
-	if err != nil {
-		return "", invalid(field, err.Error()+`: use a host such as "okta.com", or a URL such as "https://login.acme.com"`)
-	}
-	return u.String(), nil
 }
 
 const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not verified, and what Okta " +

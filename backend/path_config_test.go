@@ -392,7 +392,7 @@ func TestConfigStoredUnsound(t *testing.T) {
 		m.addUser("Everyone")
 		put("acme", m.okta.Token+"\n")
 		m.mustLogin(nil) // the line end of a file
-		put("acme", "a b")
+		put("acme", "a\x07b")
 		_, status, text := m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, "api_token")

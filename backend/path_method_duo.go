@@ -25,6 +25,7 @@ var duoMethodType = &methodType{
 	title:    "duo",
 	fields:   duoMethodFields,
 	update:   updateDuoMethod,
+	check:    checkDuoMethod,
 	describe: describeDuoMethod,
 	make:     makeDuoMethod,
 	help:     duoMethodHelp,
@@ -51,7 +52,7 @@ func duoMethodFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func updateDuoMethod(_ *backend, req *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+func updateDuoMethod(d *framework.FieldData, entry *methodEntry) error {
 	own := duoMethodEntry{}
 	if entry.Duo != nil {
 		own = *entry.Duo
@@ -66,12 +67,16 @@ func updateDuoMethod(_ *backend, req *logical.Request, d *framework.FieldData, e
 	if v, ok := newest[bool](d, "use_passcode"); ok {
 		own.UsePassCode = v
 	}
-	if err := own.config().Validate(); err != nil {
-		field, problem, _ := strings.Cut(err.Error(), " ")
-		return invalid(field, problem)
-	}
 	entry.Duo = &own
 	return nil
+}
+
+func checkDuoMethod(entry *methodEntry) (problems []problem) {
+	for _, err := range entry.Duo.config().Problems() {
+		field, predicate, _ := strings.Cut(err.Error(), " ")
+		problems = append(problems, wrong(invalid(field, predicate), field))
+	}
+	return problems
 }
 
 func (e *duoMethodEntry) config() duo.Config {

@@ -43,6 +43,7 @@ var oktaMethodType = &methodType{
 	title:    "okta",
 	fields:   oktaMethodFields,
 	update:   updateOktaMethod,
+	check:    checkOktaMethod,
 	describe: describeOktaMethod,
 	make:     makeOktaMethod,
 	help:     oktaMethodHelp,
@@ -84,7 +85,7 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+func updateOktaMethod(d *framework.FieldData, entry *methodEntry) error {
 	o := oktaMethodEntry{NumberOnly: true} // of a new method
 	if entry.Okta != nil {
 		o = *entry.Okta
@@ -112,34 +113,32 @@ func updateOktaMethod(_ *backend, _ *logical.Request, d *framework.FieldData, en
 		}
 		o.Factors = kinds
 	}
-	if err := o.check(); err != nil {
-		return err
-	}
-	if before.APIToken != "" && o.APIToken != "" && !named && o.host() != before.host() {
+	// A connection that is not sound has no host: nothing is sent there.
+	if host := o.host(); before.APIToken != "" && o.APIToken != "" && !named && host != "" && host != before.host() {
 		return invalid("api_token", "must be given again where org_name or base_url change: it is sent to that host")
 	}
 	entry.Okta = &o
 	return nil
 }
 
-// check returns an error if the connection is not sound.
-func (o *oktaMethodEntry) check() error {
+// checkOktaMethod returns what is wrong with the connection.
+func checkOktaMethod(entry *methodEntry) []problem {
+	o := entry.Okta
+	together := func(field, with string) []problem {
+		err := invalid(field, "must be given with "+with+"; without both the mount's connection is used")
+		return []problem{wrong(err, field, "org_name", "base_url", "api_token")}
+	}
 	switch {
 	case o.OrgName == "" && o.APIToken != "":
-		return invalid("org_name", "must be given with api_token; without both the mount's connection is used")
+		return together("org_name", "api_token")
 	case o.OrgName == "" && o.BaseURL != "":
-		return invalid("org_name", "must be given with base_url; without both the mount's connection is used")
-	case o.OrgName != "" && o.APIToken == "":
-		return invalid("api_token", "must be given with org_name; without both the mount's connection is used")
+		return together("org_name", "base_url")
+	case o.OrgName == "":
+		return nil
+	case o.APIToken == "":
+		return together("api_token", "org_name")
 	}
-	if err := checkToken(o.APIToken); err != nil {
-		return err
-	}
-	if own := o.connection(); own != nil {
-		_, err := own.orgURL()
-		return err
-	}
-	return nil
+	return o.connection().connectionProblems()
 }
 
 // host returns the URL that the method sends its API token to.

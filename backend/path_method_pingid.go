@@ -21,6 +21,7 @@ var pingIDMethodType = &methodType{
 	title:    "pingid",
 	fields:   pingIDMethodFields,
 	update:   updatePingIDMethod,
+	check:    checkPingIDMethod,
 	describe: describePingIDMethod,
 	make:     makePingIDMethod,
 	help:     pingIDMethodHelp,
@@ -37,7 +38,7 @@ func pingIDMethodFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func updatePingIDMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+func updatePingIDMethod(d *framework.FieldData, entry *methodEntry) error {
 	ping := pingIDMethodEntry{}
 	if entry.PingID != nil {
 		ping = *entry.PingID
@@ -45,13 +46,18 @@ func updatePingIDMethod(_ *backend, _ *logical.Request, d *framework.FieldData, 
 	if v, ok := newest[string](d, "settings_file_base64"); ok {
 		ping.SettingsFile = strings.TrimSpace(v)
 	}
-	if ping.SettingsFile == "" {
-		return invalid("settings_file_base64", "is required: the file pingid.properties of PingID's admin console, in base64")
-	}
-	if _, err := pingid.ParseSettings(ping.SettingsFile); err != nil {
-		return invalid("settings_file_base64", "must be the file pingid.properties of PingID's admin console, in base64: "+err.Error())
-	}
 	entry.PingID = &ping
+	return nil
+}
+
+func checkPingIDMethod(entry *methodEntry) []problem {
+	const field, file = "settings_file_base64", "the file pingid.properties of PingID's admin console, in base64"
+	if entry.PingID.SettingsFile == "" {
+		return []problem{wrong(invalid(field, "is required: "+file), field)}
+	}
+	if _, err := pingid.ParseSettings(entry.PingID.SettingsFile); err != nil {
+		return []problem{wrong(invalid(field, "must be "+file+": "+err.Error()), field)}
+	}
 	return nil
 }
 

@@ -46,6 +46,7 @@ var totpMethodType = &methodType{
 	title:    "totp",
 	fields:   totpMethodFields,
 	update:   updateTOTPMethod,
+	check:    checkTOTPMethod,
 	describe: describeTOTPMethod,
 	make:     makeTOTPMethod,
 	help:     totpMethodHelp,
@@ -79,7 +80,7 @@ func totpMethodFields() map[string]*framework.FieldSchema {
 	}
 }
 
-func updateTOTPMethod(_ *backend, _ *logical.Request, d *framework.FieldData, entry *methodEntry) error {
+func updateTOTPMethod(d *framework.FieldData, entry *methodEntry) error {
 	t := defaultTOTPMethod
 	if entry.TOTP != nil {
 		t = *entry.TOTP
@@ -100,35 +101,33 @@ func updateTOTPMethod(_ *backend, _ *logical.Request, d *framework.FieldData, en
 			*into = v
 		}
 	}
-	if err := t.check(); err != nil {
-		return err
-	}
 	entry.TOTP = &t
 	return nil
 }
 
-func (t *totpMethodEntry) check() error {
-	switch {
-	case t.Issuer == "":
-		return invalid("issuer", "is required: the name that authenticator apps show")
-	case len(t.Issuer) > maxIssuer || strings.ContainsFunc(t.Issuer, func(r rune) bool { return r == ':' || !unicode.IsPrint(r) }):
-		return invalid("issuer", fmt.Sprintf("must be at most %d bytes of printable text without a colon", maxIssuer))
-	case t.Period < minTOTPPeriod || t.Period > maxTOTPPeriod:
-		return invalid("period", "must be 10s to 5m")
-	case t.Digits != 6 && t.Digits != 8:
-		return invalid("digits", "must be 6 or 8")
-	case t.Algorithm != "SHA1" && t.Algorithm != "SHA256" && t.Algorithm != "SHA512":
-		return invalid("algorithm", "must be SHA1, SHA256 or SHA512")
-	case t.Skew != 0 && t.Skew != 1:
-		return invalid("skew", "must be 0 or 1")
-	case t.KeySize < minTOTPKey || t.KeySize > maxTOTPKey:
-		return invalid("key_size", fmt.Sprintf("must be %d to %d bytes", minTOTPKey, maxTOTPKey))
-	case t.QRSize != 0 && (t.QRSize < minQRSize || t.QRSize > maxQRSize):
-		return invalid("qr_size", fmt.Sprintf("must be %d to %d pixels, or 0 for no QR code", minQRSize, maxQRSize))
-	case t.MaxWrong < 1 || t.MaxWrong > maxAttempts:
-		return invalid("max_validation_attempts", fmt.Sprintf("must be 1 to %d", maxAttempts))
+func checkTOTPMethod(entry *methodEntry) (problems []problem) {
+	t := entry.TOTP
+	badIssuer := len(t.Issuer) > maxIssuer || strings.ContainsFunc(t.Issuer, func(r rune) bool { return r == ':' || !unicode.IsPrint(r) })
+	for _, rule := range []struct {
+		broken           bool
+		field, predicate string
+	}{
+		{t.Issuer == "", "issuer", "is required: the name that authenticator apps show"},
+		{badIssuer, "issuer", fmt.Sprintf("must be at most %d bytes of printable text without a colon", maxIssuer)},
+		{t.Period < minTOTPPeriod || t.Period > maxTOTPPeriod, "period", "must be 10s to 5m"},
+		{t.Digits != 6 && t.Digits != 8, "digits", "must be 6 or 8"},
+		{t.Algorithm != "SHA1" && t.Algorithm != "SHA256" && t.Algorithm != "SHA512", "algorithm", "must be SHA1, SHA256 or SHA512"},
+		{t.Skew != 0 && t.Skew != 1, "skew", "must be 0 or 1"},
+		{t.KeySize < minTOTPKey || t.KeySize > maxTOTPKey, "key_size", fmt.Sprintf("must be %d to %d bytes", minTOTPKey, maxTOTPKey)},
+		{t.QRSize != 0 && (t.QRSize < minQRSize || t.QRSize > maxQRSize), "qr_size",
+			fmt.Sprintf("must be %d to %d pixels, or 0 for no QR code", minQRSize, maxQRSize)},
+		{t.MaxWrong < 1 || t.MaxWrong > maxAttempts, "max_validation_attempts", fmt.Sprintf("must be 1 to %d", maxAttempts)},
+	} {
+		if rule.broken {
+			problems = append(problems, wrong(invalid(rule.field, rule.predicate), rule.field))
+		}
 	}
-	return nil
+	return problems
 }
 
 func describeTOTPMethod(entry *methodEntry, data map[string]any) {

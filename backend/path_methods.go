@@ -174,28 +174,33 @@ func (b *backend) writeMethod(t *methodType) framework.OperationFunc {
 			return answerInput(err)
 		}
 		defer unlockNames()
-		if err := b.updateMethod(req, d, t, entry); err != nil {
+		unsound, err := t.change(req, d, entry, created)
+		if err != nil {
 			return answerInput(err)
 		}
 		err = b.methods.Write(ctx, req.Storage, id, entry)
 		b.forgetMethod(id)
-		if err != nil || !created && !namesUnknown(d) {
+		if err != nil || !created && !namesUnknown(d) && len(unsound) == 0 {
 			return nil, err
 		}
-		return &logical.Response{Data: map[string]any{"method_id": id}}, nil
+		return &logical.Response{Data: map[string]any{"method_id": id}, Warnings: unsound}, nil
 	}
 }
 
-// updateMethod changes the fields other than the name. It returns an error if the
-// result is not sound.
-func (b *backend) updateMethod(req *logical.Request, d *framework.FieldData, t *methodType, entry *methodEntry) error {
+// change changes the fields other than the name. It returns an error if a value that the
+// request names is not sound, and warnings of the others.
+func (t *methodType) change(req *logical.Request, d *framework.FieldData, entry *methodEntry, created bool) (warnings []string, err error) {
 	if v, ok := newest[string](d, "username_format"); ok && t.fields()["username_format"] != nil {
 		entry.UsernameFormat = strings.TrimSpace(v)
 	}
-	if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
-		return invalid("username_format", err.Error())
+	if err := t.update(d, entry); err != nil {
+		return nil, err
 	}
-	return t.update(b, req, d, entry)
+	problems := t.check(entry)
+	if _, err := mfa.ParseFormat(entry.UsernameFormat, req.MountAccessor); err != nil {
+		problems = append([]problem{wrong(invalid("username_format", err.Error()), "username_format")}, problems...)
+	}
+	return judge(d, created, problems)
 }
 
 // nameMethod changes the method's name. Until the caller calls unlock, nobody else can

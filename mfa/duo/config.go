@@ -52,22 +52,34 @@ func (c Config) GoString() string { return c.String() }
 // https://duo.com/docs/authapi#/auth
 const maxPushInfo = 20_000
 
-// Validate fails where a field is wrong. The error begins with the field's name in the
-// HTTP API, says what would be right, and quotes no value.
-func (c Config) Validate() error {
+// Problems returns an error for each field that is wrong. The error begins with the
+// field's name in the HTTP API, says what would be right, and quotes no value.
+func (c Config) Problems() (problems []error) {
+	if c.IntegrationKey == "" {
+		problems = append(problems, errors.New("integration_key is required"))
+	}
+	if c.SecretKey == "" {
+		problems = append(problems, errors.New("secret_key is required"))
+	}
 	switch {
-	case c.IntegrationKey == "":
-		return errors.New("integration_key is required")
-	case c.SecretKey == "":
-		return errors.New("secret_key is required")
 	case c.APIHostname == "":
-		return errors.New("api_hostname is required")
+		problems = append(problems, errors.New("api_hostname is required"))
 	case !service.IsHost(c.APIHostname):
-		return errors.New("api_hostname must be the bare name of a host, such as api-12345678.duosecurity.com")
+		problems = append(problems, errors.New("api_hostname must be the bare name of a host, such as api-12345678.duosecurity.com"))
+	}
+	switch {
 	case len(c.PushInfo) >= maxPushInfo:
-		return fmt.Errorf("push_info must be shorter than %d bytes", maxPushInfo)
+		problems = append(problems, fmt.Errorf("push_info must be shorter than %d bytes", maxPushInfo))
 	case !isPairs(c.PushInfo):
-		return errors.New("push_info must be URL-encoded pairs, such as from=login%20portal&domain=example.com")
+		problems = append(problems, errors.New("push_info must be URL-encoded pairs, such as from=login%20portal&domain=example.com"))
+	}
+	return problems
+}
+
+// Validate returns the first of the problems.
+func (c Config) Validate() error {
+	if problems := c.Problems(); len(problems) > 0 {
+		return problems[0]
 	}
 	return nil
 }

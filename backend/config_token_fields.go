@@ -1,0 +1,70 @@
+package backend
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/go-secure-stdlib/parseutil"
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/helper/tokenutil"
+	"github.com/hashicorp/vault/sdk/logical"
+)
+
+// This file holds the token_* fields of config, and the old ttl and max_ttl.
+
+// updateToken changes the token_* fields and the old ttl and max_ttl.
+func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {
+	if cidrs, ok := d.GetOk("token_bound_cidrs"); ok {
+		if _, err := parseutil.ParseAddrs(cidrs); err != nil {
+			return invalid("token_bound_cidrs", fmt.Sprintf("must be a list of addresses or CIDR blocks: %v", err))
+		}
+	}
+	if err := cfg.parseTokenFields(req, d); err != nil {
+		return err
+	}
+	if err := tokenutil.UpgradeValue(d, "ttl", "token_ttl", &cfg.TTL, &cfg.TokenTTL); err != nil {
+		return err
+	}
+	return tokenutil.UpgradeValue(d, "max_ttl", "token_max_ttl", &cfg.MaxTTL, &cfg.TokenMaxTTL)
+}
+
+// parseTokenFields changes the token_* fields. The SDK checks those that the request does
+// not name, too, and empties alias_metadata where the request does not name it: whatever
+// is not named is put back.
+func (cfg *configEntry) parseTokenFields(req *logical.Request, d *framework.FieldData) error {
+	stored := cfg.TokenParams
+	times, kind := names(d, "token_ttl", "token_max_ttl"), names(d, "token_type", "token_period", "token_num_uses")
+	if !times {
+		cfg.TokenTTL, cfg.TokenMaxTTL = 0, 0
+	}
+	if !kind {
+		cfg.TokenType, cfg.TokenPeriod, cfg.TokenNumUses = 0, 0, 0
+	}
+	if err := cfg.ParseTokenFields(req, d); err != nil {
+		return err
+	}
+	if !times {
+		cfg.TokenTTL, cfg.TokenMaxTTL = stored.TokenTTL, stored.TokenMaxTTL
+	}
+	if !kind {
+		cfg.TokenType, cfg.TokenPeriod, cfg.TokenNumUses = stored.TokenType, stored.TokenPeriod, stored.TokenNumUses
+	}
+	if _, named := d.Raw["alias_metadata"]; !named {
+		cfg.AliasMetadata = stored.AliasMetadata
+	}
+	return nil
+}
+
+// tokenProblems returns what is wrong with the token_* fields together.
+func (cfg *configEntry) tokenProblems() (problems []problem) {
+	// The SDK has compared them before the old names were read.
+	if cfg.TokenMaxTTL > 0 && cfg.TokenTTL > cfg.TokenMaxTTL {
+		err := invalid("token_ttl", "must not be greater than token_max_ttl")
+		problems = append(problems, wrong(err, "token_ttl", "token_max_ttl", "ttl", "max_ttl"))
+	}
+	isBatch := cfg.TokenType == logical.TokenTypeBatch || cfg.TokenType == logical.TokenTypeDefaultBatch
+	if isBatch && (cfg.TokenPeriod != 0 || cfg.TokenNumUses != 0) {
+		err := invalid("token_type", "must not be batch with token_period or token_num_uses")
+		problems = append(problems, wrong(err, "token_type", "token_period", "token_num_uses"))
+	}
+	return problems
+}
