@@ -161,6 +161,14 @@ func (m *mount) read(path string) fields {
 	return resp.Data
 }
 
+// inForce reads a path with its defaults.
+func (m *mount) inForce(path string) fields {
+	m.t.Helper()
+	resp, status, text := m.do(logical.ReadOperation, path, fields{"defaults": "true"})
+	require.Equal(m.t, http.StatusOK, status, text)
+	return resp.Data
+}
+
 // configure points the mount to its org.
 func (m *mount) configure(more fields) {
 	m.t.Helper()

@@ -48,7 +48,8 @@ var emptyMeans = map[string]string{
 func factorFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"mfa_factors": {
-			Type: framework.TypeCommaStringSlice,
+			Type:    framework.TypeCommaStringSlice,
+			Default: texts(defaultFactors),
 			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() + ". " +
 				emptyMeans["mfa_factors"] + ", when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{
@@ -68,13 +69,13 @@ func factorFields() map[string]*framework.FieldSchema {
 			Type:    framework.TypeInt,
 			Default: defaultPushFailures,
 			Description: fmt.Sprintf("How many pushes of a person may be rejected or left unanswered within "+
-				"push_failure_window before no more are sent: 1 to %d.", maxPushFailures),
+				"push_failure_window before no more are sent: 1 to %d, and %d when not set.", maxPushFailures, defaultPushFailures),
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Push Failures"},
 		},
 		"push_failure_window": {
 			Type:         framework.TypeDurationSecond,
 			Default:      defaultPushWindow.String(),
-			Description:  "For how long a rejected or unanswered push counts against max_push_failures: 1s to 24h.",
+			Description:  "For how long a rejected or unanswered push counts against max_push_failures: 1s to 24h, and 10m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
 		},
 		"passcode_separator": {
@@ -106,14 +107,26 @@ func texts(kinds []mfa.Kind) []string {
 	return names
 }
 
-// populateFactorData adds the values in force to data, defaults included.
-func (cfg *configEntry) populateFactorData(data map[string]any) {
-	policy := cfg.policy()
-	data["mfa_factors"] = texts(policy.Factors)
-	data["push_devices"] = cmp.Or(cfg.PushDevices, allDevices)
-	data["max_push_failures"] = policy.Push.Failures
-	data["push_failure_window"] = int64(policy.Push.Window / time.Second)
-	data["passcode_separator"] = cfg.PasscodeSeparator
+// settings returns all that the builtin method does not have.
+func (cfg *configEntry) settings() []setting {
+	policy, limits := cfg.policy(), cfg.attemptLimits()
+	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
+	return []setting{
+		{"mfa_factors", texts(policy.Factors), len(cfg.MFAFactors) > 0},
+		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
+		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},
+		{"push_failure_window", seconds(policy.Push.Window), cfg.PushFailureWindow != 0},
+		{"passcode_separator", cfg.PasscodeSeparator, cfg.PasscodeSeparator != ""},
+		{"mfa_methods", listed(cfg.MFAMethods), len(cfg.MFAMethods) > 0},
+		{"prefetch_groups", cfg.PrefetchGroups, cfg.PrefetchGroups},
+		{"max_login_failures", limits.MaxFailures, cfg.MaxLoginFailures != nil},
+		{"login_failure_window", seconds(limits.Window), cfg.LoginFailureWindow != 0},
+		{"login_lockout_duration", seconds(limits.Lockout), cfg.LoginLockout != 0},
+		// A first write stores the default.
+		{"alias_source", cfg.source(), cfg.AliasSource != "" && cfg.AliasSource != sourceLogin},
+		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
+		{"trusted_proxies", cfg.TrustedProxies.list(), len(cfg.TrustedProxies) > 0},
+	}
 }
 
 // updateFactors changes the fields about factors that the request names.

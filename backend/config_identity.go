@@ -15,6 +15,7 @@ func identityFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"alias_source": {
 			Type:          framework.TypeString,
+			Default:       sourceLogin,
 			AllowedValues: []any{sourceLogin, sourceOktaID, sourceTyped},
 			Description: `How the mount knows people: by "login", the login in Okta's own spelling and in lower case; by "okta_id", ` +
 				`Okta's user id; or by what they "typed", as the builtin method does. "login" for a mount that is configured for the ` +

@@ -36,19 +36,19 @@ func attemptFields() map[string]*framework.FieldSchema {
 			Default: defaultLoginFailures,
 			Description: fmt.Sprintf("How many wrong passwords of one account Okta is sent within login_failure_window: 2 to %d, fewer than "+
 				"lock an account in Okta, or 0 for any number. Half of them are for addresses from which the person has not logged in "+
-				"before, and the rest for those from which they have.", attempts.MaxLimit),
+				"before, and the rest for those from which they have. %d when not set.", attempts.MaxLimit, defaultLoginFailures),
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Login Failures"},
 		},
 		"login_failure_window": {
 			Type:         framework.TypeDurationSecond,
 			Default:      defaultLoginWindow.String(),
-			Description:  "For how long a wrong password counts against max_login_failures, at least: 1m to 24h.",
+			Description:  "For how long a wrong password counts against max_login_failures, at least: 1m to 24h, and 15m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Failure Window"},
 		},
 		"login_lockout_duration": {
 			Type:         framework.TypeDurationSecond,
 			Default:      defaultLoginLockout.String(),
-			Description:  "For how long no more passwords are sent after the last of too many wrong ones, at least: 1m to 24h.",
+			Description:  "For how long no more passwords are sent after the last of too many wrong ones, at least: 1m to 24h, and 15m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Lockout Duration"},
 		},
 	}
@@ -75,14 +75,6 @@ func (cfg *configEntry) updateAttempts(d *framework.FieldData) error {
 		}
 	}
 	return nil
-}
-
-// populateAttemptData adds what is in force.
-func (cfg *configEntry) populateAttemptData(data map[string]any) {
-	limits := cfg.attemptLimits()
-	data["max_login_failures"] = limits.MaxFailures
-	data["login_failure_window"] = int64(limits.Window / time.Second)
-	data["login_lockout_duration"] = int64(limits.Lockout / time.Second)
 }
 
 func (cfg *configEntry) attemptLimits() attempts.Limits {

@@ -57,6 +57,35 @@ func replaces(d *framework.FieldData, field string) bool {
 	return named || d.Raw["mfa_methods"] == nil
 }
 
+// setting is a field that the builtin method does not have.
+type setting struct {
+	field string
+	value any  // in force
+	set   bool // somebody has set it
+}
+
+// show adds those of the settings to data that have been set, or all of them if the
+// request asks for defaults. Clients of the builtin method compare what they read with
+// what they wrote, and take a field that they do not know for a difference.
+func show(data map[string]any, d *framework.FieldData, settings []setting) {
+	all := d.Get("defaults").(bool)
+	for _, s := range settings {
+		if all || s.set {
+			data[s.field] = s.value
+		}
+	}
+}
+
+// defaultsField is the field of reads that asks show for all settings.
+func defaultsField() *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type:        framework.TypeBool,
+		Query:       true,
+		Default:     false,
+		Description: "For reads: tell the fields that have not been set, too, with the defaults that are in force.",
+	}
+}
+
 // namesUnknown reports whether the request names fields that the path does not have.
 // The framework warns of them, but only if there is a response to warn in.
 func namesUnknown(d *framework.FieldData) bool {

@@ -61,7 +61,8 @@ func configFields() map[string]*framework.FieldSchema {
 		"prefetch_groups": {
 			Type: framework.TypeBool,
 			Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
-				"faster, at the cost of reading groups for nothing when the password is wrong.",
+				"faster, at the cost of reading groups for nothing when the password is wrong. False when not set.",
+			Default:      false,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
 		},
 		"ttl": {
@@ -80,6 +81,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, attemptFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	fields["trusted_proxies"] = trustedProxiesField()
+	fields["defaults"] = defaultsField()
 	tokenutil.AddTokenFields(fields)
 	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
 		"a list or a comma-separated string."
@@ -122,7 +124,7 @@ func (b *backend) pathConfigExists(ctx context.Context, req *logical.Request, _ 
 	return cfg != nil, err
 }
 
-func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	cfg, err := b.config(ctx, req.Storage)
 	if err != nil || cfg == nil {
 		return nil, err
@@ -133,15 +135,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, _ *f
 		"bypass_okta_mfa": cfg.BypassOktaMFA,
 	}
 	cfg.PopulateTokenData(data)
-	cfg.populateFactorData(data)
-	data["mfa_methods"] = listed(cfg.MFAMethods)
-	data["prefetch_groups"] = cfg.PrefetchGroups
-	cfg.populateAttemptData(data)
-	data["alias_source"] = cfg.source()
-	data["login_domain"] = cfg.LoginDomain
-	if len(cfg.TrustedProxies) > 0 {
-		data["trusted_proxies"] = cfg.TrustedProxies.list()
-	}
+	show(data, d, cfg.settings())
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
 	}
@@ -323,6 +317,9 @@ unanswered pushes within push_failure_window, a person is sent no more of them f
 the time being.
 
 X-Forwarded-For is believed only where the connection comes from trusted_proxies.
+
+A read tells the fields that Vault's builtin method has, and of the others those that
+have been set. With defaults=true it tells all that is in force.
 
 An update changes only the fields it names, with one exception: a change of the
 org's host deletes an api_token that the same update does not give. Secrets are

@@ -265,7 +265,7 @@ func TestConfigFactors(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		for _, step := range steps {
 			m.write("config", step.data)
-			got := m.read("config")
+			got := m.inForce("config")
 			for key, want := range step.want {
 				switch want.(type) {
 				case int64:

@@ -27,6 +27,7 @@ func groupFields() map[string]*framework.FieldSchema {
 			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
 		},
 		"mfa_methods": mfaMethodsField("each member"),
+		"defaults":    defaultsField(),
 	}
 }
 
@@ -58,10 +59,9 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 	if err != nil || group == nil {
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{
-		"policies":    listed(group.Policies),
-		"mfa_methods": listed(group.MFAMethods),
-	}}, nil
+	data := map[string]any{"policies": listed(group.Policies)}
+	show(data, d, []setting{{"mfa_methods", listed(group.MFAMethods), len(group.MFAMethods) > 0}})
+	return &logical.Response{Data: data}, nil
 }
 
 func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {

@@ -35,6 +35,7 @@ func userFields() map[string]*framework.FieldSchema {
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Okta User Id"},
 		},
 		"mfa_methods": mfaMethodsField("the user"),
+		"defaults":    defaultsField(),
 	}
 }
 
@@ -66,14 +67,11 @@ func (b *backend) pathUserRead(ctx context.Context, req *logical.Request, d *fra
 	if err != nil || user == nil {
 		return nil, err
 	}
-	data := map[string]any{
-		"groups":      listed(user.Groups),
-		"policies":    listed(user.Policies),
-		"mfa_methods": listed(user.MFAMethods),
-	}
-	if user.OktaID != "" {
-		data["okta_id"] = user.OktaID
-	}
+	data := map[string]any{"groups": listed(user.Groups), "policies": listed(user.Policies)}
+	show(data, d, []setting{
+		{"mfa_methods", listed(user.MFAMethods), len(user.MFAMethods) > 0},
+		{"okta_id", user.OktaID, user.OktaID != ""},
+	})
 	return &logical.Response{Data: data}, nil
 }
 

@@ -23,7 +23,7 @@ func mfaMethodsField(whose string) *framework.FieldSchema {
 		Type: framework.TypeCommaStringSlice,
 		Description: "Names of the MFA methods (see mfa/method) that " + whose + " has to satisfy at each login, all of them, " +
 			"beside what Okta asks for: a list or a comma-separated string. Of methods that are joined by |, as in my_totp|my_duo, " +
-			"one is enough.",
+			"one is enough. None, when empty.",
 		DisplayAttrs: &framework.DisplayAttributes{
 			Name: "MFA Methods", Description: "MFA methods of the mount that " + whose + " has to satisfy at each login."},
 	}

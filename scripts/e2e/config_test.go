@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
 // number is a JSON number as the client decodes it.
@@ -31,7 +33,7 @@ func TestConfigReadHasExactlyTheseFields(t *testing.T) {
 		"org_name": "acme", "organization": "acme", "bypass_okta_mfa": false,
 		"token_bound_cidrs": []any{}, "token_explicit_max_ttl": number(0), "token_max_ttl": number(0),
 		"token_no_default_policy": false, "token_num_uses": number(0), "token_period": number(0),
-		"token_policies": []any{}, "token_ttl": number(0), "token_type": "default",
+		"token_policies": []any{}, "token_ttl": number(0), "token_type": "default", "alias_metadata": object{},
 	}
 	requireConfig(t, m, want)
 
@@ -48,21 +50,28 @@ func TestConfigReadHasExactlyTheseFields(t *testing.T) {
 	require.Contains(t, m.read("config").Warnings(), "MFA")
 }
 
-// requireConfig checks what a read returns. Fields that Vault's own method
-// does not know are additions, and none of them may be a secret.
+// requireConfig checks what a read returns: these fields, and no others.
 func requireConfig(t *testing.T, m *mount, want object) {
 	t.Helper()
 	a := m.read("config")
 	require.NoError(t, a.Err())
-	got := a.Data()
+	require.Equal(t, want, a.Data())
+	requireNoSecret(t, m, a)
+}
+
+// requireInForce checks fields of a read with its defaults.
+func requireInForce(t *testing.T, m *mount, want object) {
+	t.Helper()
+	a := m.inForce("config")
 	for k := range want {
-		require.Equal(t, want[k], got[k], k)
+		require.Equal(t, want[k], a.Data()[k], k)
 	}
-	for _, k := range []string{"base_url", "production", "ttl", "max_ttl"} {
-		if _, set := want[k]; !set {
-			require.NotContains(t, got, k, "is only there where it is set")
-		}
-	}
+	requireNoSecret(t, m, a)
+}
+
+func requireNoSecret(t *testing.T, m *mount, a harness.Answer) {
+	t.Helper()
+	got := a.Data()
 	require.NotContains(t, got, "api_token")
 	require.NotContains(t, got, "token")
 	require.NotContains(t, string(a.Raw), m.org.Token)
@@ -77,7 +86,12 @@ func TestConfigOfFactors(t *testing.T) {
 		"mfa_factors": []any{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
 		"passcode_separator": "", "base_url": "okta.test",
 	}
-	requireConfig(t, m, want)
+	requireInForce(t, m, want)
+	for field := range want {
+		if field != "base_url" {
+			require.NotContains(t, m.mustRead("config"), field, "nobody has set it")
+		}
+	}
 	m.mustWrite("config", object{
 		"mfa_factors": "Push, totp,push", "push_devices": "FIRST", "max_push_failures": "5", "push_failure_window": "1h",
 		"passcode_separator": ",",
@@ -86,9 +100,9 @@ func TestConfigOfFactors(t *testing.T) {
 		"mfa_factors": []any{"push", "totp"}, "push_devices": "first", "max_push_failures": number(5),
 		"push_failure_window": number(3600), "passcode_separator": ",", "base_url": "okta.test",
 	}
-	requireConfig(t, m, want)
+	requireInForce(t, m, want)
 	m.mustWrite("config", json.RawMessage(`{"token_ttl":"20m","mfa_factors":null,"max_push_failures":null,"push_failure_window":null}`))
-	requireConfig(t, m, want)
+	requireInForce(t, m, want)
 	for field, values := range map[string][]any{
 		"mfa_factors": {"webauthn", "push,fax", []string{""}}, "push_devices": {"some", "second"},
 		"max_push_failures": {0, -1, 1000, "many"}, "push_failure_window": {0, "soon", "48h"},
@@ -96,7 +110,7 @@ func TestConfigOfFactors(t *testing.T) {
 	} {
 		for _, value := range values {
 			requireRefused(t, m.write("config", object{field: value, "token_policies": "must not be stored"}), http.StatusBadRequest, field)
-			requireConfig(t, m, want)
+			requireInForce(t, m, want)
 		}
 	}
 	require.Empty(t, m.mustRead("config")["token_policies"])

@@ -24,7 +24,7 @@ func TestUsers(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, m.read("users/nobody").Status)
 
 	m.mustWrite("users/fred", object{"groups": "b,a, C ", "policies": []string{"P2", "p1"}})
-	require.Subset(t, m.mustRead("users/fred"), object{"groups": []any{"b", "a", "C"}, "policies": []any{"P2", "p1"}})
+	require.Equal(t, object{"groups": []any{"b", "a", "C"}, "policies": []any{"P2", "p1"}}, m.mustRead("users/fred"))
 	require.Equal(t, []any{"fred"}, m.list("users"))
 
 	require.NoError(t, m.delete("users/fred").Err())
@@ -75,7 +75,7 @@ func TestGroupsAreLookedUpWithoutCase(t *testing.T) {
 	m := newMount(t)
 	m.mustWrite("groups/Scientists", object{"policies": " P2 ,p1,P1,p2"})
 	require.Equal(t, []any{"scientists"}, m.list("groups"), "a new group is stored in lower case")
-	require.Equal(t, []any{"p1", "p2"}, m.mustRead("groups/sCIENTISTS")["policies"], "normalised as Vault does")
+	require.Equal(t, object{"policies": []any{"p1", "p2"}}, m.mustRead("groups/sCIENTISTS"), "normalised as Vault does")
 
 	m.mustWrite("groups/SCIENTISTS", object{"policies": []string{"p3"}})
 	require.Equal(t, []any{"scientists"}, m.list("groups"))

@@ -348,7 +348,7 @@ func TestFactorsThatTheMountDoesNotAccept(t *testing.T) {
 
 	generator.SetStatus("INACTIVE")
 	m.mustWrite("config", object{"mfa_factors": ""})
-	require.Equal(t, []any{"push", "totp", "token"}, m.mustRead("config")["mfa_factors"])
+	require.Equal(t, []any{"push", "totp", "token"}, m.inForce("config").Data()["mfa_factors"])
 	requireRefused(t, m.login(u, object{"totp": question.Code()}), http.StatusBadRequest,
 		"ask your Vault administrator to name email or question in mfa_factors of the mount's config")
 	m.mustWrite("config", object{"mfa_factors": "question"})

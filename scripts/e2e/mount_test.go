@@ -125,6 +125,16 @@ func (m *mount) read(path string) harness.Answer {
 	return m.do(http.MethodGet, m.full(path), nil)
 }
 
+// inForce reads a path with its defaults.
+func (m *mount) inForce(path string) harness.Answer {
+	m.t.Helper()
+	a := m.send(harness.Request{
+		Method: http.MethodGet, Path: m.full(path), Query: url.Values{"defaults": {"true"}}, Token: m.vault.RootToken,
+	})
+	require.NoError(m.t, a.Err())
+	return a
+}
+
 func (m *mount) mustRead(path string) object {
 	m.t.Helper()
 	return m.mustDo(http.MethodGet, m.full(path), nil).Data()

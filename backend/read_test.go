@@ -1,0 +1,48 @@
+package backend
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A read has the fields that the builtin method's has, and another only where somebody
+// has set it. With defaults it has all of them.
+func TestReadHasTheFieldsThatWereSet(t *testing.T) {
+	builtins := []string{"alias_metadata", "bypass_okta_mfa", "org_name", "organization", "token_bound_cidrs", "token_explicit_max_ttl",
+		"token_max_ttl", "token_no_default_policy", "token_num_uses", "token_period", "token_policies", "token_ttl", "token_type"}
+	ours := map[string]any{"mfa_factors": "push", "push_devices": "all", "max_push_failures": 3, "push_failure_window": "10m",
+		"passcode_separator": ",", "mfa_methods": "mine", "prefetch_groups": true, "max_login_failures": 0,
+		"login_failure_window": "1h", "login_lockout_duration": "1h", "alias_source": "okta_id", "login_domain": "acme.test",
+		"trusted_proxies": "192.0.2.1"}
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.createMethod("totp", fields{"issuer": "Acme", "method_name": "mine"})
+		read := func(path string) []string { return slices.Sorted(maps.Keys(m.read(path))) }
+		inForce := func(path string) []string { return slices.Sorted(maps.Keys(m.inForce(path))) }
+		m.write("config", fields{"org_name": "acme"})
+		assert.Equal(t, builtins, read("config"))
+		all := slices.Sorted(slices.Values(slices.Concat(builtins, slices.Collect(maps.Keys(ours)))))
+		assert.Equal(t, all, inForce("config"))
+		for field, value := range ours {
+			m.write("config", fields{field: value})
+			assert.Contains(t, read("config"), field)
+		}
+		assert.Equal(t, all, read("config"))
+
+		m.plant("config", `{"organization":"acme","token":"","base_url":""}`)
+		assert.Equal(t, builtins, read("config"), "of the builtin method's entry")
+
+		m.write("users/fred", fields{"policies": "p"})
+		assert.Equal(t, []string{"groups", "policies"}, read("users/fred"))
+		assert.Equal(t, []string{"groups", "mfa_methods", "okta_id", "policies"}, inForce("users/fred"))
+		m.write("groups/admins", fields{"policies": "p"})
+		assert.Equal(t, []string{"policies"}, read("groups/admins"))
+		assert.Equal(t, []string{"mfa_methods", "policies"}, inForce("groups/admins"))
+		m.write("users/fred", fields{"okta_id": "00u1", "mfa_methods": "mine"})
+		m.write("groups/admins", fields{"mfa_methods": "mine"})
+		assert.Equal(t, []string{"groups", "mfa_methods", "okta_id", "policies"}, read("users/fred"))
+		assert.Equal(t, []string{"mfa_methods", "policies"}, read("groups/admins"))
+	})
+}
