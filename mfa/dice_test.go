@@ -47,10 +47,11 @@ type bets struct {
 	sent      map[string]int // codes by factor
 	passCodes map[string]int // tries by factor
 	skips     map[string]int // by transaction
+	further   int            // answers to a factor that want another one
 }
 
 func newBets() bets {
-	return bets{map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}}
+	return bets{rang: map[string]int{}, sent: map[string]int{}, passCodes: map[string]int{}, skips: map[string]int{}}
 }
 
 func newDice(bytes []byte) *dice { return &dice{bytes: bytes, open: map[string]*wager{}} }
@@ -209,7 +210,7 @@ func (d *dice) Verify(ctx context.Context, t okta.Transaction, f okta.Factor, pa
 	if !mfa.Usable(f) {
 		d.fail("%+v is not usable", f)
 	}
-	return d.answer(ctx, "verify", t, f, func() {
+	tx, err := d.answer(ctx, "verify", t, f, func() {
 		w := d.open[name]
 		poll := w.last.Status == okta.StatusMFAChallenge && w.last.FactorResult == okta.ResultWaiting &&
 			w.last.Factor != nil && w.last.Factor.ID == f.ID && !w.lost
@@ -225,6 +226,14 @@ func (d *dice) Verify(ctx context.Context, t okta.Transaction, f okta.Factor, pa
 			d.call.sent[f.ID]++
 		}
 	})
+	if err == nil && tx.Status == okta.StatusMFARequired {
+		d.call.further++
+	}
+	return tx, err
+}
+
+func (d *dice) VerifyByType(context.Context, okta.Transaction, okta.FactorType, string) (okta.Transaction, error) {
+	panic("it offers no factor types")
 }
 
 func (d *dice) Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error) {
@@ -243,7 +252,11 @@ func (d *dice) Previous(ctx context.Context, t okta.Transaction) (okta.Transacti
 
 func (d *dice) Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
 	name := transactionOf(t)
-	return d.answer(ctx, "skip", t, okta.Factor{}, func() { d.login.skips[name]++ })
+	tx, err := d.answer(ctx, "skip", t, okta.Factor{}, func() { d.login.skips[name]++ })
+	if err == nil && tx.Status == okta.StatusMFARequired && len(d.call.passCodes) > 0 {
+		d.call.further++
+	}
+	return tx, err
 }
 
 func (d *dice) Cancel(ctx context.Context, t okta.Transaction) error {

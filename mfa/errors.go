@@ -26,6 +26,8 @@ var (
 	ErrNotActive = errors.New("the account is no longer active")
 	// ErrEnrollment: the org requires the person to enroll a factor first.
 	ErrEnrollment = errors.New("a factor must be enrolled first")
+	// ErrEnrollmentMaySkip: so it does, and would let them skip that.
+	ErrEnrollmentMaySkip = fmt.Errorf("%w, or skipped", ErrEnrollment)
 	// ErrRejected: the person said no on their phone, or chose the wrong number.
 	ErrRejected = errors.New("the push was rejected")
 	// ErrPushTimeout: nobody answered the push.

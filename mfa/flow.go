@@ -12,6 +12,9 @@ import (
 type Authn interface {
 	// Verify answers or starts the challenge of a factor, or polls an open one.
 	Verify(ctx context.Context, t okta.Transaction, f okta.Factor, passCode string) (okta.Transaction, error)
+	// VerifyByType tries a passcode on all factors of a type that the transaction offers
+	// for that.
+	VerifyByType(ctx context.Context, t okta.Transaction, typ okta.FactorType, passCode string) (okta.Transaction, error)
 	// Resend has the code of an open challenge sent again.
 	Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error)
 	// Previous goes back from a challenge to the choice of a factor.

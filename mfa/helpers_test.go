@@ -195,6 +195,10 @@ func (s *script) Verify(ctx context.Context, t okta.Transaction, f okta.Factor, 
 	return s.next(ctx, strings.TrimSpace(fmt.Sprintf("verify %s %s %s", f.ID, t.StateToken.Reveal(), passCode)))
 }
 
+func (s *script) VerifyByType(ctx context.Context, t okta.Transaction, typ okta.FactorType, passCode string) (okta.Transaction, error) {
+	return s.next(ctx, fmt.Sprintf("type %s %s %s", typ, t.StateToken.Reveal(), passCode))
+}
+
 func (s *script) Resend(ctx context.Context, t okta.Transaction, f okta.Factor) (okta.Transaction, error) {
 	return s.next(ctx, fmt.Sprintf("resend %s %s", f.ID, t.StateToken.Reveal()))
 }

@@ -2,6 +2,7 @@ package mfa
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -20,11 +21,12 @@ const (
 // leg is one transaction at Okta. A login has one from its password, and one more
 // for each further phone that rings.
 type leg struct {
-	okta   Authn
-	tx     okta.Transaction // the newest answer
-	factor okta.Factor      // of a push: the phone that rings
-	failed error            // why it is no longer polled
-	warned bool             // a warning has been skipped
+	okta    Authn
+	tx      okta.Transaction // the newest answer
+	factor  okta.Factor      // of a push: the phone that rings
+	failed  error            // why it is no longer polled
+	warned  bool             // a warning has been skipped
+	excused bool             // an enrollment has been skipped
 }
 
 // advance takes over the answer tx. After an error the transaction stays as it was,
@@ -47,6 +49,11 @@ func (g *leg) verify(ctx context.Context, f okta.Factor, passCode string) error 
 	return g.advance(g.okta.Verify(ctx, g.tx, f, passCode))
 }
 
+// verifyByType tries a passcode on all factors of a type.
+func (g *leg) verifyByType(ctx context.Context, typ okta.FactorType, passCode string) error {
+	return g.advance(g.okta.VerifyByType(ctx, g.tx, typ, passCode))
+}
+
 // resend has a code sent again: by Okta's link for that, or by starting the
 // challenge again where Okta publishes no link.
 func (g *leg) resend(ctx context.Context, f okta.Factor) error {
@@ -56,20 +63,25 @@ func (g *leg) resend(ctx context.Context, f okta.Factor) error {
 	return g.advance(g.okta.Resend(ctx, g.tx, f))
 }
 
-// settle skips a warning, once, and says what the transaction wants then.
-func (g *leg) settle(ctx context.Context, bypass bool) (Step, error) {
+// settle skips a warning and, where the policy says so, the enrollment of a factor,
+// each once, and says what the transaction wants then.
+func (g *leg) settle(ctx context.Context, policy Policy) (Step, error) {
 	for {
-		if bypass && bypassable(g.tx.Status) {
+		if policy.Bypass && bypassable(g.tx.Status) {
 			return StepDone, nil
 		}
+		skipped := &g.warned
 		step, err := Next(g.tx)
+		if errors.Is(err, ErrEnrollmentMaySkip) && policy.SkipEnrollment {
+			skipped, step, err = &g.excused, StepSkip, nil
+		}
 		if err != nil || step != StepSkip {
 			return step, err
 		}
-		if g.warned {
+		if *skipped {
 			return 0, unexpected(g.tx, leftBefore)
 		}
-		g.warned = true
+		*skipped = true
 		if err := g.advance(g.okta.Skip(ctx, g.tx)); err != nil {
 			return 0, &finalError{err}
 		}

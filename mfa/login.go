@@ -36,6 +36,8 @@ type login struct {
 	byNumber bool         // and that was a number challenge
 	bypassed bool         // Policy.Bypass has admitted them, without a factor
 	warning  bool         // the password is about to expire
+	excused  bool         // the enrollment of a factor has been skipped
+	factors  int          // that have been verified, where Okta wants one after the other
 }
 
 func newLogin(t *trail, tx okta.Transaction, readGroups func()) *login {
@@ -80,6 +82,7 @@ func (l *login) done(ctx context.Context, g *leg, f *okta.Factor) error {
 		return fmt.Errorf("%w: a success without an account, or for another one", okta.ErrMalformed)
 	}
 	l.admitted, l.by, l.byNumber, l.warning = g.tx.User, f, f != nil && l.number != nil, g.warned
+	l.excused = g.excused
 	l.phase = PhaseMethods
 	l.hangUp(approved)
 	if f != nil {

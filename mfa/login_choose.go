@@ -3,6 +3,7 @@ package mfa
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -13,7 +14,7 @@ import (
 // start takes a transaction whose password was right as far as it goes without
 // waiting for anybody.
 func (l *login) start(ctx context.Context, want Want) error {
-	step, err := l.main.settle(ctx, l.flow.Policy.Bypass)
+	step, err := l.main.settle(ctx, l.flow.Policy)
 	switch {
 	case err != nil:
 		return err
@@ -154,9 +155,19 @@ func (l *login) goBack(ctx context.Context) error {
 // tryPassCode tries the passcode on each factor, once.
 func (l *login) tryPassCode(ctx context.Context, factors []okta.Factor, passCode string) error {
 	var err error
+	tried := map[okta.FactorType]bool{}
 	for _, f := range factors {
+		if tried[f.Type] {
+			continue // with all of its type
+		}
 		l.phase, l.factor = PhasePassCode, f
-		if err = l.main.verify(ctx, f, passCode); !refusedPassCode(err) {
+		if slices.Contains(l.main.tx.FactorTypes, f.Type) && ofType(factors, f.Type) > 1 {
+			tried[f.Type] = true
+			err = l.main.verifyByType(ctx, f.Type, passCode)
+		} else {
+			err = l.main.verify(ctx, f, passCode)
+		}
+		if !refusedPassCode(err) {
 			break
 		}
 	}
@@ -172,13 +183,38 @@ func (l *login) tryPassCode(ctx context.Context, factors []okta.Factor, passCode
 
 // verified follows a passcode that was right.
 func (l *login) verified(ctx context.Context, g *leg) error {
-	step, err := g.settle(ctx, false)
+	step, err := g.settle(ctx, l.flow.Policy.withoutBypass())
 	switch {
 	case err != nil:
 		return err
+	case step == StepChoose:
+		return l.another(ctx, g)
 	case step != StepDone:
 		return unexpected(g.tx, leftBefore)
 	}
 	f := l.factor
 	return l.done(ctx, g, &f)
+}
+
+func ofType(factors []okta.Factor, typ okta.FactorType) int {
+	return len(only(factors, func(f okta.Factor) bool { return f.Type == typ }))
+}
+
+// maxFactors bounds the factors that Okta may want one after the other.
+const maxFactors = 3
+
+// another goes on where Okta wants another factor after the one that was verified on g:
+// with a push, or with what the person has to give next.
+func (l *login) another(ctx context.Context, g *leg) error {
+	if l.factors++; l.factors >= maxFactors {
+		return &finalError{unexpected(g.tx, "one factor after the other")}
+	}
+	l.hangUp(approved)
+	l.cancel(ctx, cancelTimeout, func(other *leg) bool { return other != g })
+	l.main, g.factor, g.failed = g, okta.Factor{}, nil
+	l.phase, l.factor, l.number, l.asked, l.offered = PhaseFactor, okta.Factor{}, nil, nil, g.tx.Factors
+	if len(l.offered) == 0 {
+		return &finalError{unexpected(g.tx, "another factor, and none on offer")}
+	}
+	return l.choose(ctx, Want{})
 }

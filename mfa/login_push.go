@@ -37,7 +37,7 @@ func (l *login) ring(ctx context.Context, phones []okta.Factor, named bool) erro
 	if err := l.judge(ctx, l.main); err != nil {
 		return &finalError{err}
 	}
-	if l.phase != PhaseWaiting {
+	if l.phase != PhaseWaiting || l.factor.ID != phones[0].ID { // it was approved at once
 		return nil
 	}
 	if l.flow.Policy.AllDevices && !named && l.flow.Again != nil {
@@ -150,7 +150,7 @@ func (l *login) late(g *leg, now time.Time) error {
 // judge says what has become of a push: nil while it waits and when it is
 // approved.
 func (l *login) judge(ctx context.Context, g *leg) error {
-	step, err := g.settle(ctx, false)
+	step, err := g.settle(ctx, l.flow.Policy.withoutBypass())
 	switch {
 	case err != nil && g.tx.Status != okta.StatusMFAChallenge:
 		if !errors.Is(err, okta.ErrMalformed) {
@@ -162,6 +162,8 @@ func (l *login) judge(ctx context.Context, g *leg) error {
 	case step == StepDone:
 		phone := g.factor
 		return l.done(ctx, g, &phone)
+	case step == StepChoose:
+		return l.another(ctx, g)
 	case step == StepAnswer:
 		return unexpected(g.tx, "a push was sent")
 	case step != StepWait:

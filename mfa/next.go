@@ -42,6 +42,9 @@ func Next(tx okta.Transaction) (Step, error) {
 	case okta.StatusPasswordExpired:
 		return 0, ErrPasswordExpired
 	case okta.StatusMFAEnroll, okta.StatusMFAEnrollActivate:
+		if tx.CanSkip && tx.Status == okta.StatusMFAEnroll {
+			return 0, ErrEnrollmentMaySkip
+		}
 		return 0, ErrEnrollment
 	case okta.StatusPasswordReset, okta.StatusRecovery, okta.StatusRecoveryChallenge:
 		return 0, ErrRecovery

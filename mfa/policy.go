@@ -12,6 +12,9 @@ type Policy struct {
 	// Bypass lets a person in whom Okta would ask for a factor, or for the
 	// enrollment of one, without either.
 	Bypass bool
+	// SkipEnrollment accepts a person whom Okta asks to enroll a factor and lets skip
+	// that.
+	SkipEnrollment bool
 	// Factors are the kinds that are accepted. None means all.
 	Factors []Kind
 	// AllDevices makes each phone of a person ring. Otherwise the first one does.
@@ -42,4 +45,10 @@ type Number struct {
 	Answer    int       // 0 is one like any other
 	Device    string    // the name of the phone that shows the numbers; may be empty
 	ExpiresAt time.Time // of the challenge; zero where Okta did not say
+}
+
+// withoutBypass is the policy after a factor was verified: what Okta says then counts.
+func (p Policy) withoutBypass() Policy {
+	p.Bypass = false
+	return p
 }

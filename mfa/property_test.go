@@ -151,7 +151,7 @@ func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Session, w wan
 			d.fail("the code of %s was sent again, which nobody wanted", id)
 		}
 	}
-	if sent > 1 {
+	if sent > 1+d.call.further {
 		d.fail("%d codes were sent", sent)
 	}
 	if !flow.Hold {
@@ -176,7 +176,7 @@ func playCall(d *dice, flow mfa.Flow, tx okta.Transaction, l *mfa.Session, w wan
 			d.fail("the passcode was tried %d times on %s", n, id)
 		}
 	}
-	if w.PassCode != "" && len(d.call.rang)+len(d.call.sent) > 0 {
+	if w.PassCode != "" && d.call.further == 0 && len(d.call.rang)+len(d.call.sent) > 0 {
 		d.fail("a passcode was given, and yet something was sent")
 	}
 	if (len(d.call.rang)+len(d.call.sent) > 0) && !l.Challenged() {

@@ -390,6 +390,10 @@ func (s *Session) Satisfied() []string {
 // UserID is the Okta user id whose password was right.
 func (s *Session) UserID() string { return s.okta.user }
 
+// EnrollmentSkipped says that Okta asks the person to enroll a factor, and that the
+// login has skipped that.
+func (s *Session) EnrollmentSkipped() bool { return s.okta.excused }
+
 // PasswordWarning says that the password is about to expire.
 func (s *Session) PasswordWarning() bool { return s.okta.warning }
 
