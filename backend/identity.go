@@ -39,6 +39,9 @@ func (cfg *configEntry) identify(who mfa.Subject) identity {
 	login := canonicalLogin(who.Login)
 	switch cfg.source() {
 	case sourceLogin:
+		if strings.ToLower(login) != login { // as Vault does when it compares aliases
+			return identity{alias: who.ID, name: login}
+		}
 		return identity{alias: login, name: login}
 	case sourceOktaID:
 		return identity{alias: who.ID, name: login} // a renewal logs in by the name
@@ -46,8 +49,16 @@ func (cfg *configEntry) identify(who mfa.Subject) identity {
 	return identity{alias: who.Name, name: who.Name}
 }
 
-// canonicalLogin is a login as it stands in an alias.
-func canonicalLogin(login string) string { return strings.ToLower(norm.NFC.String(login)) }
+// canonicalLogin is a login as it stands in an alias. Two logins have one alias only if
+// an entry of users would be both's. A login with the Kelvin sign, for example, of which
+// Unicode makes a k, stays as it is, and its alias is the user id.
+func canonicalLogin(login string) string {
+	lower := strings.ToLower(norm.NFC.String(login))
+	if store.FoldLogin(lower) != store.FoldLogin(login) {
+		return login
+	}
+	return lower
+}
 
 // expectAlias is the alias that a login by that name would have, as far as it can be
 // known without Okta.

@@ -66,6 +66,35 @@ func TestOnePersonIsOneIdentity(t *testing.T) {
 	}
 }
 
+// TestAliasIsOnePersons: a login that only looks like another one has an alias of its
+// own, as it has an entry of users of its own.
+func TestAliasIsOnePersons(t *testing.T) {
+	for login, own := range map[string]bool{
+		"\u212aim@acme.test":  false, // the Kelvin sign, of which Vault makes a k
+		"\u0130da@acme.test":  false, // I with a dot
+		"kim\u037e@acme.test": true,  // the Greek question mark
+		"kim@acme.test":       true,
+	} {
+		t.Run(login, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				u := m.okta.AddUser(login, testPassword)
+				resp, status, text := m.loginAs(login, nil)
+				require.Equal(t, http.StatusOK, status, text)
+				alias := u.ID
+				if own {
+					alias = login
+				}
+				assert.Equal(t, alias, resp.Auth.Alias.Name)
+				_, status, text = m.renew(resp.Auth)
+				assert.Equal(t, http.StatusOK, status, text)
+			})
+		})
+	}
+	assert.Equal(t, "jos\u00e9@acme.test", canonicalLogin(norm.NFD.String("JOS\u00c9@ACME.test")))
+	assert.Equal(t, "stra\u00dfe@acme.test", canonicalLogin("Stra\u1e9ee@acme.test"))
+}
+
 // TestAliasSourceOfAMount: a mount that this plugin configures first knows people by
 // their login; a configuration that was stored without the field goes on as it was, and
 // says so at every read and write until somebody decides.
