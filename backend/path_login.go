@@ -189,6 +189,9 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return b.answer(err, false)
 	}
+	if err := checkCIDR(cfg, req.Connection); err != nil {
+		return b.answer(err, false)
+	}
 	// What is known without Okta, so that no phone rings for a renewal that is refused.
 	before := mfa.Subject{
 		ID: req.Auth.Metadata[oktaIDKey], Login: req.Auth.Metadata[oktaLoginKey], Name: req.Auth.Metadata[usernameKey]}

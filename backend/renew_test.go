@@ -108,3 +108,17 @@ func TestRenewByPushOnly(t *testing.T) {
 		assert.Equal(t, 1, push.Pushes())
 	})
 }
+
+// TestRenewFromAShutOutAddress: no phone rings for a renewal from an address that the
+// mount does not accept.
+func TestRenewFromAShutOutAddress(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush("SUCCESS")
+		auth := issued(m.mustLogin(nil))
+		m.write("config", fields{"token_bound_cidrs": "203.0.113.0/24"})
+		_, status, _ := m.renew(auth)
+		assert.Equal(t, http.StatusForbidden, status)
+		assert.Equal(t, 1, push.Pushes(), "that of the login")
+	})
+}
