@@ -66,8 +66,9 @@ func TestPanicEndsOneLogin(t *testing.T) {
 	for _, at := range []string{"prepare", "ring", "poll"} {
 		t.Run(at, func(t *testing.T) {
 			method := mfa.Required{ID: "1", Name: "phone", Method: fragile{b.phone, at}}
-			_, err := run(t.Context(), b.seamFlow(scripted(), ours, method), success(mia), want{})
+			s, err := run(t.Context(), b.seamFlow(scripted(), ours, method), success(mia), want{})
 			assertPanic(t, err)
+			assert.True(t, s.Challenged(), "a client must not repeat the login by itself: a phone may ring")
 		})
 	}
 	t.Run("requirements", func(t *testing.T) {

@@ -316,6 +316,9 @@ func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) 
 	defer stop()
 	defer context.AfterFunc(s.life, stop)()
 	err := recovered(during, step)
+	if is[*panics.Error](err) { // which may hide what has been sent
+		s.challenged.Store(true)
+	}
 	switch {
 	case s.life.Err() != nil && s.phase != PhaseDone:
 		err = context.Cause(s.life)
