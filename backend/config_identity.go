@@ -45,7 +45,7 @@ func (cfg *configEntry) updateIdentity(d *framework.FieldData, first bool) error
 			return invalid("alias_source", `must be "login", "okta_id" or "typed"`)
 		}
 	}
-	if v, ok := newest[string](d, "login_domain"); ok {
+	if v, ok := newest[string](d, "login_domain"); ok && d.Raw["login_domain"] != nil { // null is not given
 		v = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(v), "@"))
 		for label := range strings.SplitSeq(v, ".") {
 			if v != "" && !okta.ValidHostLabel(label) {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -153,6 +154,25 @@ func TestUserEntryIsOnePersons(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUserEntryIsBoundByAWriteOfItsOwn: a write of okta_id alone takes nothing away, and
+// a client that sends null for fields that it does not know does not unbind an entry,
+// which would then be that of whoever has the name.
+func TestUserEntryIsBoundByAWriteOfItsOwn(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		mia := m.addUser()
+		m.write("users/"+testLogin, fields{"policies": "admin", "groups": "Ops"})
+		m.write("users/"+testLogin, fields{"okta_id": mia.ID})
+		user := m.read("users/" + testLogin)
+		assert.Equal(t, "[admin] [Ops] "+mia.ID, fmt.Sprint(user["policies"], user["groups"], " ", user["okta_id"]))
+		m.write("users/"+testLogin, fields{"policies": "admin", "okta_id": nil})
+		assert.Equal(t, mia.ID, m.read("users/" + testLogin)["okta_id"])
+		m.write("config", fields{"login_domain": "acme.test"})
+		m.write("config", fields{"login_domain": nil})
+		assert.Equal(t, "acme.test", m.read("config")["login_domain"])
+	})
 }
 
 // TestUserEntryByOktaID: an entry with an okta_id is that account's, whatever becomes

@@ -50,11 +50,11 @@ func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
 }
 
 // replaces reports whether a write has a say about the field. The builtin method's
-// writes replace the whole entry. A write that names mfa_methods is by a client that
-// knows this plugin, and changes only what it names.
+// writes replace the whole entry. A write that names mfa_methods or okta_id is by a
+// client that knows this plugin, and changes only what it names.
 func replaces(d *framework.FieldData, field string) bool {
 	_, named := d.Raw[field]
-	return named || d.Raw["mfa_methods"] == nil
+	return named || d.Raw["mfa_methods"] == nil && d.Raw["okta_id"] == nil
 }
 
 // setting is a field that the builtin method does not have.

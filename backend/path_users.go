@@ -101,7 +101,8 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
 	boundBefore := user.OktaID
-	if v, ok := newest[string](d, "okta_id"); ok {
+	// A null counts as not given: it must not give the entry to whoever has the name.
+	if v, ok := newest[string](d, "okta_id"); ok && d.Raw["okta_id"] != nil {
 		if user.OktaID = strings.TrimSpace(v); user.OktaID != "" && !isUserID(user.OktaID) {
 			return logical.ErrorResponse(`okta_id must be Okta's id of a user, letters and digits such as "00u1a2b3c4d5e6f7g8h9"`), nil
 		}
