@@ -112,7 +112,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 		return nil, fmt.Errorf("%w: no request can have this path", ErrMalformed)
 	}
 	req.Header.Set("Accept", "application/json")
-	if in != nil {
+	if method == http.MethodPost { // one without a body, too
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if !c.apiToken.IsZero() {

@@ -17,11 +17,18 @@ import (
 // https://developer.okta.com/docs/reference/error-codes/
 type Error struct {
 	HTTPStatus int      // of the answer; Okta sends one error with status 202
+	Endpoint   Endpoint // that was called
 	Code       string   // "E0000004"; empty when the answer held no error document
 	Summary    string   // Okta's sentence, which may quote what the person typed
 	Causes     []string // details, which may quote it, too
 	ID         string   // Okta's errorId, for Okta's support
 	RequestID  string   // X-Okta-Request-Id, for Okta's system log
+
+	// Words are Okta's own sentence for the person, where no fixed one can say as much:
+	// what the server of an on-premises token asks for, or what is wrong with a service
+	// behind Okta. They are short and printable. They may hold a new PIN, so no log may
+	// print them. Where they may, Summary and Causes are empty.
+	Words Secret
 
 	// RetryAfter is how long Okta asks to wait. It is set on a 429 only, and zero
 	// where Okta does not say; otherwise it is between a second and maxRetryAfter.
@@ -42,7 +49,10 @@ const (
 	CodeUserLocked         = "E0000069" // 403: too many wrong passcodes, this one included
 	CodePassCodeReplayed   = "E0000082" // 403: used once already
 	CodePassCodeTimeWindow = "E0000083" // 403: right, but of another time
-	CodeNextPassCode       = "E0000113" // 409: another challenge follows; RSA wants the next token code
+	CodeNextPassCode       = "E0000113" // 409: the token's server asks for one more entry; see Error.Words
+
+	CodeWaitingForACK = "E0000070" // 202: the push waits; see Pending
+	CodeInternal      = "E0000009" // 500: Okta says no more than that it failed
 
 	CodeFactorRejected = "E0000073" // 403: the person rejected it at the factor's own service
 	CodeFactorService  = "E0000074" // 400: the factor's own service failed
@@ -104,6 +114,11 @@ type errorDocument struct {
 	} `json:"errorCauses"`
 }
 
+// words returns the summary as a person may read it.
+func (d errorDocument) words() Secret {
+	return NewSecret(Clip(strings.Join(strings.Fields(d.Summary), " "), 256))
+}
+
 // parseError returns nil for a 2xx answer without an error code in it and an
 // *Error for everything else. Okta sends E0000070 with status 202.
 func parseError(resp *http.Response, body []byte) error {
@@ -128,6 +143,12 @@ func parseError(resp *http.Response, body []byte) error {
 		Summary:    Clip(doc.Summary, 256),
 		ID:         Clip(doc.ID, 64),
 		RequestID:  requestID(resp.Header),
+	}
+	switch {
+	case doc.Code == CodeNextPassCode: // whose sentence is the other server's, and may be a PIN
+		e.Words, e.Summary, doc.Causes = doc.words(), "", nil
+	case resp.StatusCode >= 500 && doc.Code != "" && doc.Code != CodeInternal:
+		e.Words = doc.words()
 	}
 	for _, cause := range doc.Causes {
 		if len(e.Causes) == 8 {

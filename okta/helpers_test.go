@@ -76,7 +76,11 @@ func said(status int, code, summary string, wait time.Duration) func(*testing.T,
 			assert.NotEmpty(t, got.RequestID)
 			assert.Contains(t, err.Error(), got.ID)
 		}
-		want := okta.Error{HTTPStatus: status, Code: code, Summary: summary, ID: got.ID, RequestID: got.RequestID, RetryAfter: wait}
+		assert.NotEmpty(t, got.Endpoint)
+		want := okta.Error{HTTPStatus: status, Endpoint: got.Endpoint, Code: code, Summary: summary, ID: got.ID, RequestID: got.RequestID, RetryAfter: wait}
+		if status >= 500 && code != okta.CodeInternal {
+			want.Words = okta.NewSecret(summary)
+		}
 		assert.Equal(t, want, *got)
 		for _, kind := range []error{okta.ErrBusy, okta.ErrTimeout, okta.ErrUnreachable, okta.ErrMalformed} {
 			assert.NotErrorIs(t, err, kind)

@@ -49,7 +49,13 @@ func secretive(t *testing.T) map[string][]any {
 	pushed, err := c.ChallengeFactor(t.Context(), user.ID, enrolled(push), false)
 	require.NoError(t, err)
 
+	srv.Fail("verify", oktatest.Status(409, okta.CodeNextPassCode, "Your PIN is "+canary))
+	_, err = c.Verify(t.Context(), tx, okta.Factor{ID: "rsa1"}, passCode)
+	asks := refusal(t, err)
+	require.Equal(t, "Your PIN is "+canary, asks.Words.Reveal())
+
 	return map[string][]any{
+		"Error":             append(shapes(*asks), fmt.Errorf("x: %w", err)),
 		"Secret":            shapes(okta.NewSecret(canary)),
 		"Config":            shapes(cfg),
 		"Client":            append(shapes(*c), shapes(c.For(okta.Caller{Address: "198.51.100.7"}))...),
@@ -59,7 +65,7 @@ func secretive(t *testing.T) map[string][]any {
 }
 
 // openTypes hold no secret.
-var openTypes = []string{"Account", "Caller", "Challenge", "Error", "Factor", "Group", "RateLimit", "User"}
+var openTypes = []string{"Account", "Caller", "Challenge", "Factor", "Group", "RateLimit", "UnreachableError", "User"}
 
 // shapes are the ways in which a value can be a part of what is printed.
 func shapes[T any](v T) []any {

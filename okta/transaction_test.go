@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 			got := refusal(t, err)
 			assert.NotEmpty(t, got.RequestID)
 			want := tc.want
-			want.HTTPStatus, want.ID, want.RequestID = tc.status, "oaeSample1", got.RequestID
+			want.HTTPStatus, want.Endpoint, want.ID, want.RequestID = tc.status, okta.EndpointAuthn, "oaeSample1", got.RequestID
 			assert.Equal(t, want, *got)
 			assert.NotContains(t, err.Error(), "left blank", "causes are not part of the text")
 		})

@@ -29,7 +29,8 @@ var (
 	ErrBusy = errors.New("too many requests to okta are on their way")
 
 	// ErrUnreachable means that no answer came: the name does not resolve, the
-	// connection was refused or closed, the certificate does not verify.
+	// connection was refused or closed, the certificate does not verify. The error is an
+	// *UnreachableError, which says which.
 	ErrUnreachable = errors.New("okta could not be reached")
 
 	// ErrMalformed means that the answer makes no sense: it is a redirect, a web page,
@@ -151,6 +152,9 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 		return nil, nil, malformed("a redirect, which is not followed", resp)
 	}
 	if err := parseError(resp, body); err != nil {
+		if said, ok := errors.AsType[*Error](err); ok {
+			said.Endpoint = endpointOf(req.URL.EscapedPath())
+		}
 		return nil, nil, err
 	}
 	if len(body) > 0 && mediaType(resp) != jsonType {
@@ -212,9 +216,8 @@ func readAll(resp *http.Response) ([]byte, error) {
 
 // failure translates an error of the network to one of this package's own.
 func failure(req *http.Request, err error) error {
-	closed := fmt.Errorf("%w: the connection was closed before the answer was complete", ErrUnreachable)
 	if errors.Is(context.Cause(req.Context()), errRepeated) {
-		return closed
+		return unreachable(io.EOF)
 	}
 	netErr, isNet := errors.AsType[net.Error](err)
 	switch done := req.Context().Err(); {
@@ -222,26 +225,8 @@ func failure(req *http.Request, err error) error {
 		return contextError(done)
 	case isNet && netErr.Timeout():
 		return ErrTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return closed
 	}
-	return fmt.Errorf("%w: %s", ErrUnreachable, reason(err))
-}
-
-// reason tells an administrator what is wrong with the network. It repeats the text of
-// errors that name addresses and certificates only. Others may quote what the server
-// sent, so it tells no more than their type.
-func reason(err error) string {
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return e.Error()
-	}
-	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return e.Error()
-	}
-	if e, ok := errors.AsType[networkError](err); ok {
-		return e.Error()
-	}
-	return fmt.Sprintf("the connection failed (%T)", err)
+	return unreachable(err)
 }
 
 // contextError translates the error of a context that has ended.
