@@ -24,11 +24,19 @@ func (c *Client) Authenticate(ctx context.Context, username, password string) (T
 		// Without it Okta never says PASSWORD_WARN.
 		WarnBeforePasswordExpired bool `json:"warnBeforePasswordExpired"`
 	}
-	return c.transact(ctx, authnPath, struct {
+	type device struct {
+		DeviceToken string `json:"deviceToken"`
+	}
+	in := struct {
 		Username string  `json:"username"`
 		Password string  `json:"password"`
 		Options  options `json:"options"`
-	}{username, password, options{WarnBeforePasswordExpired: true}})
+		Context  *device `json:"context,omitempty"`
+	}{username, password, options{WarnBeforePasswordExpired: true}, nil}
+	if !c.device.Token.IsZero() {
+		in.Context = &device{c.device.Token.Reveal()}
+	}
+	return c.transact(ctx, authnPath, in)
 }
 
 // Verify answers a factor with passCode. Where passCode is empty it starts the
@@ -43,7 +51,7 @@ func (c *Client) Verify(ctx context.Context, t Transaction, f Factor, passCode s
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.proceed(ctx, t, path, answerTo(t, f.Type, passCode))
+	return c.proceed(ctx, t, path+c.device.rememberQuery(), answerTo(t, f.Type, passCode))
 }
 
 // VerifyByType tries passCode on all of the person's factors of one type, and counts
@@ -59,7 +67,7 @@ func (c *Client) VerifyByType(ctx context.Context, t Transaction, typ FactorType
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.proceed(ctx, t, path, answerTo(t, typ, passCode))
+	return c.proceed(ctx, t, path+c.device.rememberQuery(), answerTo(t, typ, passCode))
 }
 
 // Resend sends the code, or the push, of the open challenge once more. Okta refuses

@@ -51,6 +51,7 @@ type Client struct {
 	transport *transport
 	org       *identity
 	caller    Caller
+	device    Device
 }
 
 // ErrNoAPIToken means that a call needs the API token with which the client was not

@@ -10,8 +10,9 @@
 //
 // An open transaction continues with Verify, Resend, Previous or Skip, each of which
 // returns its next state, and ends with Cancel. These calls, and those of the Factors
-// API, are made on behalf of a person (see [Caller]). The program asks for groups and
-// for the id of the org by itself.
+// API, are made on behalf of a person (see [Caller]), who may log in from a device that
+// Okta knows (see [Device]). The program asks for groups and for the id of the org by
+// itself.
 //
 // The package speaks in Okta's nouns, knows nothing of Vault, and decides nothing:
 // package mfa says what a [Transaction] means for a login.
@@ -20,13 +21,14 @@
 //
 //   - A request is delivered at most once. Nothing repeats it, and a closed connection
 //     is an error.
-//   - A request goes to the configured org only. Redirects are refused, the hosts of
-//     links are ignored, and cookies are not kept.
+//   - A request goes to the configured org only. Redirects are refused, links lead to
+//     no other host, and cookies are not kept.
 //   - A request ends. Its time and the size of its answer are bounded, and it stops
 //     with the caller's context.
 //   - Requests that anybody can cause leave room for the others (queue.go).
 //   - An answer that is not a plain success, or that lacks what a login is authorized
 //     by, is an error. It is an [*Error] where Okta sent one.
 //   - No error quotes a name, a query or an answer, and secrets do not print (see
-//     [Secret]).
+//     [Secret]). What a person has to read of an answer is apart from its error's text
+//     (see [Error] and [UnreachableError]).
 package okta

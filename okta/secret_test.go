@@ -55,10 +55,12 @@ func secretive(t *testing.T) map[string][]any {
 	require.Equal(t, "Your PIN is "+canary, asks.Words.Reveal())
 
 	return map[string][]any{
-		"Error":             append(shapes(*asks), fmt.Errorf("x: %w", err)),
-		"Secret":            shapes(okta.NewSecret(canary)),
-		"Config":            shapes(cfg),
-		"Client":            append(shapes(*c), shapes(c.For(okta.Caller{Address: "198.51.100.7"}))...),
+		"Error":  append(shapes(*asks), fmt.Errorf("x: %w", err)),
+		"Secret": shapes(okta.NewSecret(canary)),
+		"Config": shapes(cfg),
+		"Device": shapes(okta.Device{Token: okta.NewSecret(canary), Remember: true}),
+		"Client": append(shapes(*c.OnDevice(okta.Device{Token: okta.NewSecret(canary)})),
+			shapes(c.For(okta.Caller{Address: "198.51.100.7"}))...),
 		"Transaction":       shapes(tx),
 		"FactorTransaction": shapes(pushed),
 	}
