@@ -72,6 +72,8 @@ func TestAgainstOrg(t *testing.T) {
 		"default":            {},
 		"array under factor": {FactorArrayUnderFactor: true},
 		"extra fields":       {ExtraFields: true},
+		"objects":            {FactorsAsObject: true},
+		"objects and fields": {FactorsAsObject: true, ExtraFields: true, VerifyByType: true},
 		"empty profile":      {EmptyVerifyProfile: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ type Factor struct {
 	Type, Provider string
 
 	name        string
+	vendor      string // empty where it is the provider
 	status      string
 	destination string // where codes are sent to, masked
 
@@ -35,6 +36,7 @@ type Factor struct {
 	secret     []byte
 	generator  generator // nil if the code is fixed or sent
 	wantNext   bool      // after the next right code the server wants another
+	dialogue   *dialogue // nil unless the server wants a new PIN
 	challenged string    // the right code after which another is wanted
 
 	code        string    // answers the factor, if nothing generates it
@@ -60,12 +62,13 @@ var idPrefixes = map[string]string{
 //   - "token:hotp" of CUSTOM, RFC 4226: a button, and 10 codes of look-ahead.
 //   - "token:hardware" of YUBICO: OTPs of 44 characters, each good once and
 //     only before a newer one.
-//   - "token" of RSA, a code a minute, and of SYMANTEC, one every 30 seconds.
+//   - "token" of RSA and DEL_OATH (On-Prem MFA), a code a minute, and of SYMANTEC, one
+//     every 30 seconds.
 //
 // Codes sent by sms, call and email are made when they are sent. A push has no
 // code. Factors that need a browser have none either, and nothing completes them:
-// "webauthn", "u2f", "web", "claims_provider" and "signed_nonce". The other types
-// have a fixed code, "oktatest-answer" or "012345". Code returns it and SetCode
+// "webauthn", "u2f", "web", "claims_provider", "assertion:saml2", "assertion:oidc" and
+// "signed_nonce". The other types have a fixed code, "oktatest-answer" or "012345". Code returns it and SetCode
 // changes it.
 func (u *User) AddFactor(factorType, provider string) *Factor {
 	u.org.mu.Lock()
@@ -93,6 +96,12 @@ func (u *User) newFactor(kind, factorType, provider string, nth int) *Factor {
 		enrolled:    u.org.opts.Now(),
 		destination: destination(factorType, u.address()),
 		script:      []string{"WAITING"},
+	}
+	if nth > 1 && (factorType == "sms" || factorType == "call") { // another phone
+		f.destination = fmt.Sprintf("+1 XXX-XXX-%04d", nth*4821%10_000)
+	}
+	if provider == "DEL_OATH" {
+		f.vendor = "On-Prem MFA"
 	}
 	f.equip(deviceSecret(id))
 	return f
@@ -127,7 +136,7 @@ func (f *Factor) equip(secret []byte) {
 // needsBrowser reports whether only a browser can answer the factor.
 func (f *Factor) needsBrowser() bool {
 	switch f.Type {
-	case "webauthn", "u2f", "web", "claims_provider", "signed_nonce":
+	case "webauthn", "u2f", "web", "claims_provider", "assertion:saml2", "assertion:oidc", "signed_nonce":
 		return true
 	}
 	return false
@@ -151,6 +160,21 @@ func (f *Factor) SetName(name string) {
 	f.User.org.mu.Lock()
 	defer f.User.org.mu.Unlock()
 	f.name = name
+}
+
+// SetVendor changes the vendorName, by which an organization names a factor. By default
+// it is the provider, and "On-Prem MFA" of DEL_OATH.
+func (f *Factor) SetVendor(name string) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	f.vendor = name
+}
+
+func (f *Factor) vendorName() string {
+	if f.vendor == "" {
+		return f.Provider
+	}
+	return f.vendor
 }
 
 // SetStatus gives the factor a status, such as PENDING_ACTIVATION or INACTIVE. By
@@ -217,7 +241,7 @@ func (f *Factor) json(c *call) object {
 		"id":         f.ID,
 		"factorType": f.Type,
 		"provider":   f.Provider,
-		"vendorName": f.Provider,
+		"vendorName": f.vendorName(),
 		"profile":    f.profile(),
 	}
 	if f.status != "" {

@@ -143,7 +143,7 @@ func (f *Factor) resource(c *call) object {
 		"id":          f.ID,
 		"factorType":  f.Type,
 		"provider":    f.Provider,
-		"vendorName":  f.Provider,
+		"vendorName":  f.vendorName(),
 		"status":      status,
 		"created":     timestamp(f.enrolled),
 		"lastUpdated": timestamp(f.enrolled),

@@ -55,7 +55,7 @@ func (o *Org) verifyFactor(c *call) answer {
 
 // completeFactor checks a code or an answer, as transactions do.
 func (o *Org) completeFactor(c *call, f *Factor) answer {
-	if a, right := o.judge(c, f, factorsAPI); !right {
+	if a, right := o.judge(c, []*Factor{f}, factorsAPI); !right {
 		return a
 	}
 	f.User.failures = 0
@@ -81,7 +81,7 @@ func (o *Org) startPush(c *call, f *Factor) answer {
 	}
 	f.notify(c.now)
 	p := &apiPush{
-		challenge: challenge{factor: f, result: f.script[0], expires: c.now.Add(o.opts.ChallengeLife)},
+		challenge: challenge{factor: f, result: f.begins(), expires: c.now.Add(o.opts.ChallengeLife)},
 		id:        "v2mst." + rand.Text(),
 	}
 	if c.body.WantsNumber {
@@ -114,7 +114,9 @@ func (o *Org) pollPush(c *call) answer {
 	if !found {
 		return a
 	}
-	p.poll(c.now)
+	if pending := p.poll(c.now); pending {
+		return oktaError("E0000070")
+	}
 	return o.told(c, p)
 }
 

@@ -25,7 +25,7 @@ func newGenerator(factorType, provider string, secret []byte) generator {
 	case factorType == "token" && provider == "SYMANTEC":
 		totp.ordered = true
 		return totp
-	case factorType == "token" && provider == "RSA":
+	case factorType == "token" && (provider == "RSA" || provider == "DEL_OATH"):
 		totp.ordered, totp.step = true, time.Minute // a tokencode a minute
 		return totp
 	case factorType == "token:hotp":

@@ -54,6 +54,12 @@ type Options struct {
 	// FactorArrayUnderFactor publishes the list of factors as
 	// _embedded.factor, as a page of Okta's reference prints it.
 	FactorArrayUnderFactor bool
+	// FactorsAsObject publishes a single factor as an object where Okta's reference
+	// has a list of one, and the factor of a challenge as _embedded.factors.
+	FactorsAsObject bool
+	// VerifyByType lets people who have several factors of one type verify a passcode
+	// by the type, and publishes that as _embedded.factorTypes.
+	VerifyByType bool
 	// EmptyVerifyProfile leaves the profile of Okta Verify factors empty, as
 	// Okta may do before the user has authenticated.
 	EmptyVerifyProfile bool

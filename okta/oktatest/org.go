@@ -184,7 +184,7 @@ func (o *Org) checked(rt route, c *call) answer {
 			return oktaError("E0000003")
 		}
 	}
-	o.addSecret(c.body.Password, c.body.PassCode, c.body.Answer)
+	o.addSecret(c.body.Password, c.body.PassCode, c.body.Answer, c.body.DeviceToken)
 	return rt.handle(o, c)
 }
 

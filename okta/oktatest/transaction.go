@@ -11,9 +11,11 @@ type transaction struct {
 	user      *User
 	status    string
 	expires   time.Time
-	warn      bool // the client wants a warning of an expiring password
-	verified  bool // a factor was verified
-	skipped   bool // a warning or an enrollment was skipped
+	warn      bool   // the client wants a warning of an expiring password
+	device    string // the token of the device that it comes from
+	step      int    // of the user's sequence of factors
+	verified  bool   // a factor was verified
+	skipped   bool   // a warning or an enrollment was skipped
 	challenge *challenge
 	replaced  map[*Factor]bool // factors whose challenge gave way to another's
 	requests  window
@@ -128,6 +130,7 @@ func (o *Org) show(c *call, tx *transaction) answer {
 	case "MFA_ENROLL":
 		o.showFactors(embedded, tx.user.enrollable(c))
 		if tx.user.canSkip {
+			embedded["policy"] = object{"gracePeriod": object{"endDate": timestamp(c.now.AddDate(0, 0, 7))}}
 			links["skip"] = link("skip", at+"/skip")
 		}
 	case "MFA_ENROLL_ACTIVATE":
@@ -138,7 +141,8 @@ func (o *Org) show(c *call, tx *transaction) answer {
 		links["prev"] = link("", at+"/previous")
 	case "MFA_REQUIRED":
 		embedded["policy"] = policy(tx.user)
-		o.showFactors(embedded, tx.user.published(c))
+		o.showFactors(embedded, tx.published(c))
+		o.showTypes(c, tx, embedded)
 	case "MFA_CHALLENGE":
 		embedded["policy"] = policy(tx.user)
 		links["prev"] = link("", at+"/previous")
@@ -176,20 +180,21 @@ func lockedOut(c *call) answer {
 // showFactors publishes a list of factors. The reference prints it both as "factors"
 // and as "factor", and real organizations send "factors" (observed).
 func (o *Org) showFactors(embedded object, factors []object) {
+	name := "factors"
 	if o.opts.FactorArrayUnderFactor {
-		embedded["factor"] = factors
-		return
+		name = "factor"
 	}
-	embedded["factors"] = factors
+	embedded[name] = factors
+	if o.opts.FactorsAsObject && len(factors) == 1 {
+		embedded[name] = factors[0]
+	}
 }
 
 // published lists the factors that can be verified.
-func (u *User) published(c *call) []object {
+func (tx *transaction) published(c *call) []object {
 	list := []object{}
-	for _, f := range u.factors {
-		if f.status != "NOT_SETUP" {
-			list = append(list, f.json(c))
-		}
+	for _, f := range tx.offered() {
+		list = append(list, f.json(c))
 	}
 	return list
 }

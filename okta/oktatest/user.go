@@ -28,7 +28,9 @@ type User struct {
 	changed  time.Time
 	groups   []*group
 	factors  []*Factor
-	auto     []*Factor // see AutoFactors
+	sequence [][]*Factor     // see SetSequence
+	devices  map[string]bool // remembered, by their tokens
+	auto     []*Factor       // see AutoFactors
 	deleted  bool
 }
 
@@ -172,7 +174,8 @@ func (u *User) SetStatusAfterMFA(status string) {
 	u.afterMFA = status
 }
 
-// SetSkip says whether MFA_ENROLL may be skipped. By default it may not.
+// SetSkip says whether MFA_ENROLL may be skipped, as in a grace period. By default it
+// may not.
 func (u *User) SetSkip(allowed bool) {
 	u.org.mu.Lock()
 	defer u.org.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func (o *Org) verify(c *call) answer {
 		tx.challenge.byType = c.param("factor") == "webauthn"
 		return o.show(c, tx)
 	case c.body.answerTo(f) != "":
-		return o.passCode(c, tx, f)
+		return o.passCode(c, tx, o.named(c, tx))
 	case sent:
 		return o.send(c, tx, f)
 	}
@@ -37,14 +38,7 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 	if !found {
 		return nil, nil, a, false
 	}
-	var factor *Factor
-	for _, f := range tx.user.factors {
-		byType := f.Type == "webauthn" && c.param("factor") == "webauthn"
-		if (f.ID == c.param("factor") || byType) && f.status != "NOT_SETUP" {
-			factor = f
-			break
-		}
-	}
+	factors := o.named(c, tx)
 	switch {
 	case tx.status != "MFA_REQUIRED" && tx.status != "MFA_CHALLENGE":
 		a = oktaError("E0000079")
@@ -53,16 +47,23 @@ func (o *Org) openFactor(c *call) (*transaction, *Factor, answer, bool) {
 	case tx.user.barred():
 		delete(o.transactions, tx.token)
 		a = oktaError("E0000011")
-	case factor == nil:
+	case len(factors) == 0 && tx.user.has(c.param("factor")): // in another step
+		a = oktaError("E0000079")
+	case len(factors) == 0:
 		a = notFound(c.param("factor"), "UserFactor")
-	case tx.replaced[factor]:
+	case tx.replaced[factors[0]]:
 		// Undocumented: the challenge of another factor has replaced this one's. After
 		// previous the factor can be chosen again.
 		a = oktaError("E0000079")
 	default:
-		return tx, factor, answer{}, true
+		return tx, factors[0], answer{}, true
 	}
 	return nil, nil, a, false
+}
+
+// has reports whether the user has enrolled a factor with that id.
+func (u *User) has(id string) bool {
+	return slices.ContainsFunc(u.factors, func(f *Factor) bool { return f.ID == id && f.status != "NOT_SETUP" })
 }
 
 // start opens a challenge and ends the one that may be open.
@@ -81,12 +82,14 @@ func (o *Org) push(c *call, tx *transaction, f *Factor) answer {
 	if ch == nil || ch.factor != f || ch.result != "WAITING" {
 		return o.sendPush(c, tx, f)
 	}
-	ch.poll(c.now)
+	if pending := ch.poll(c.now); pending {
+		return oktaError("E0000070")
+	}
 	return o.pushed(c, tx)
 }
 
-// poll decides what a poll of a push answers.
-func (ch *challenge) poll(now time.Time) {
+// poll decides what a poll of a push answers. While pending, that is an error document.
+func (ch *challenge) poll(now time.Time) (pending bool) {
 	f := ch.factor
 	ch.polls++
 	f.polls++
@@ -99,13 +102,25 @@ func (ch *challenge) poll(now time.Time) {
 	default:
 		ch.result = f.script[min(ch.polls, len(f.script))-1]
 	}
+	if ch.result == "E0000070" {
+		ch.result, pending = "WAITING", true
+	}
+	return pending
+}
+
+// begins returns the result of a push that was just sent.
+func (f *Factor) begins() string {
+	if f.script[0] == "E0000070" {
+		return "WAITING"
+	}
+	return f.script[0]
 }
 
 // sendPush starts a new push. A script that does not start with WAITING
 // decides it at once.
 func (o *Org) sendPush(c *call, tx *transaction, f *Factor) answer {
 	f.notify(c.now)
-	tx.start(f, f.script[0], c.now, o.opts.ChallengeLife)
+	tx.start(f, f.begins(), c.now, o.opts.ChallengeLife)
 	return o.pushed(c, tx)
 }
 
@@ -122,36 +137,35 @@ func (o *Org) pushed(c *call, tx *transaction) answer {
 	return o.show(c, tx)
 }
 
-// verified completes the factor step.
-func (o *Org) verified(c *call, tx *transaction) answer {
-	tx.verified = true
-	tx.user.failures = 0
-	return o.advance(c, tx)
-}
-
 // passCode checks a code or an answer. A wrong one changes nothing in the transaction,
 // until too many of them lock the user.
-func (o *Org) passCode(c *call, tx *transaction, f *Factor) answer {
-	if a, right := o.judge(c, f, tx.token); !right {
+func (o *Org) passCode(c *call, tx *transaction, factors []*Factor) answer {
+	if a, right := o.judge(c, factors, tx.token); !right {
 		return a
 	}
 	return o.verified(c, tx)
 }
 
-// judge checks the passcode of a request and counts the wrong ones. A code that was
-// sent may be good for one state token only.
-func (o *Org) judge(c *call, f *Factor, stateToken string) (a answer, right bool) {
-	failure := f.check(c, stateToken)
-	switch failure {
-	case "":
-		return answer{}, true
-	case "E0000113":
-		return oktaError(failure), false
-	case "E0000068":
-		f.User.refused++
-		return o.wrong(f.User), false
+// judge checks the passcode of a request, which has to fit one of the factors, and
+// counts the wrong ones. A code that was sent may be good for one state token only.
+func (o *Org) judge(c *call, factors []*Factor, stateToken string) (a answer, right bool) {
+	failure := "E0000068"
+	for _, f := range factors {
+		switch code := f.check(c, stateToken); code {
+		case "":
+			return answer{}, true
+		case "E0000113":
+			return f.nextEntry(), false
+		case "E0000068":
+		default:
+			failure = code
+		}
 	}
-	f.User.refused++
+	u := factors[0].User
+	u.refused++
+	if failure == "E0000068" {
+		return o.wrong(u), false
+	}
 	return oktaError(failure), false
 }
 
@@ -169,6 +183,9 @@ func (o *Org) wrong(u *User) answer {
 // passcode completes the factor.
 func (f *Factor) check(c *call, stateToken string) string {
 	code := c.body.answerTo(f)
+	if f.dialogue.takesPIN(stateToken) {
+		return f.dialogue.take(code)
+	}
 	failure := f.match(code, c.now, stateToken)
 	switch {
 	case failure != "":
@@ -178,8 +195,10 @@ func (f *Factor) check(c *call, stateToken string) string {
 	case f.wantNext:
 		f.wantNext, f.challenged = false, code
 		return "E0000113"
+	case !f.dialogue.over(stateToken):
+		return f.dialogue.begin(stateToken)
 	}
-	f.challenged = ""
+	f.challenged, f.dialogue = "", nil
 	if !f.codeExpires.IsZero() {
 		f.code = "" // a code that was sent is good once
 	}
@@ -304,10 +323,14 @@ func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links obje
 		embedded["factors"], embedded["challenge"] = []object{factor}, nonce
 	case "web":
 		links["next"] = link("poll", ch.factor.verifyURL(c))
-	case "claims_provider":
+	case "claims_provider", "assertion:saml2", "assertion:oidc":
 		redirect := link("redirect", c.base+"/sso/idps/"+ch.factor.ID)
 		redirect["hints"] = object{"allow": []any{"GET"}}
 		links["next"] = redirect
+	}
+	if o.opts.FactorsAsObject && embedded["factor"] != nil {
+		delete(embedded, "factor")
+		embedded["factors"] = factor
 	}
 	if resend != "" && !o.opts.OmitResend {
 		links["resend"] = []object{link(resend, ch.factor.verifyURL(c)+"/resend")}
