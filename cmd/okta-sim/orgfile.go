@@ -26,6 +26,7 @@ type userEntry struct {
 	Email      string        `json:"email"`
 	Password   string        `json:"password"`
 	Status     string        `json:"status"`
+	MaySkip    bool          `json:"may_skip_enrollment"`
 	Groups     []string      `json:"groups"`
 	AppGroups  []string      `json:"app_groups"`
 	MoreGroups int           `json:"more_groups"`
@@ -42,7 +43,16 @@ type factorEntry struct {
 	NumberFromPoll int      `json:"number_from_poll"`
 	Code           string   `json:"code"`
 	Destination    string   `json:"destination"`
+	Vendor         string   `json:"vendor"`
+	Step           int      `json:"step"`    // of a sequence, from 1; 0 where there is none
+	NewPIN         string   `json:"new_pin"` // chosenPIN or serverPIN
 }
+
+// Who makes the PIN that the server of a token asks for.
+const (
+	chosenPIN = "chosen"
+	serverPIN = "server"
+)
 
 // loadOrg reads an organization's file; without a name, the built-in one.
 func loadOrg(name string) (orgFile, error) {
@@ -107,7 +117,26 @@ func (u userEntry) check() error {
 			return fmt.Errorf("factor %d: %w", i+1, err)
 		}
 	}
+	return u.checkSteps()
+}
+
+// checkSteps wants all factors to be of a sequence or none, and no step without one.
+func (u userEntry) checkSteps() error {
+	last := u.lastStep()
+	for step := range last + 1 {
+		inStep := func(f factorEntry) bool { return f.Step == step }
+		if any := slices.ContainsFunc(u.Factors, inStep); any != (step > 0) && last > 0 {
+			return fmt.Errorf("the steps of the factors must be 1 to %d, each of them used", last)
+		}
+	}
 	return nil
+}
+
+func (u userEntry) lastStep() (last int) {
+	for _, f := range u.Factors {
+		last = max(last, f.Step)
+	}
+	return last
 }
 
 func (entry factorEntry) check() error {
@@ -123,6 +152,12 @@ func (entry factorEntry) check() error {
 		return fmt.Errorf("%s cannot have a code in the file", entry.Type)
 	case entry.Destination != "" && !sent:
 		return errors.New("only sms, call and email can have a destination")
+	case entry.Step < 0:
+		return errors.New("step must not be negative")
+	case entry.NewPIN != "" && entry.Type != "token":
+		return errors.New("only a token can have a new_pin")
+	case entry.NewPIN != "" && entry.NewPIN != chosenPIN && entry.NewPIN != serverPIN:
+		return fmt.Errorf("new_pin must be %s or %s", chosenPIN, serverPIN)
 	}
 	return nil
 }
@@ -144,13 +179,19 @@ func (file orgFile) build(org *oktatest.Org) {
 		for n := range entry.MoreGroups {
 			u.AddGroup(fmt.Sprintf("Group %03d", n+1), "OKTA_GROUP")
 		}
+		u.SetSkip(entry.MaySkip)
+		steps := make([][]*oktatest.Factor, entry.lastStep())
 		for _, f := range entry.Factors {
-			f.enrol(u)
+			enrolled := f.enrol(u)
+			if f.Step > 0 {
+				steps[f.Step-1] = append(steps[f.Step-1], enrolled)
+			}
 		}
+		u.SetSequence(steps...)
 	}
 }
 
-func (entry factorEntry) enrol(u *oktatest.User) {
+func (entry factorEntry) enrol(u *oktatest.User) *oktatest.Factor {
 	provider := entry.Provider
 	if provider == "" {
 		provider = "OKTA"
@@ -174,6 +215,16 @@ func (entry factorEntry) enrol(u *oktatest.User) {
 	if entry.Destination != "" {
 		f.SetDestination(entry.Destination)
 	}
+	if entry.Vendor != "" {
+		f.SetVendor(entry.Vendor)
+	}
+	switch entry.NewPIN {
+	case chosenPIN:
+		f.RequireNewPIN()
+	case serverPIN:
+		f.RequireServerPIN()
+	}
+	return f
 }
 
 // factorType is Okta's word for a type: totp is short for its longest.

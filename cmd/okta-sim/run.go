@@ -50,7 +50,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 			return fmt.Errorf("-ready-file: %w", err)
 		}
 	}
-	org := oktatest.New(oktatest.Options{})
+	org := oktatest.New(oktatest.Options{VerifyByType: true})
 	file.build(org)
 	for _, endpoint := range oktatest.Endpoints() {
 		org.SetLatency(endpoint, cfg.latency)

@@ -365,7 +365,7 @@ func TestWhatIsPrinted(t *testing.T) {
 			t.Errorf("%q is not printed", w)
 		}
 	}
-	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 18 {
+	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 24 {
 		t.Errorf("groups = %v", groups)
 	}
 }
