@@ -107,11 +107,12 @@ func texts(kinds []mfa.Kind) []string {
 	return names
 }
 
-// settings returns all that the builtin method does not have.
+// settings returns all that the builtin method, or an older version of it, does not have.
 func (cfg *configEntry) settings() []setting {
 	policy, limits := cfg.policy(), cfg.attemptLimits()
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return []setting{
+		{"alias_metadata", mapped(cfg.AliasMetadata), len(cfg.AliasMetadata) > 0},
 		{"mfa_factors", texts(policy.Factors), len(cfg.MFAFactors) > 0},
 		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
 		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},

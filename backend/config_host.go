@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hashicorp/vault/sdk/framework"
+
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -76,4 +78,12 @@ func parseOrgURL(field, s string) (string, error) {
 		return "", invalid(field, err.Error()+`: use a host such as "okta.com", or a URL such as "https://login.acme.com"`)
 	}
 	return u.String(), nil
+}
+
+const movedWarning = "the request has given organization, the old name of org_name, and not org_name: the mount's org was %q and is %q now"
+
+// movedByOldName reports whether the request has changed the org of a mount by the old
+// name of the field alone, which some clients send with every write.
+func (cfg *configEntry) movedByOldName(stored *configEntry, d *framework.FieldData) bool {
+	return stored != nil && stored.Organization != "" && stored.Organization != cfg.Organization && !names(d, "org_name")
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 
@@ -47,13 +48,20 @@ func TestConfigTokenStaysWithItsHost(t *testing.T) {
 					return
 				}
 				require.NotNil(t, resp)
-				assert.Equal(t, []string{deletedTokenWarning}, resp.Warnings)
+				want := []string{deletedTokenWarning}
+				if test.then["organization"] != nil {
+					want = []string{fmt.Sprintf(movedWarning, "acme", "evil"), deletedTokenWarning}
+				}
+				assert.Equal(t, want, resp.Warnings)
 				assert.NotContains(t, m.stored("config"), "00secret")
 
 				m.write("config", first)
 				for _, named := range []fields{{"api_token": "00new"}, {"token": "00new"}} {
 					maps.Copy(named, test.then)
-					assert.Nil(t, m.write("config", named), "with a token of its own")
+					resp := m.write("config", named)
+					if resp != nil {
+						assert.Equal(t, want[:len(want)-1], resp.Warnings, "with a token of its own")
+					}
 					assert.Contains(t, m.stored("config"), `"token":"00new"`)
 				}
 			})

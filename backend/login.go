@@ -223,7 +223,8 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	}
 	l.cfg.PopulateTokenAuth(auth) // replaces the policies: first
 	auth.Policies = l.tokenPolicies()
-	return &logical.Response{Auth: auth, Warnings: l.warnings(session)}
+	// Vault answers "data": {} for an empty map, as for the builtin method, and null for none.
+	return &logical.Response{Auth: auth, Data: map[string]any{}, Warnings: l.warnings(session)}
 }
 
 // warnings are those of a login that succeeded.

@@ -105,6 +105,14 @@ func listed(l []string) []string {
 	return l
 }
 
+// mapped returns m, or an empty map for nil: clients take null for a fault.
+func mapped(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
+
 // listPath returns the path that lists all users, or all groups.
 func listPath(pattern, suffix, summary string, list func(context.Context, logical.Storage) ([]string, error)) *framework.Path {
 	callback := func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

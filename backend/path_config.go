@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -135,6 +136,7 @@ func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, d *f
 		"bypass_okta_mfa": cfg.BypassOktaMFA,
 	}
 	cfg.PopulateTokenData(data)
+	delete(data, "alias_metadata") // which not every version of the builtin method has; see settings
 	show(data, d, cfg.settings())
 	if cfg.BaseURL != "" {
 		data["base_url"] = cfg.BaseURL
@@ -181,6 +183,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err != nil {
 		return answerInput(err)
 	}
+	moved := cfg.movedByOldName(stored, d)
 	deleted := cfg.deleteForeignToken(before, d)
 	requires, err := b.updateMethods(ctx, req.Storage, d, &cfg.MFAMethods)
 	if err != nil {
@@ -190,6 +193,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		return nil, err
 	}
 	resp := cfg.warned(req, &logical.Response{Warnings: unsound})
+	if moved {
+		resp.AddWarning(fmt.Sprintf(movedWarning, stored.Organization, cfg.Organization))
+	}
 	if deleted {
 		resp.AddWarning(deletedTokenWarning)
 	}

@@ -46,7 +46,7 @@ func TestConfigRead(t *testing.T) {
 		assert.Equal(t, false, got["bypass_okta_mfa"])
 		assert.Equal(t, "default", got["token_type"])
 		for _, field := range []string{"token_bound_cidrs", "token_explicit_max_ttl", "token_max_ttl", "token_no_default_policy",
-			"token_num_uses", "token_period", "token_policies", "token_ttl", "alias_metadata"} {
+			"token_num_uses", "token_period", "token_policies", "token_ttl"} {
 			assert.Contains(t, got, field)
 		}
 		for _, field := range []string{"base_url", "production", "ttl", "max_ttl", "api_token", "token"} {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -47,12 +46,12 @@ func sentinel(err error) error {
 	return err
 }
 
-// Names lists the names of the entries below prefix, sorted. A name may hold slashes,
-// which storage takes for folders. Names walks all folders, so that each name it
-// returns can be read.
+// Names lists the names of the entries below prefix. A name may hold slashes, which
+// storage takes for folders. Names walks all folders, so that each name it returns can be
+// read: first those in no folder, sorted, then the folders from the last to
+// the first. Vault's builtin methods list in this order.
 func Names(ctx context.Context, from logical.Storage, prefix string) (names []string, err error) {
 	err = logical.ScanView(ctx, logical.NewStorageView(from, prefix), func(name string) { names = append(names, name) })
-	slices.Sort(names)
 	return names, err
 }
 
@@ -61,7 +60,7 @@ func (s *Store[T]) List(ctx context.Context, from logical.Storage) ([]string, er
 	return Names(ctx, from, s.prefix)
 }
 
-// Scan visits all entries, in the order of their names. It asks storage, not the
+// Scan visits all entries, in the order of List. It asks storage, not the
 // memory.
 func (s *Store[T]) Scan(ctx context.Context, from logical.Storage, visit func(name string, entry *T)) error {
 	names, err := s.List(ctx, from)

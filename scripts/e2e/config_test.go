@@ -33,7 +33,7 @@ func TestConfigReadHasExactlyTheseFields(t *testing.T) {
 		"org_name": "acme", "organization": "acme", "bypass_okta_mfa": false,
 		"token_bound_cidrs": []any{}, "token_explicit_max_ttl": number(0), "token_max_ttl": number(0),
 		"token_no_default_policy": false, "token_num_uses": number(0), "token_period": number(0),
-		"token_policies": []any{}, "token_ttl": number(0), "token_type": "default", "alias_metadata": object{},
+		"token_policies": []any{}, "token_ttl": number(0), "token_type": "default",
 	}
 	requireConfig(t, m, want)
 
