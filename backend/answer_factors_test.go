@@ -67,7 +67,7 @@ func TestWhichFactor(t *testing.T) {
 			want: notThere + phone1 + ", " + phone2 + ", " + sms},
 		{name: "the id of what is no phone", enrol: []factor{{"push", "OKTA"}}, give: fields{"device": "sms123"}, want: notThere + phone1},
 		{name: "two alike", enrol: []factor{{"sms", "OKTA"}, {"sms", "OKTA"}}, give: fields{"factor": "totp"}, pattern: true,
-			want: "^" + regexp.QuoteMeta(notThere+sms) + `, SMS \+1 XXX-XXX-4821 \(by the API device=\w+, then totp=<the code>\)$`},
+			want: "^" + regexp.QuoteMeta(notThere+sms) + `, SMS \+1 XXX-XXX-\d{4} \(by the API device=\w+, then totp=<the code>\)$`},
 		{name: "one that needs a passcode", enrol: []factor{{"sms", "OKTA"}, {"token:software:totp", "OKTA"}}, give: fields{"factor": "totp"},
 			want: ask + sms + ", " + own},
 
@@ -98,7 +98,7 @@ func TestWhichFactor(t *testing.T) {
 				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name sms in mfa_factors of the mount's config`},
 		{name: "shut out by default, and asked for", enrol: []factor{{"call", "OKTA"}, {"call", "OKTA"}, {"webauthn", "FIDO"}},
 			config: fields{"mfa_factors": ""}, give: fields{"provider": "call"},
-			want: none + `. You cannot use: call +1 XXX-XXX-4821 (this mount does not accept it), WebAuthn security key or passkey (it needs a browser). ` +
+			want: none + `. You cannot use: call +1 XXX-XXX-4821 (this mount does not accept it), call +1 XXX-XXX-9642 (this mount does not accept it), WebAuthn security key or passkey (it needs a browser). ` +
 				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name call in mfa_factors of the mount's config`},
 		{name: "shut out, but it would not be usable anyway", enrol: []factor{{"sms", "OKTA"}}, config: fields{"mfa_factors": "push"},
 			change: func(f []*oktatest.Factor) { f[0].SetStatus("INACTIVE") },

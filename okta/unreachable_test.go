@@ -66,8 +66,7 @@ func TestUnreachableReason(t *testing.T) {
 	closing := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	closing.StartTLS()
 	plain := httptest.NewServer(http.NotFoundHandler())
-	gone := httptest.NewTLSServer(nil)
-	gone.Close()
+	const nobody = "127.0.0.1:1" // a port of the system's on which nothing listens
 	cert, itself := expired(t)
 	old := httptest.NewUnstartedServer(nil)
 	old.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
@@ -78,8 +77,7 @@ func TestUnreachableReason(t *testing.T) {
 	trusted := x509.NewCertPool()
 	trusted.AddCert(closing.Certificate())
 	proxy := func(tr *http.Transport) {
-		at, _ := url.Parse(strings.Replace(gone.URL, "https", "http", 1))
-		tr.Proxy = http.ProxyURL(at)
+		tr.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: nobody})
 	}
 	noName := func(tr *http.Transport) {
 		tr.DialContext = func(context.Context, string, string) (net.Conn, error) {
@@ -95,7 +93,7 @@ func TestUnreachableReason(t *testing.T) {
 		want   UnreachableReason
 	}{
 		"name":        {"https://acme.okta.test", trusted, noName, UnreachableName},
-		"refused":     {gone.URL, trusted, nil, UnreachableRefused},
+		"refused":     {"https://" + nobody, trusted, nil, UnreachableRefused},
 		"closed":      {closing.URL, trusted, nil, UnreachableClosed},
 		"certificate": {closing.URL, x509.NewCertPool(), nil, UnreachableCertificate},
 		"expired":     {old.URL, itself, nil, UnreachableExpired},
