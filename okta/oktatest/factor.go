@@ -97,9 +97,6 @@ func (u *User) newFactor(kind, factorType, provider string, nth int) *Factor {
 		destination: destination(factorType, u.address()),
 		script:      []string{"WAITING"},
 	}
-	if nth > 1 && (factorType == "sms" || factorType == "call") { // another phone
-		f.destination = fmt.Sprintf("+1 XXX-XXX-%04d", nth*4821%10_000)
-	}
 	if provider == "DEL_OATH" {
 		f.vendor = "On-Prem MFA"
 	}

@@ -160,23 +160,6 @@ func TestEnrollmentIsPutOff(t *testing.T) {
 	c.verify(r, totp, totp.Code()).is(t, 200, "SUCCESS")
 }
 
-func TestSeveralPhonesHaveSeveralNumbers(t *testing.T) {
-	t.Parallel()
-	c, srv := newClient(t)
-	u := srv.AddUser(login, password)
-	u.AddFactor("sms", "OKTA")
-	u.AddFactor("sms", "OKTA")
-	u.AddFactor("call", "OKTA")
-	r := c.login(login, password).is(t, 200, "MFA_REQUIRED")
-	numbers := []string{}
-	for i := range r.ids() {
-		numbers = append(numbers, r.str("_embedded", "factors", i, "profile", "phoneNumber"))
-	}
-	if want := []string{"+1 XXX-XXX-4821", "+1 XXX-XXX-9642", "+1 XXX-XXX-4821"}; !slices.Equal(numbers, want) {
-		t.Errorf("numbers %v, want %v", numbers, want)
-	}
-}
-
 func TestFactorsOfOtherServices(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)
