@@ -98,7 +98,7 @@ func TestWhichFactor(t *testing.T) {
 				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name sms in mfa_factors of the mount's config`},
 		{name: "shut out by default, and asked for", enrol: []factor{{"call", "OKTA"}, {"call", "OKTA"}, {"webauthn", "FIDO"}},
 			config: fields{"mfa_factors": ""}, give: fields{"provider": "call"},
-			want: none + `. You cannot use: call +1 XXX-XXX-4821 (this mount does not accept it), call +1 XXX-XXX-9642 (this mount does not accept it), WebAuthn security key or passkey (it needs a browser). ` +
+			want: none + `. You cannot use: call +1 XXX-XXX-4821 (this mount does not accept it), WebAuthn security key or passkey (it needs a browser). ` +
 				`Enroll a factor of type push, totp or token in Okta, or ask your Vault administrator to name call in mfa_factors of the mount's config`},
 		{name: "shut out, but it would not be usable anyway", enrol: []factor{{"sms", "OKTA"}}, config: fields{"mfa_factors": "push"},
 			change: func(f []*oktatest.Factor) { f[0].SetStatus("INACTIVE") },
