@@ -26,6 +26,7 @@ type reply struct {
 // Warnings of a successful login.
 const (
 	passwordWarning = "your Okta password is about to expire: change it in Okta soon"
+	enrollWarning   = "Okta asks you to enroll a factor, which this login has skipped: enroll one in Okta soon"
 	noGroupsWarning = "Okta lists no groups for you: you get only what this mount gives you by name"
 )
 

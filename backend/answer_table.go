@@ -77,7 +77,7 @@ var table = []row{
 	{is(mfa.ErrServiceUnreachable), 502, "its service could not be reached: ask your Vault administrator to look up the reason in Vault's log"},
 	{is(mfa.ErrServiceMalformed), 502, "the answer of its service makes no sense: ask your Vault administrator to look up the reason in Vault's log"},
 	{is(okta.ErrNoAPIToken), 400, "it uses the mount's connection to Okta, which has no api_token: ask your Vault administrator to configure one"},
-	{inMethod(code(okta.CodeInvalidToken, okta.CodeAccessDenied)), 400, "Okta refused its API token{code}: ask your Vault administrator to configure a valid api_token"},
+	{inMethod(okta.RefusesMount), 400, "Okta refused its API token{code}: ask your Vault administrator to configure a valid api_token"},
 
 	// Okta let the person in, or asks for a factor, and the login cannot go on.
 	{isA[*mfa.NoFactorError], 400, "Okta asks for a factor{factors}"},
@@ -98,7 +98,10 @@ var table = []row{
 	{is(mfa.ErrLockedOut), 400, "your Okta account is locked: unlock it in Okta, or ask your Okta administrator"},
 	{is(mfa.ErrPasswordExpired), 400, "your Okta password has expired: change it in Okta, then log in again"},
 	{is(mfa.ErrRecovery), 400, "your Okta account is being recovered or activated: finish that in Okta, then log in again"},
+	{is(mfa.ErrEnrollmentMaySkip), 400, "Okta asks you to enroll a factor, and would let you skip that for now, which this mount does not (skip_enrollment): enroll one in Okta, then log in again"},
 	{is(mfa.ErrEnrollment), 400, "Okta requires you to enroll a factor first: enroll one in Okta, then log in again"},
+	{is(mfa.ErrAdminConsent), 400, "Okta lets you in only once an administrator has given consent: ask your Okta administrator"},
+	{is(mfa.ErrSignInPage), 400, "Okta wants something of you that only its sign-in page can ask for{page}: sign in to Okta with a browser once, then log in again"},
 	{isA[*mfa.UnexpectedError], 400, "Okta's answer does not let you in: {unexpected}"},
 
 	// Limits of Okta's. No short wait helps against a quota, and a client repeats a
@@ -112,10 +115,12 @@ var table = []row{
 
 	// Faults of Okta's, and of the way there.
 	{oktaStatus(504, 504), 504, "Okta did not answer in time{code}: try again later"},
+	{withWords(500, 999), 502, `Okta failed with HTTP {http}, and says "{words}"{code}: try again later, or show this to your Okta administrator`},
 	{oktaStatus(500, 999), 502, "Okta failed with HTTP {http}{code}: try again later"},
 	{oktaStatus(0, 399), 502, "Okta answered HTTP {http} with an error{code}: try again later"},
 	{code(""), 502, "Okta answered HTTP {http} without saying why: ask your Vault administrator to check org_name and base_url"},
 	{is(okta.ErrTimeout, context.DeadlineExceeded, context.Canceled), 504, "Okta did not answer in time: try again later"},
+	{isA[*okta.UnreachableError], 502, "Okta could not be reached, because {unreachable}: ask your Vault administrator to look up the details in Vault's log"},
 	{is(okta.ErrUnreachable), 502, "Okta could not be reached: ask your Vault administrator to look up the reason in Vault's log"},
 	{is(okta.ErrMalformed), 502, "Okta's answer makes no sense: ask your Vault administrator to check org_name and base_url, and to look up the reason in Vault's log"},
 
@@ -128,6 +133,7 @@ var table = []row{
 	{code(okta.CodeInvalidPassCode), 400, "Okta did not accept the passcode{code}"},
 	{code(okta.CodePassCodeReplayed), 400, passCodeReplayed + "{code}"},
 	{code(okta.CodePassCodeTimeWindow), 400, passCodeTimeWindow + "{code}"},
+	{withWords(400, 499), 400, `Okta says "{words}"{code}: log in again with that as totp`},
 	{code(okta.CodeNextPassCode), 400, "Okta needs one more passcode of your token: wait for the next one, and log in again with that{code}"},
 	{code(okta.CodeFactorRejected), 400, "the request was rejected on your phone{code}"},
 	{code(okta.CodeFactorService), 400, "the service behind this factor failed: try again, or use another one{code}"},
@@ -160,16 +166,21 @@ var parts = map[string]func(error) string{
 	"{code}":    codeOf,
 	"{http}":    func(err error) string { return strconv.Itoa(httpStatus(err)) },
 	"{summary}": func(err error) string { return find[*okta.Error](err).Summary },
-	"{wait}":    func(err error) string { return inWords(waitOf(err)) },
-	"{limit}":   func(err error) string { return find[*busyError](err).what },
-	"{changed}": func(err error) string { return find[*changedError](err).what },
-	"{reason}":  func(err error) string { return find[*mfa.DeniedError](err).Reason },
-	"{problem}": problemOf,
-	"{needs}":   func(err error) string { return needs(find[*needError](err)) },
-	"{factors}": func(err error) string { return factorChoice(find[*mfa.NoFactorError](err)) },
-	"{sent}":    func(err error) string { return sentBy(find[*mfa.CodeSentError](err).Factor) },
-	"{kind}":    func(err error) string { return string(mfa.KindOf(find[*mfa.CodeSentError](err).Factor)) },
-	"{method}":  func(err error) string { return find[*mfa.MethodError](err).Method.Name },
+	"{page}": func(err error) string {
+		return " (status " + okta.Clip(string(find[*mfa.UnexpectedError](err).Status), 64) + ")"
+	},
+	"{words}":       func(err error) string { return find[*okta.Error](err).Words.Reveal() },
+	"{unreachable}": func(err error) string { return string(find[*okta.UnreachableError](err).Reason) },
+	"{wait}":        func(err error) string { return inWords(waitOf(err)) },
+	"{limit}":       func(err error) string { return find[*busyError](err).what },
+	"{changed}":     func(err error) string { return find[*changedError](err).what },
+	"{reason}":      func(err error) string { return find[*mfa.DeniedError](err).Reason },
+	"{problem}":     problemOf,
+	"{needs}":       func(err error) string { return needs(find[*needError](err)) },
+	"{factors}":     func(err error) string { return factorChoice(find[*mfa.NoFactorError](err)) },
+	"{sent}":        func(err error) string { return sentBy(find[*mfa.CodeSentError](err).Factor) },
+	"{kind}":        func(err error) string { return string(mfa.KindOf(find[*mfa.CodeSentError](err).Factor)) },
+	"{method}":      func(err error) string { return find[*mfa.MethodError](err).Method.Name },
 	"{unexpected}": func(err error) string {
 		e := find[*mfa.UnexpectedError](err)
 		return fmt.Sprintf("%s (status %q, factor result %q)", e.Why, okta.Clip(string(e.Status), 64), okta.Clip(string(e.FactorResult), 64))
@@ -269,6 +280,12 @@ func oktaStatus(first, last int) func(error) bool {
 		e, ok := errors.AsType[*okta.Error](err)
 		return ok && first <= e.HTTPStatus && e.HTTPStatus <= last
 	}
+}
+
+// withWords is oktaStatus for errors that carry words of Okta's for the person.
+func withWords(first, last int) func(error) bool {
+	status := oktaStatus(first, last)
+	return func(err error) bool { return status(err) && !find[*okta.Error](err).Words.IsZero() }
 }
 
 // serviceStatus is oktaStatus for the service of an MFA method.

@@ -78,6 +78,20 @@ func factorFields() map[string]*framework.FieldSchema {
 			Description:  "For how long a rejected or unanswered push counts against max_push_failures: 1s to 24h, and 10m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
 		},
+		"skip_enrollment": {
+			Type:    framework.TypeBool,
+			Default: false,
+			Description: "Let people in whom Okta asks to enroll a factor and lets skip that for now (MFA_ENROLL with a skip link). " +
+				"Such a login may rest on the password alone. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Skip Enrollment"},
+		},
+		"remember_device": {
+			Type:    framework.TypeBool,
+			Default: false,
+			Description: "Pass the device_token of a login to Okta, and ask it to remember that device once a factor is verified. " +
+				"Where the org's policy allows that, a remembered device is asked for no factor. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Remember Device"},
+		},
 		"passcode_separator": {
 			Type: framework.TypeString,
 			Description: "A punctuation character after which a passcode may follow in the password field, for clients " +
@@ -118,6 +132,8 @@ func (cfg *configEntry) settings() []setting {
 		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},
 		{"push_failure_window", seconds(policy.Push.Window), cfg.PushFailureWindow != 0},
 		{"passcode_separator", cfg.PasscodeSeparator, cfg.PasscodeSeparator != ""},
+		{"skip_enrollment", cfg.SkipEnrollment, cfg.SkipEnrollment},
+		{"remember_device", cfg.RememberDevice, cfg.RememberDevice},
 		{"mfa_methods", listed(cfg.MFAMethods), len(cfg.MFAMethods) > 0},
 		{"prefetch_groups", cfg.PrefetchGroups, cfg.PrefetchGroups},
 		{"max_login_failures", limits.MaxFailures, cfg.MaxLoginFailures != nil},
@@ -139,6 +155,12 @@ func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
 			return err
 		}
 		cfg.MFAFactors = kinds
+	}
+	if v, ok := newest[bool](d, "skip_enrollment"); ok {
+		cfg.SkipEnrollment = v
+	}
+	if v, ok := newest[bool](d, "remember_device"); ok {
+		cfg.RememberDevice = v
 	}
 	if v, ok := newest[string](d, "push_devices"); ok {
 		v = strings.ToLower(v)
@@ -205,9 +227,10 @@ func (cfg *configEntry) policy() mfa.Policy {
 		factors = defaultFactors
 	}
 	return mfa.Policy{
-		Bypass:     cfg.BypassOktaMFA,
-		Factors:    factors,
-		AllDevices: cfg.PushDevices != firstDevice,
+		Bypass:         cfg.BypassOktaMFA,
+		SkipEnrollment: cfg.SkipEnrollment,
+		Factors:        factors,
+		AllDevices:     cfg.PushDevices != firstDevice,
 		Push: mfa.PushLimit{
 			Failures: cmp.Or(cfg.MaxPushFailures, defaultPushFailures),
 			Window:   cmp.Or(cfg.PushFailureWindow, defaultPushWindow),

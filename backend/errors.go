@@ -43,11 +43,10 @@ func (e *inputError) Error() string { return e.field + " " + e.problem }
 
 func invalid(field, problem string) error { return &inputError{field, problem} }
 
-// apiTokenRefused marks an error that says that Okta refused the mount's API token.
-// It is for errors of the management API and of a login's first call only: in a
-// later call the same code is about the login's state token.
+// apiTokenRefused marks an error that says that Okta refused the mount's API token, or
+// what the role of that may do.
 func apiTokenRefused(cfg *configEntry, err error) error {
-	if cfg.Token != "" && isCode(err, okta.CodeInvalidToken, okta.CodeAccessDenied) {
+	if cfg.Token != "" && !isA[*mfa.MethodError](err) && okta.RefusesMount(err) {
 		return fmt.Errorf("%w: %w", errAPIToken, err)
 	}
 	return err
@@ -57,5 +56,5 @@ func apiTokenRefused(cfg *configEntry, err error) error {
 // itself, whoever logs in.
 func refusesMount(err error) bool {
 	return isA[*mfa.MethodError](err) && (isA[*mfa.ServiceError](err) || errors.Is(err, okta.ErrNoAPIToken) ||
-		isCode(err, okta.CodeInvalidToken, okta.CodeAccessDenied))
+		okta.RefusesMount(err))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 const (
@@ -32,7 +33,8 @@ type heldLogin struct {
 	origin   string           // the address where it was begun; may be empty
 	username string           // of the path: the id is good there only
 	password string
-	id       string // the transaction_id
+	device   okta.Secret // zero for none
+	id       string      // the transaction_id
 	began    time.Time
 
 	// The fields below are under the lock of heldLogins.

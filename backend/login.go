@@ -87,7 +87,7 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, error) {
 	tx, ticket, err := l.authenticate(ctx, flow.Again)
 	if err != nil {
-		return nil, apiTokenRefused(l.cfg, err)
+		return nil, err
 	}
 	l.ticket = ticket
 	return flow.Begin(ctx, tx, l.in.given())
@@ -96,6 +96,9 @@ func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, 
 // flow says how this login goes.
 func (l *loginRequest) flow() mfa.Flow {
 	authn := l.client.For(l.caller)
+	if l.cfg.RememberDevice {
+		authn = authn.OnDevice(okta.Device{Token: l.in.device, Remember: true})
+	}
 	flow := mfa.Flow{
 		Okta:       authn,
 		Org:        authn.OrgURL(),
@@ -125,8 +128,7 @@ func (l *loginRequest) flow() mfa.Flow {
 
 // groups reads the groups that a user has in Okta.
 func (l *loginRequest) groups(ctx context.Context, userID string) ([]okta.Group, error) {
-	groups, err := l.client.Groups(ctx, userID)
-	return groups, apiTokenRefused(l.cfg, err)
+	return l.client.Groups(ctx, userID)
 }
 
 // active says why the account of a user may not log in by now.
@@ -134,7 +136,7 @@ func (l *loginRequest) active(ctx context.Context, userID string) error {
 	account, err := l.client.Account(ctx, userID)
 	switch {
 	case err != nil:
-		return apiTokenRefused(l.cfg, err)
+		return err
 	case account.ID != userID:
 		return fmt.Errorf("%w: another account than the one asked for", okta.ErrMalformed)
 	case account.Status != okta.AccountActive:
@@ -194,6 +196,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 // fail answers with why a login did not succeed. session is nil where the password
 // was not right.
 func (l *loginRequest) fail(session *mfa.Session, err error) (*logical.Response, error) {
+	err = apiTokenRefused(l.cfg, err)
 	if session == nil {
 		return l.answer(err, false)
 	}
@@ -228,11 +231,14 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 }
 
 // warnings are those of a login that succeeded.
-func (l *loginRequest) warnings(session *mfa.Session) []string {
+func (l *loginRequest) warnings(session *mfa.Session) (all []string) {
 	if session.PasswordWarning() {
-		return append([]string{passwordWarning}, l.found.warnings...)
+		all = append(all, passwordWarning)
 	}
-	return l.found.warnings
+	if session.EnrollmentSkipped() {
+		all = append(all, enrollWarning)
+	}
+	return append(all, l.found.warnings...)
 }
 
 func (l *loginRequest) tokenPolicies() []string {

@@ -37,7 +37,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 	}
 	login := &heldLogin{
 		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: l.caller.Address,
-		id: newTransactionID(), username: l.in.username, password: l.in.password, began: l.now(),
+		id: newTransactionID(), username: l.in.username, password: l.in.password, device: l.in.device, began: l.now(),
 	}
 	state, err := session.State(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
 		login.session.Cancel(ctx, mfa.Flow{}) // at the org where it was begun
 		return l.fail(login.session, errNoTransaction)
 	}
-	l.in.password = login.password
+	l.in.password, l.in.device = login.password, login.device
 	if l.in.cancel {
 		l.held.forget(login)
 		login.session.Cancel(ctx, l.flow())
@@ -103,6 +103,7 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 // setback tells why a held login did not get on. What the person can mend leaves
 // it open, unless it was begun by this very request: then nobody knows its id.
 func (l *loginRequest) setback(ctx context.Context, login *heldLogin, err error) (*logical.Response, error) {
+	err = apiTokenRefused(l.cfg, err)
 	if !login.session.Over() && l.held.has(login) {
 		l.logRefusal(l.caller, okta.User{ID: login.userID}, err)
 		return l.answerOpen(err, login.session.Challenged())

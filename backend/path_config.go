@@ -245,10 +245,16 @@ const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not
 	"says only after a factor, such as PASSWORD_EXPIRED, or instead of one, such as MFA_ENROLL, goes unnoticed. " +
 	"Use it only where something else, such as Vault's own login MFA, asks for the factor."
 
+const skipWarning = "skip_enrollment is on: where Okta lets somebody skip the enrollment of a factor, they may log in with " +
+	"the password alone. Use it only as long as Okta's grace period lasts."
+
 // warned adds the warnings about the configuration to resp.
 func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *logical.Response {
 	if cfg.BypassOktaMFA {
 		resp.AddWarning(bypassWarning)
+	}
+	if cfg.SkipEnrollment {
+		resp.AddWarning(skipWarning)
 	}
 	cfg.warnOfIdentity(resp)
 	if ignored := cfg.TrustedProxies.ignored(req); ignored != "" {
@@ -279,6 +285,8 @@ type configEntry struct {
 	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
+	SkipEnrollment    bool          `json:"skip_enrollment,omitempty"`
+	RememberDevice    bool          `json:"remember_device,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
 	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
 	AliasSource       string        `json:"alias_source,omitempty"`

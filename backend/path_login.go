@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 const (
@@ -77,7 +78,7 @@ func loginFields() map[string]*framework.FieldSchema {
 		},
 		"provider": {
 			Type: framework.TypeString,
-			Description: "Provider of the factor, in any case: OKTA, GOOGLE, YUBICO, RSA, SYMANTEC or CUSTOM; or, as factor, " +
+			Description: "Provider of the factor, in any case: OKTA, GOOGLE, YUBICO, RSA, SYMANTEC, DEL_OATH or CUSTOM; or, as factor, " +
 				"its type.",
 		},
 		"factor": {
@@ -87,6 +88,12 @@ func loginFields() map[string]*framework.FieldSchema {
 		"device": {
 			Type:        framework.TypeString,
 			Description: "Name or factor id of the one device that is to get the push or the code.",
+		},
+		"device_token": {
+			Type: framework.TypeString,
+			Description: "A random string of this device, of up to 32 characters, by which Okta may remember it: see " +
+				"remember_device of config.",
+			DisplayAttrs: secret,
 		},
 		"resend": {
 			Type:        framework.TypeBool,
@@ -247,7 +254,8 @@ type loginInput struct {
 	wait          bool
 	transactionID string
 	cancel        bool
-	unattended    bool // a renewal
+	device        okta.Secret // zero for none
+	unattended    bool        // a renewal
 }
 
 // given is what answers factors and methods.
@@ -278,6 +286,11 @@ func parseLogin(req *logical.Request, d *framework.FieldData) (loginInput, error
 		return loginInput{}, err
 	}
 	var err error
+	if token := d.Get("device_token").(string); token != "" {
+		if in.device, err = okta.ParseDeviceToken(token); err != nil {
+			return loginInput{}, invalid("device_token", err.Error())
+		}
+	}
 	if in.mfa, err = parseCredentials(req, d); err != nil {
 		return loginInput{}, err
 	}

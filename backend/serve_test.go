@@ -177,7 +177,7 @@ func TestSecretsAreSensitive(t *testing.T) {
 		assert.True(t, met[name], "no path has a field %s", name)
 	}
 	assert.ElementsMatch(t, []string{
-		"api_token", "token", "password", "totp", "passcode", "transaction_id", "secret_key", "settings_file_base64", "mfa",
+		"api_token", "token", "password", "totp", "passcode", "transaction_id", "device_token", "secret_key", "settings_file_base64", "mfa",
 	}, slices.Collect(maps.Keys(b.sensitive)), "what the UI must hide")
 }
 

@@ -40,7 +40,7 @@ func isDevice(f okta.Factor, device string) bool {
 
 // providers that ParseProvider accepts.
 var providers = []okta.Provider{
-	okta.ProviderOkta, okta.ProviderGoogle, okta.ProviderYubico, okta.ProviderRSA, okta.ProviderSymantec, okta.ProviderCustom,
+	okta.ProviderOkta, okta.ProviderGoogle, okta.ProviderYubico, okta.ProviderRSA, okta.ProviderSymantec, okta.ProviderOnPrem, okta.ProviderCustom,
 }
 
 // ParseProvider reads what people give as the provider, in any case: a provider,

@@ -26,6 +26,10 @@ var (
 	ErrNotActive = errors.New("the account is no longer active")
 	// ErrEnrollment: the org requires the person to enroll a factor first.
 	ErrEnrollment = errors.New("a factor must be enrolled first")
+	// ErrSignInPage: Okta wants something that only its sign-in page can ask for.
+	ErrSignInPage = errors.New("the sign-in page has to be used")
+	// ErrAdminConsent: an administrator of the org has to consent first.
+	ErrAdminConsent = errors.New("an administrator has to consent")
 	// ErrEnrollmentMaySkip: so it does, and would let them skip that.
 	ErrEnrollmentMaySkip = fmt.Errorf("%w, or skipped", ErrEnrollment)
 	// ErrRejected: the person said no on their phone, or chose the wrong number.

@@ -57,7 +57,7 @@ var verifiable = map[okta.FactorType]map[okta.Provider]traits{
 	okta.FactorCall:     {okta.ProviderOkta: {KindCall, someDigits}},
 	okta.FactorEmail:    {okta.ProviderOkta: {KindEmail, someDigits}},
 	okta.FactorHardware: {okta.ProviderYubico: {KindToken, modhex}},
-	okta.FactorToken:    {okta.ProviderRSA: {KindToken, pinAndCode}, okta.ProviderSymantec: {KindToken, sixDigits}},
+	okta.FactorToken:    {okta.ProviderRSA: {KindToken, pinAndCode}, okta.ProviderSymantec: {KindToken, sixDigits}, okta.ProviderOnPrem: {KindToken, pinAndCode}},
 	okta.FactorHOTP:     {okta.ProviderCustom: {KindToken, someDigits}},
 	okta.FactorQuestion: {okta.ProviderOkta: {KindQuestion, anything}},
 }
@@ -74,11 +74,7 @@ func KindOf(f okta.Factor) Kind { return verifiable[f.Type][f.Provider].kind }
 // NeedsBrowser reports whether the factor is of a type that only a browser can
 // answer.
 func NeedsBrowser(f okta.Factor) bool {
-	switch f.Type {
-	case okta.FactorWebAuthn, okta.FactorU2F, okta.FactorWeb, okta.FactorClaimsProvider, okta.FactorSignedNonce:
-		return true
-	}
-	return false
+	return f.Type.NeedsBrowser()
 }
 
 // Usable reports whether the factor is active and of a kind that can be verified

@@ -116,7 +116,7 @@ func TestParseProvider(t *testing.T) {
 	}
 	for _, in := range []string{" ", "okta ", "DUO", "FIDO", "okta,google", "0kta", "webauthn", "token:software:totp"} {
 		provider, kind, err := mfa.ParseProvider(in)
-		assert.EqualError(t, err, "must be one of OKTA, GOOGLE, YUBICO, RSA, SYMANTEC, CUSTOM, "+
+		assert.EqualError(t, err, "must be one of OKTA, GOOGLE, YUBICO, RSA, SYMANTEC, DEL_OATH, CUSTOM, "+
 			"or one of push, totp, sms, call, email, token, question", in)
 		assert.Empty(t, provider, in)
 		assert.Empty(t, kind, in)

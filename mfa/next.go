@@ -48,6 +48,11 @@ func Next(tx okta.Transaction) (Step, error) {
 		return 0, ErrEnrollment
 	case okta.StatusPasswordReset, okta.StatusRecovery, okta.StatusRecoveryChallenge:
 		return 0, ErrRecovery
+	case okta.StatusAdminConsentRequired:
+		return 0, ErrAdminConsent
+	case okta.StatusFactorRequired, okta.StatusFactorChallenge, okta.StatusFactorEnroll, okta.StatusFactorEnrollActivate,
+		okta.StatusProfileRequired, okta.StatusConsentRequired, okta.StatusDeviceActivate, okta.StatusPoll:
+		return 0, fmt.Errorf("%w: %w", ErrSignInPage, unexpected(tx, "a state of the sign-in page"))
 	case "":
 		return 0, fmt.Errorf("%w: a transaction without a status", okta.ErrMalformed)
 	case okta.StatusUnauthenticated:

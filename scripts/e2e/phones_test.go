@@ -160,7 +160,7 @@ func TestChoiceOfDevice(t *testing.T) {
 	requireRefused(t, m.login(u, object{"device": "Mia's toaster"}), http.StatusBadRequest,
 		`device="Phone 1"`, `device="Mia's tablet"`)
 	requireRefused(t, m.login(u, object{"device": "Phone 1", "factor": "sms"}), http.StatusBadRequest, "device")
-	requireRefused(t, m.login(u, object{"device": "Phone 1", "totp": "123456"}), http.StatusBadRequest, "totp")
+	requireRefused(t, m.login(u, object{"device": "Phone 1", "totp": "123456"}), http.StatusBadRequest, `a push "Phone 1"`)
 	require.Equal(t, []int{0, 6, 0}, all.pushes())
 }
 
