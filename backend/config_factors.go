@@ -68,14 +68,14 @@ func factorFields() map[string]*framework.FieldSchema {
 		"max_push_failures": {
 			Type:    framework.TypeInt,
 			Default: defaultPushFailures,
-			Description: fmt.Sprintf("How many pushes of a person may be rejected or left unanswered within "+
+			Description: fmt.Sprintf("How many pushes and codes to a person may be rejected or left unanswered within "+
 				"push_failure_window before no more are sent: 1 to %d, and %d when not set.", maxPushFailures, defaultPushFailures),
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Push Failures"},
 		},
 		"push_failure_window": {
 			Type:         framework.TypeDurationSecond,
 			Default:      defaultPushWindow.String(),
-			Description:  "For how long a rejected or unanswered push counts against max_push_failures: 1s to 24h, and 10m when not set.",
+			Description:  "For how long a rejected or unanswered push or code counts against max_push_failures: 1s to 24h, and 10m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
 		},
 		"skip_enrollment": {
@@ -179,7 +179,7 @@ func (cfg *configEntry) updateFactors(d *framework.FieldData) error {
 	return cfg.updatePushLimit(d)
 }
 
-// updatePushLimit changes the fields that limit the pushes nobody approves. A null
+// updatePushLimit changes the fields that limit the pushes and codes nobody answers. A null
 // counts as not given, although the framework reads it as zero for an int.
 func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 	if v, ok := newest[int](d, "max_push_failures"); ok && d.Raw["max_push_failures"] != nil {

@@ -327,8 +327,12 @@ only the groups given under users/ are.
 mfa_factors says which types of factor a login may be completed with: push, totp
 and token, where it is empty. push_devices says which phones ring. Whether a factor
 is asked for at all is Okta's decision. After max_push_failures rejected or
-unanswered pushes within push_failure_window, a person is sent no more of them for
-the time being.
+unanswered pushes and codes within push_failure_window, a person is sent no more of
+them for the time being.
+
+alias_source says how the mount knows people. max_login_failures,
+login_failure_window and login_lockout_duration keep strangers from locking people's
+accounts at Okta by wrong passwords.
 
 X-Forwarded-For is believed only where the connection comes from trusted_proxies.
 

@@ -74,7 +74,8 @@ func loginFields() map[string]*framework.FieldSchema {
 		"nonce": {
 			Type: framework.TypeString,
 			Description: "A random string, new for each login. Where a push shows numbers on the phone, the right one " +
-				"can be read at verify/<nonce> while the login waits.",
+				"can be read at verify/<nonce> while the login waits. A client that repeats its request with the same nonce, " +
+				"while its first login waits for a push, takes that login's place.",
 		},
 		"provider": {
 			Type: framework.TypeString,
@@ -415,7 +416,8 @@ phone.
 
 Where the push shows numbers to choose from, the login needs a "nonce": a random
 string, new for each login. While the login waits, the right number can be read at
-verify/<nonce>, without a token.
+verify/<nonce>, without a token. While a push waits, no other is sent to the same
+person, except to a client that repeats its own login with the same nonce.
 
 Where the mount requires MFA methods of its own, "mfa" answers them, one credential
 for each: "my_totp:123456". A method that sends a push needs none.
