@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // The id of a held login is good for the username of its path, on its mount, in
@@ -321,6 +322,27 @@ func TestHeldPushIsNotPushedOut(t *testing.T) {
 		push.Approve()
 		m.later()
 		m.ended(theirs, nil)
+	})
+}
+
+// TestHeldPushThatIsNotTakenBackStillWaits: Okta limits the rate of the request that
+// takes a push back. The push is still on the phone then, so no other is sent, and the
+// person can approve it.
+func TestHeldPushThatIsNotTakenBackStillWaits(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		push, totp := u.AddPush(), u.AddTOTP("OKTA")
+		held := m.hold(nil)
+		m.okta.Fail("previous", oktatest.Status(http.StatusTooManyRequests, "E0000047", "Too Many Requests").Times(1))
+		assert.Contains(t, m.setback(held, fields{"totp": m.nextCode(totp)}), stillOpen)
+		_, status, text := m.login(fields{"wait": false, "factor": "push"})
+		assert.Equal(t, http.StatusTooManyRequests, status)
+		assert.Contains(t, text, waitingText)
+		assert.Equal(t, []int{1, 1}, []int{push.Pushes(), push.Waiting()})
+		push.Approve()
+		m.later()
+		m.ended(held, nil)
 	})
 }
 

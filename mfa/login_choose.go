@@ -140,12 +140,16 @@ func (l *login) goBack(ctx context.Context) error {
 	if l.main.tx.Status != okta.StatusMFAChallenge {
 		return nil
 	}
-	defer l.hangUp(unanswered) // once the push has been taken back
 	l.cancel(ctx, cancelTimeout, func(g *leg) bool { return g != l.main })
-	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
+	if l.phase != PhaseWaiting {
+		l.phase, l.factor, l.asked = PhaseFactor, okta.Factor{}, nil
+	}
+	// Where Okta does not go back, the push still waits, and keeps its permit.
 	if err := l.main.advance(l.main.okta.Previous(ctx, l.main.tx)); err != nil {
 		return err
 	}
+	l.hangUp(unanswered)
+	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
 	if l.main.tx.Status != okta.StatusMFARequired {
 		return unexpected(l.main.tx, "no way back to the choice of a factor")
 	}
