@@ -67,6 +67,20 @@ func TestOnePersonIsOneIdentity(t *testing.T) {
 	}
 }
 
+// TestAliasLookaheadAfterAHeldLogin: a lookahead knows whoever has logged in, in
+// whatever way.
+func TestAliasLookaheadAfterAHeldLogin(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.okta.AddUser(joseLogin, testPassword)
+		resp, status, text := m.loginAs("jose.ruiz", fields{"wait": false})
+		require.Equal(t, http.StatusOK, status, text)
+		require.NotNil(t, resp.Auth)
+		ahead, _, _ := m.do(logical.AliasLookaheadOperation, "login/jose.ruiz", nil)
+		assert.Equal(t, resp.Auth.Alias.Name, ahead.Auth.Alias.Name)
+	})
+}
+
 // TestAliasIsOnePersons: a login that only looks like another one has an alias of its
 // own, as it has an entry of users of its own.
 func TestAliasIsOnePersons(t *testing.T) {

@@ -75,11 +75,16 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 		l.found, err = l.resolve(ctx, session.Who())
 	}
 	if err == nil {
-		who := session.Who()
-		l.ticket.LoggedIn(who.Login)
-		l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
+		l.loggedIn(session, l.ticket)
 	}
 	return session, err
+}
+
+// loggedIn remembers somebody who has satisfied all factors.
+func (l *loginRequest) loggedIn(session *mfa.Session, ticket *attempts.Ticket) {
+	who := session.Who()
+	ticket.LoggedIn(who.Login)
+	l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
 }
 
 // begin has Okta verify the password, and goes on as far as a login goes without

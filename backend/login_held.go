@@ -80,7 +80,7 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 		if err != nil {
 			return l.fail(login.session, err)
 		}
-		login.ticket.LoggedIn(login.session.Who().Login)
+		l.loggedIn(login.session, login.ticket)
 		return today.token(login.session), nil
 	}
 	until := state.ExpiresAt
