@@ -42,19 +42,6 @@ func (s *sim) methods() map[string]mfa.Method {
 	return map[string]mfa.Method{"duo": atDuo, "pingid": atPingID}
 }
 
-type wallClock struct{}
-
-func (wallClock) Now() time.Time { return time.Now() }
-
-func (wallClock) Sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // satisfy has a user show a factor.
 func satisfy(ctx context.Context, m mfa.Method, login string, c mfa.Credential) error {
 	attempt, err := m.Prepare(ctx, mfa.Subject{Login: login}, c)
