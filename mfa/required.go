@@ -1,0 +1,104 @@
+package mfa
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Required is a method that a person has to satisfy, or several of which one is enough.
+type Required struct {
+	ID     string // differs from that of every other method
+	Name   string // what people call the method
+	Type   string // for words only
+	Method Method
+	// Or are methods of which one is enough. Where there are any, ID and Name stand for
+	// all of them, and Type and Method are empty.
+	Or []Required
+}
+
+// Ways returns the methods that satisfy m: m itself, or those of which one is enough.
+func (m Required) Ways() []Required {
+	if len(m.Or) > 0 {
+		return m.Or
+	}
+	return []Required{m}
+}
+
+// prepare prepares m. Where one of several is enough, that is one of those that the
+// person gave something for, or else the first that can be tried with nothing.
+func (m Required) prepare(ctx context.Context, who Subject, given Given) (Attempt, Required, error) {
+	options := m.Ways()
+	if named := slices.DeleteFunc(slices.Clone(options), func(o Required) bool { return !given.has(o) }); len(named) > 0 {
+		options = named
+	}
+	var failed error
+	at, needs := m, false
+	for _, option := range options {
+		attempt, err := option.Method.Prepare(ctx, who, given.of(option))
+		switch {
+		case err == nil:
+			return attempt, option, nil
+		case errors.Is(err, ErrNeedsPassCode):
+			needs = true
+		case failed == nil:
+			at, failed = option, err
+		}
+	}
+	if needs {
+		return Attempt{}, m, ErrNeedsPassCode
+	}
+	return Attempt{}, at, failed
+}
+
+// Given are the credentials of a login, by the name or the ID of the method.
+type Given map[string]Credential
+
+func (g Given) of(m Required) Credential {
+	if c, ok := g[m.ID]; ok {
+		return c
+	}
+	return g[m.Name]
+}
+
+func (g Given) has(m Required) bool {
+	_, byID := g[m.ID]
+	_, byName := g[m.Name]
+	return byID || byName
+}
+
+// MethodError says at which method a login has failed.
+type MethodError struct {
+	Method Required
+	Err    error
+}
+
+func (e *MethodError) Error() string { return e.Method.Name + ": " + e.Err.Error() }
+
+func (e *MethodError) Unwrap() error { return e.Err }
+
+// MissingError lists the methods that want a passcode and were given none.
+type MissingError struct{ Methods []Required }
+
+func (e *MissingError) Error() string {
+	names := make([]string, len(e.Methods))
+	for i, m := range e.Methods {
+		names[i] = m.Name
+	}
+	return "no passcode for " + strings.Join(names, ", ")
+}
+
+// wanted are the methods for which the person has to bring a credential, where err
+// says no more than that.
+func wanted(err error) []Required {
+	if missing, ok := errors.AsType[*MissingError](err); ok {
+		return missing.Methods
+	}
+	if is[*CodeSentError](err) {
+		if at, ok := errors.AsType[*MethodError](err); ok {
+			return []Required{at.Method}
+		}
+	}
+	return nil
+}
