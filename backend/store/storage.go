@@ -16,7 +16,8 @@ func Load[T any](ctx context.Context, from logical.Storage, key string) (*T, err
 	}
 	entry := new(T)
 	if err := raw.DecodeJSON(entry); err != nil {
-		return nil, fmt.Errorf("stored entry %q: %w", key, err)
+		kind, _, _ := strings.Cut(key, "/") // the rest may be a person's name, which no log has
+		return nil, fmt.Errorf("stored entry of kind %q: %w", kind, err)
 	}
 	return entry, nil
 }
