@@ -86,9 +86,11 @@ func (m *mount) start() {
 		m.inner, _ = b.(*backend)
 		return b, err
 	}
+	system := logical.TestSystemView()
+	system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "1.21.0"} // the OpenAPI document names it
 	conf := &logical.BackendConfig{
 		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.logs}),
-		System:      logical.TestSystemView(),
+		System:      system,
 		StorageView: m.storage,
 	}
 	if !m.grpc {

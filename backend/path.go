@@ -125,7 +125,7 @@ func listPath(pattern, suffix, summary string, list func(context.Context, logica
 	return &framework.Path{
 		Pattern: pattern,
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: callback, Summary: summary, Responses: okResponse()},
+			logical.ListOperation: &framework.PathOperation{Callback: callback, Summary: summary},
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: summary,
@@ -139,6 +139,11 @@ func okResponse() map[int][]framework.Response {
 	return map[int][]framework.Response{http.StatusOK: {{Description: http.StatusText(http.StatusOK)}}}
 }
 
-func noContent() map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}}}
+// written is how a write is answered: without content, as by the builtin method, unless
+// there is something to warn about.
+func written() map[int][]framework.Response {
+	return map[int][]framework.Response{
+		http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}},
+		http.StatusOK:        {{Description: "OK, with warnings"}},
+	}
 }

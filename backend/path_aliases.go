@@ -26,7 +26,7 @@ func (b *backend) pathAliases() *framework.Path {
 		},
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
-				Callback: b.pathAliasesList, Summary: "Report what alias_source=login would change.", Responses: okResponse()},
+				Callback: b.pathAliasesList, Summary: "Report what alias_source=login would change."},
 		},
 		HelpSynopsis:    "Report what alias_source=login would change for the entries of users and for a person.",
 		HelpDescription: aliasesHelp,

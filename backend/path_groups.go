@@ -39,9 +39,9 @@ func (b *backend) pathGroups() *framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: okResponse()},
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: noContent()},
+				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: written()},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.pathGroupDelete, Summary: "Remove the mapping of a group.", Responses: noContent()},
+				Callback: b.pathGroupDelete, Summary: "Remove the mapping of a group.", Responses: written()},
 		},
 		HelpSynopsis:    "Map a group to policies.",
 		HelpDescription: groupsHelp,

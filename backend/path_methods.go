@@ -34,7 +34,7 @@ func (b *backend) pathMethodsList() *framework.Path {
 	return &framework.Path{
 		Pattern: "mfa/method/?",
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: b.listMethods(""), Summary: summary, Responses: okResponse()},
+			logical.ListOperation: &framework.PathOperation{Callback: b.listMethods(""), Summary: summary},
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: methodsHelp,
@@ -49,7 +49,7 @@ func (b *backend) pathMethodsOf(t *methodType) *framework.Path {
 		Fields:  methodFields(t),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
-				Callback: b.listMethods(t.name), Summary: "List the MFA methods of type " + t.title + ".", Responses: okResponse(),
+				Callback: b.listMethods(t.name), Summary: "List the MFA methods of type " + t.title + ".",
 				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "mfa-methods-" + t.name},
 			},
 			logical.UpdateOperation: &framework.PathOperation{
@@ -75,7 +75,7 @@ func (b *backend) pathMethod(t *methodType) *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.writeMethod(t), Summary: "Change the fields of an MFA method that are given.", Responses: okResponse()},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: noContent()},
+				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: written()},
 		},
 		HelpSynopsis:    "Read, change and delete an MFA method of type " + t.title + ".",
 		HelpDescription: t.help,

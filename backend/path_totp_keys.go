@@ -24,7 +24,7 @@ func (b *backend) pathTOTPGenerate() *framework.Path {
 
 // pathTOTPDestroy deletes a person's key.
 func (b *backend) pathTOTPDestroy() *framework.Path {
-	return totpKeyPath("destroy", "Delete the TOTP key of a person.", noContent(), b.pathTOTPDestroyWrite)
+	return totpKeyPath("destroy", "Delete the TOTP key of a person.", written(), b.pathTOTPDestroyWrite)
 }
 
 func totpKeyFields() map[string]*framework.FieldSchema {

@@ -47,9 +47,9 @@ func (b *backend) pathUsers() *framework.Path {
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathUserRead, Summary: "Read a user's groups and policies.", Responses: okResponse()},
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.pathUserWrite, Summary: "Give a user groups and policies.", Responses: noContent()},
+				Callback: b.pathUserWrite, Summary: "Give a user groups and policies.", Responses: written()},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.pathUserDelete, Summary: "Take a user's groups and policies away.", Responses: noContent()},
+				Callback: b.pathUserDelete, Summary: "Take a user's groups and policies away.", Responses: written()},
 		},
 		HelpSynopsis:    "Give a user groups and policies by name.",
 		HelpDescription: usersHelp,

@@ -32,7 +32,11 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (resp *logica
 			return answerInput(err)
 		}
 	}
-	return b.Backend.HandleRequest(ctx, req)
+	resp, err = b.Backend.HandleRequest(ctx, req)
+	if err == nil && req.Operation == logical.HelpOperation {
+		err = keepRefs(resp)
+	}
+	return resp, err
 }
 
 // HandleExistenceCheck tells create from update. The check needs no data, and Vault
