@@ -60,7 +60,7 @@ func ParseSettings(base64File string) (Settings, error) {
 	if len(base64File) > base64.StdEncoding.EncodedLen(maxSettings) {
 		return Settings{}, fmt.Errorf("the settings file is longer than %d KiB", maxSettings>>10)
 	}
-	file, err := base64.StdEncoding.DecodeString(strings.TrimSpace(base64File))
+	file, err := decode(strings.TrimSpace(base64File))
 	if err != nil {
 		return Settings{}, errors.New("the settings file is not in base64")
 	}
@@ -77,7 +77,7 @@ func ParseSettings(base64File string) (Settings, error) {
 		UseSignature: values["use_signature"] == "true", IDPURL: values["idp_url"], OrgAlias: values["org_alias"],
 		AdminURL: values["admin_url"], AuthenticatorURL: values["authenticator_url"],
 	}
-	key, err := base64.StdEncoding.DecodeString(values["use_base64_key"])
+	key, err := decode(values["use_base64_key"])
 	switch use := values["use_signature"]; {
 	case err != nil:
 		return Settings{}, errors.New("use_base64_key is not in base64")
@@ -92,36 +92,55 @@ func ParseSettings(base64File string) (Settings, error) {
 	return s, nil
 }
 
-// parseProperties reads lines of the form key=value. It skips empty lines and comments,
-// which begin with #.
+// parseProperties reads lines of the form key=value or key:value, as Java writes them:
+// it skips empty lines and comments, which begin with # or !, and takes the backslashes
+// away that escape a character. It ignores keys that ParseSettings does not use.
+// https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
 func parseProperties(file string) (map[string]string, error) {
 	if !utf8.ValidString(file) {
 		return nil, errors.New("the settings file is not text")
 	}
 	values := map[string]string{}
 	number := 0
-	for line := range strings.SplitSeq(file, "\n") {
+	for line := range strings.SplitSeq(strings.TrimPrefix(file, byteOrderMark), "\n") {
 		number++
 		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
+		if line == "" || line[0] == '#' || line[0] == '!' {
 			continue
 		}
-		key, value, found := strings.Cut(line, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		_, again := values[key]
-		switch {
-		case !found:
+		at := strings.IndexAny(line, "=:") // no key that is used has either
+		if at < 0 {
 			return nil, fmt.Errorf("line %d of the settings file is not key=value", number)
-		case !isKey(key):
-			return nil, fmt.Errorf("line %d of the settings file has %s", number, unknownKey(key))
-		case again:
+		}
+		key, value := strings.TrimSpace(line[:at]), unescape(strings.TrimSpace(line[at+1:]))
+		if !isKey(key) {
+			continue
+		}
+		if _, again := values[key]; again {
 			return nil, fmt.Errorf("the settings file has %s twice", key)
-		case strings.ContainsFunc(value, unicode.IsControl):
+		}
+		if strings.ContainsFunc(value, unicode.IsControl) {
 			return nil, fmt.Errorf("%s has a control character", key)
 		}
 		values[key] = value
 	}
 	return values, nil
+}
+
+// byteOrderMark is what some editors begin a file with.
+const byteOrderMark = "\ufeff"
+
+// unescape takes away each backslash that stands before another character. What a
+// letter would mean after one, such as a tab, no value of PingID's has.
+func unescape(value string) string {
+	var b strings.Builder
+	escaped := false
+	for _, r := range value {
+		if escaped = r == '\\' && !escaped; !escaped {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 func isKey(key string) bool {
@@ -132,13 +151,10 @@ func isKey(key string) bool {
 	return false
 }
 
-// unknownKey quotes a key only where it looks like one: the text before a "=" may also be
-// the rest of a secret that was broken over two lines.
-func unknownKey(key string) string {
-	if key == "" || len(key) > 32 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return "a key that is not known"
-	}
-	return fmt.Sprintf("the key %q, which is not known", key)
+// decode reads base64 of either alphabet, with padding or without.
+func decode(s string) ([]byte, error) {
+	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
+	return base64.RawStdEncoding.DecodeString(s)
 }
 
 // isServiceURL reports whether s is an https URL of a host and a path, and nothing else.
