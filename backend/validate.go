@@ -27,7 +27,7 @@ func (e *needError) Unwrap() error { return e.MissingError }
 
 // explained adds to an error of a validation what the person needs to know.
 func explained(req *logical.Request, err error) error {
-	if missing := (*mfa.MissingError)(nil); errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*mfa.MissingError](err); ok {
 		return &needError{missing, strings.TrimPrefix(req.MountPoint, "auth/"), len(header(req, mfaHeader)) > 0}
 	}
 	return err
