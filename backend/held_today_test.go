@@ -241,3 +241,27 @@ func TestHeldLife(t *testing.T) {
 		}
 	})
 }
+
+// A mount without an API token asks with the password whether the account still may log
+// in, where the login has waited for long.
+func TestHeldAccountWithoutAPIToken(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"api_token": ""})
+		u := m.addUser("Everyone")
+		app := m.addTOTP("mine")
+		m.write("config", fields{"mfa_methods": "mine"})
+
+		held := m.hold(nil)
+		m.clock.advance(4 * time.Minute)
+		m.okta.Reset()
+		m.ended(held, fields{"mfa": "mine:" + app.next()})
+		assert.Equal(t, 1, m.authnCalls())
+
+		held = m.hold(nil)
+		m.clock.advance(4 * time.Minute)
+		u.SetStatus("SUSPENDED")
+		_, status, text := m.proceed(held, fields{"mfa": "mine:" + app.next()})
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "does not let this account in (E0000004)")
+	})
+}

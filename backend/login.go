@@ -124,6 +124,8 @@ func (l *loginRequest) flow() mfa.Flow {
 	}
 	if l.cfg.Token != "" {
 		flow.Groups, flow.Active = l.groups, l.active
+	} else {
+		flow.Active = func(ctx context.Context, userID string) error { return l.stillLogsIn(ctx, flow, userID) }
 	}
 	if !l.in.unattended {
 		flow.Require = l.require
@@ -146,6 +148,26 @@ func (l *loginRequest) active(ctx context.Context, userID string) error {
 		return fmt.Errorf("%w: another account than the one asked for", okta.ErrMalformed)
 	case account.Status != okta.AccountActive:
 		return mfa.ErrNotActive
+	}
+	return nil
+}
+
+// stillLogsIn verifies the password once more, and has Okta forget the transaction. A
+// mount without an API token has no other way to learn that an account may not log in
+// by now.
+func (l *loginRequest) stillLogsIn(ctx context.Context, flow mfa.Flow, userID string) error {
+	tx, _, err := l.authenticate(ctx, flow.Again)
+	if err != nil {
+		return err
+	}
+	if !tx.StateToken.IsZero() {
+		_ = flow.Okta.Cancel(ctx, tx) // Okta forgets it by itself
+	}
+	switch {
+	case tx.Status == okta.StatusLockedOut:
+		return mfa.ErrLockedOut
+	case tx.User.ID != userID:
+		return fmt.Errorf("%w: another account than the one that logged in", okta.ErrMalformed)
 	}
 	return nil
 }
