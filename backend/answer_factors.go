@@ -134,7 +134,7 @@ func factorName(f okta.Factor) string {
 		return "Okta FastPass"
 	case okta.FactorWeb:
 		return okta.Clip(string(f.Provider), 32) + " web"
-	case okta.FactorClaimsProvider:
+	case okta.FactorClaimsProvider, okta.FactorSAML, okta.FactorOIDC:
 		return "identity provider"
 	case okta.FactorToken:
 		return vendor(f, okta.Clip(string(f.Provider), 32)+" token")

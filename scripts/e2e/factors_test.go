@@ -92,7 +92,7 @@ func TestNextTokenOfRSA(t *testing.T) {
 		return m.runLogin(cli, m.loginArgs(u, "password="+u.Password(), "totp="+f.Code())...)
 	}
 	f.RequireNextToken()
-	requireCLIRefused(t, login(), "wait for the next one", "(E0000113)")
+	requireCLIRefused(t, login(), "enter the next tokencode", "(E0000113)")
 	requireCLIRefused(t, login(), "(E0000082)")
 	clock.Advance(time.Minute)
 	m.requireLoggedIn(cli, login())
