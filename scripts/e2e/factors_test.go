@@ -99,7 +99,7 @@ func TestNextTokenOfRSA(t *testing.T) {
 
 	clock.Advance(time.Minute)
 	f.RequireNextToken()
-	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "wait for the next one")
+	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "enter the next tokencode")
 	clock.Advance(time.Minute)
 	m.mustLogin(u, object{"totp": f.Code()})
 }

@@ -21,23 +21,24 @@ type fault struct {
 	fault  oktatest.Fault
 	status int
 	words  []string // in the error's text
+	waits  bool     // of a push, it says that it waits: see TestPollAnsweredByError
 }
 
 // faults are failures of any endpoint, before anything was sent to the user.
 var faults = []fault{
-	{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), 502, []string{"E0000009"}},
-	{"503 read-only", oktatest.Status(503, "E0000010", "Service is in read only mode."), 502, []string{"E0000010"}},
-	{"web page", oktatest.HTML(502), 502, nil},
-	{"web page as success", oktatest.HTML(200), 502, nil},
-	{"truncated", oktatest.TruncatedJSON(), 502, nil},
-	{"huge", oktatest.HugeBody(64 << 20), 502, nil},
-	{"endless", oktatest.EndlessBody(), 502, nil},
-	{"closed", oktatest.CloseConnection(), 502, nil},
-	{"202 with an error", oktatest.Accepted202(), 502, nil},
-	{"no object", oktatest.Body(200, "application/json", `"hello"`), 502, nil},
-	{"rate limited", oktatest.RateLimited(0, 42*time.Second), 429, nil},
-	{"rate limited, bare", oktatest.RateLimitedBare(), 429, nil},
-	{"too many at once", oktatest.RateLimitedConcurrency(), 429, nil},
+	{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), 502, []string{"E0000009"}, false},
+	{"503 read-only", oktatest.Status(503, "E0000010", "Service is in read only mode."), 502, []string{"E0000010"}, false},
+	{"web page", oktatest.HTML(502), 502, nil, false},
+	{"web page as success", oktatest.HTML(200), 502, nil, false},
+	{"truncated", oktatest.TruncatedJSON(), 502, nil, false},
+	{"huge", oktatest.HugeBody(64 << 20), 502, nil, false},
+	{"endless", oktatest.EndlessBody(), 502, nil, false},
+	{"closed", oktatest.CloseConnection(), 502, nil, false},
+	{"202 with an error", oktatest.Accepted202(), 502, nil, true},
+	{"no object", oktatest.Body(200, "application/json", `"hello"`), 502, nil, false},
+	{"rate limited", oktatest.RateLimited(0, 42*time.Second), 429, nil, false},
+	{"rate limited, bare", oktatest.RateLimitedBare(), 429, nil, false},
+	{"too many at once", oktatest.RateLimitedConcurrency(), 429, nil, false},
 }
 
 func TestFaultsOfLogin(t *testing.T) {
@@ -81,6 +82,9 @@ func TestFaultsAfterPush(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{"verify", "groups"} {
 		for _, f := range faults {
+			if endpoint == "verify" && f.waits {
+				continue
+			}
 			t.Run(endpoint+" "+f.name, func(t *testing.T) {
 				t.Parallel()
 				m := newMount(t)
@@ -182,6 +186,9 @@ func TestFaultsOfHeldLogins(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{"verify", "groups"} {
 		for _, f := range faults {
+			if endpoint == "verify" && f.waits {
+				continue
+			}
 			t.Run(endpoint+" "+f.name, func(t *testing.T) {
 				t.Parallel()
 				m := newMount(t)
