@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,6 +70,19 @@ func TestOpenAPI(t *testing.T) {
 		require.Equal(t, public, string(got["x-vault-unauthenticated"]) == "true", path)
 	}
 	require.Equal(t, "true", string(doc.Paths["/"+m.full("config")]["x-vault-createSupported"]))
+
+	// Generated clients know what a request holds, and what a list answers.
+	body := regexp.MustCompile(`"requestBody":.*"\$ref":"#/components/schemas/Okta\w+Request"`)
+	list := regexp.MustCompile(`"200":.*"\$ref":"#/components/schemas/StandardListResponse"`)
+	for path, methods := range operations {
+		if _, writes := methods["post"]; writes {
+			require.Regexp(t, body, string(doc.Paths["/"+m.full(path)]["post"]), path)
+		}
+		if strings.HasSuffix(path, "s/") {
+			require.Regexp(t, list, string(doc.Paths["/"+m.full(path)]["get"]), path)
+		}
+	}
+	require.Contains(t, string(a.Raw), `"OktaConfigureRequest":{`)
 }
 
 // Vault compares what a plugin says of its version with what was registered.
