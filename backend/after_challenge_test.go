@@ -22,7 +22,7 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 		fault oktatest.Fault
 	}{
 		{"500", oktatest.Status(http.StatusInternalServerError, "E0000009", "Internal Server Error")},
-		{"504", oktatest.Status(http.StatusGatewayTimeout, "E0000067", "Factors Service timeout")},
+		{"504", oktatest.Status(http.StatusGatewayTimeout, "E0000067", "The service of the factor is slow")},
 		{"429", oktatest.RateLimited(0, 23*time.Second)},
 		{"closed connection", oktatest.CloseConnection()},
 		{"truncated", oktatest.TruncatedJSON()},

@@ -34,7 +34,7 @@ func TestWhichFactor(t *testing.T) {
 		rsa      = "RSA token (totp=<its passcode> provider=RSA)"
 		symantec = "SYMANTEC token (totp=<its passcode> provider=SYMANTEC)"
 		hotp     = "counting token (totp=<its passcode> provider=CUSTOM)"
-		question = `security question "What is the food you least liked as a child?" (totp=<the answer> provider=question)`
+		question = `security question "Which dish did you always refuse to eat?" (totp=<the answer> provider=question)`
 		phone1   = `a push "Phone 1" (provider=push, or by the API device="Phone 1")`
 		phone2   = `a push "Phone 2" (provider=push, or by the API device="Phone 2")`
 	)
@@ -91,7 +91,7 @@ func TestWhichFactor(t *testing.T) {
 		{name: "shut out", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}, {"question", "OKTA"}}, config: fields{"mfa_factors": "totp,push"},
 			want: none + `. You cannot use: SMS +1 XXX-XXX-4821 (this mount does not accept it), ` +
 				`e-mail m...o@acme.test (this mount does not accept it), ` +
-				`security question "What is the food you least liked as a child?" (this mount does not accept it)` +
+				`security question "Which dish did you always refuse to eat?" (this mount does not accept it)` +
 				`. Enroll a factor of type totp or push in Okta, or ask your Vault administrator to name sms, email or question in mfa_factors of the mount's config`},
 		{name: "shut out by default", enrol: []factor{{"sms", "OKTA"}}, config: fields{"mfa_factors": ""},
 			want: none + `. You cannot use: SMS +1 XXX-XXX-4821 (this mount does not accept it). ` +
@@ -106,7 +106,7 @@ func TestWhichFactor(t *testing.T) {
 		{name: "shut out, beside others", enrol: []factor{{"push", "OKTA"}, {"token", "RSA"}, {"question", "OKTA"}},
 			config: fields{"mfa_factors": "token"},
 			want: ask + rsa + `. You cannot use: a push "Phone 1" (this mount does not accept it), ` +
-				`security question "What is the food you least liked as a child?" (this mount does not accept it)`},
+				`security question "Which dish did you always refuse to eat?" (this mount does not accept it)`},
 		{name: "shut out and asked for", enrol: []factor{{"push", "OKTA"}, {"email", "OKTA"}}, config: fields{"mfa_factors": "push"},
 			give: fields{"provider": "email"},
 			want: notThere + phone1 + ". You cannot use: e-mail m...o@acme.test (this mount does not accept it)"},

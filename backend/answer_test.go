@@ -45,7 +45,7 @@ func TestOktaFaults(t *testing.T) {
 		{"no answer", oktatest.Hang(), 504, "in time"},
 		{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), 502, "(E0000009)"},
 		{"503", oktatest.Status(503, "E0000010", "Read only"), 502, "(E0000010)"},
-		{"504", oktatest.Status(504, "E0000067", "Factors Service timeout"), 504, "(E0000067)"},
+		{"504", oktatest.Status(504, "E0000067", "The service of the factor is slow"), 504, "(E0000067)"},
 		{"202 with an error", oktatest.Accepted202(), 502, "(E0000070)"},
 		{"429", oktatest.RateLimited(0, 23*time.Second), 429, "23 seconds"},
 		{"429 of concurrency", oktatest.RateLimitedConcurrency(), 429, "seconds"},
@@ -162,7 +162,7 @@ func examples() []error {
 		&attempts.BlockedError{Wait: time.Minute}, &attempts.BusyError{Wait: time.Second}, okta.ErrBusy, store.ErrTimeout,
 		mfa.ErrEnrollmentMaySkip, mfa.ErrAdminConsent, fmt.Errorf("%w: %w", mfa.ErrSignInPage, &mfa.UnexpectedError{Status: okta.StatusDeviceActivate}),
 		&okta.Error{HTTPStatus: 409, Code: okta.CodeNextPassCode, Words: okta.NewSecret("Wait for the code to change.")},
-		&okta.Error{HTTPStatus: 500, Code: "E0000240", Words: okta.NewSecret("No connected agents.")},
+		&okta.Error{HTTPStatus: 500, Code: "E0000240", Words: okta.NewSecret("No agent is connected to the org.")},
 		&okta.UnreachableError{Reason: okta.UnreachableRefused},
 		okta.ErrTimeout, context.Canceled, okta.ErrUnreachable, okta.ErrMalformed,
 		said(429, "E0000047"), said(504, "E0000067"), said(500, "E0000009"), said(202, "E0000070"), said(403, ""), said(400, "E0000001"),
@@ -225,7 +225,7 @@ func TestAnswerParts(t *testing.T) {
 		{400, `Okta's answer does not let you in: an unknown status (status "NEW", factor result "")`}:                                                               &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
 		{400, "MFA method second: Okta refused its API token (E0000006): ask your Vault administrator to configure a valid api_token"}:                               second(&okta.Error{HTTPStatus: 403, Code: okta.CodeAccessDenied, Endpoint: okta.EndpointFactors}),
 		{400, `Okta says "Enter {code}" (E0000113): log in again with that as totp`}:                                                                                 &okta.Error{HTTPStatus: 409, Code: okta.CodeNextPassCode, Words: okta.NewSecret("Enter {code}")},
-		{502, `Okta failed with HTTP 500, and says "No connected agents." (E0000240): try again later, or show this to your Okta administrator`}:                     &okta.Error{HTTPStatus: 500, Code: "E0000240", Words: okta.NewSecret("No connected agents.")},
+		{502, `Okta failed with HTTP 500, and says "No agent is connected to the org." (E0000240): try again later, or show this to your Okta administrator`}:        &okta.Error{HTTPStatus: 500, Code: "E0000240", Words: okta.NewSecret("No agent is connected to the org.")},
 		{502, "Okta could not be reached, because the connection was refused: ask your Vault administrator to look up the details in Vault's log"}:                   &okta.UnreachableError{Reason: okta.UnreachableRefused},
 		{400, "Okta wants something of you that only its sign-in page can ask for (status DEVICE_ACTIVATE): sign in to Okta with a browser once, then log in again"}: fmt.Errorf("%w: %w", mfa.ErrSignInPage, &mfa.UnexpectedError{Status: okta.StatusDeviceActivate}),
 	} {
@@ -289,7 +289,7 @@ func TestBadAPIToken(t *testing.T) {
 
 		m.okta.ClearFaults()
 		m.configure(fields{"api_token": ""})
-		m.okta.Fail("authn", oktatest.Status(401, "E0000011", "Invalid token provided"))
+		m.okta.Fail("authn", oktatest.Status(401, "E0000011", "The token is not good"))
 		_, status, text = m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.NotContains(t, text, "api_token", "there is none to blame")

@@ -164,7 +164,7 @@ func TestCodeTransactionGone(t *testing.T) {
 		m.configure(fields{"mfa_factors": allFactors})
 		sms := m.addUser("Everyone").AddFactor("sms", "OKTA")
 		m.refused(nil)
-		m.okta.Fail("verify", oktatest.Status(http.StatusUnauthorized, "E0000011", "Invalid token provided").Times(1))
+		m.okta.Fail("verify", oktatest.Status(http.StatusUnauthorized, "E0000011", "The token is not good").Times(1))
 		m.mustLogin(fields{"totp": sms.Code()})
 
 		m.clock.advance(time.Minute)

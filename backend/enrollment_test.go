@@ -82,7 +82,7 @@ func TestTokenRefusedLaterInALogin(t *testing.T) {
 			}
 		}
 		m.okta.ClearFaults()
-		m.okta.Fail("verify", oktatest.Status(401, "E0000011", "Invalid token provided"))
+		m.okta.Fail("verify", oktatest.Status(401, "E0000011", "The token is not good"))
 		assert.Contains(t, m.refused(fields{"totp": m.nextCode(totp)}), "the login took too long", "E0000011 is about the state token there")
 	})
 }

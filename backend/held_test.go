@@ -62,7 +62,7 @@ func TestHeldPush(t *testing.T) {
 		totp, question := u.Factors()[1], u.Factors()[2]
 		assert.Equal(t, heldState{ID: totp.ID, Factor: "totp", Provider: "GOOGLE"}, held.Factors[0])
 		assert.Equal(t, heldState{ID: question.ID, Factor: "question", Provider: "OKTA",
-			Question: "What is the food you least liked as a child?"}, held.Factors[1])
+			Question: "Which dish did you always refuse to eat?"}, held.Factors[1])
 
 		// However often it is asked about, Okta is every other second.
 		asked := push.Polls()

@@ -176,7 +176,7 @@ func TestPassCodeNextToken(t *testing.T) {
 		rsa := m.addUser("Everyone").AddFactor("token", "RSA")
 		rsa.RequireNextToken()
 		code := m.nextCode(rsa)
-		assert.Equal(t, `Okta says "Additional factor challenge: enter the next tokencode" (E0000113): log in again with that as totp`, m.refused(fields{"totp": code}))
+		assert.Equal(t, `Okta says "Type the next code of your token" (E0000113): log in again with that as totp`, m.refused(fields{"totp": code}))
 		assert.Zero(t, m.calls("cancel"), "the conversation goes on")
 		m.okta.Reset()
 		m.mustLogin(fields{"totp": m.nextCode(rsa)})

@@ -58,9 +58,9 @@ var methodSamples = map[string]struct {
 		nil,
 	},
 	"duo": {
-		fields{"method_name": "my_duo", "integration_key": "DIXXXXXXXXXXXXXXXXXX", "secret_key": "duo-secret-key",
+		fields{"method_name": "my_duo", "integration_key": "DI1ACME2SAMPLE3KEY45", "secret_key": "duo-secret-key",
 			"api_hostname": "api-1234.duosecurity.com", "push_info": "from=vault", "use_passcode": true},
-		fields{"name": "my_duo", "type": "duo", "username_format": "", "integration_key": "DIXXXXXXXXXXXXXXXXXX",
+		fields{"name": "my_duo", "type": "duo", "username_format": "", "integration_key": "DI1ACME2SAMPLE3KEY45",
 			"api_hostname": "api-1234.duosecurity.com", "push_info": "from=vault", "use_passcode": true},
 		[]string{"duo-secret-key"},
 	},

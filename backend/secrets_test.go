@@ -26,7 +26,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		var texts string
 		for _, fault := range []oktatest.Fault{
 			oktatest.CloseConnection(), oktatest.HTML(500), oktatest.TruncatedJSON(), oktatest.RateLimitedBare(),
-			oktatest.Status(400, "E0000001", "Api validation failed"),
+			oktatest.Status(400, "E0000001", "The request is not valid"),
 		} {
 			for _, endpoint := range []string{"authn", "verify", "groups"} {
 				m.okta.ClearFaults()
@@ -84,7 +84,7 @@ func TestSecretsOfFactorsStaySecret(t *testing.T) {
 			for _, fault := range []string{"", "verify", "groups"} {
 				m.okta.ClearFaults()
 				if fault != "" {
-					m.okta.Fail(fault, oktatest.Status(http.StatusBadRequest, "E0000001", "Api validation failed"))
+					m.okta.Fail(fault, oktatest.Status(http.StatusBadRequest, "E0000001", "The request is not valid"))
 				}
 				said(m.login(fields{"totp": m.nextCode(factor), "provider": f.kind}))
 				said(m.login(fields{"passcode": "wr0ng" + f.factorType, "provider": f.kind, "factor": f.kind}))

@@ -88,7 +88,7 @@ func TestInventedNamesTakeNoRoom(t *testing.T) {
 	m.configure(nil)
 	m.addUser("Everyone")
 	m.mustLogin(nil)
-	m.okta.Fail("authn", oktatest.Status(401, "E0000004", "Authentication failed"))
+	m.okta.Fail("authn", oktatest.Status(401, "E0000004", "Sign-in refused"))
 	heap := func() uint64 {
 		m.okta.Reset() // which keeps the requests
 		runtime.GC()

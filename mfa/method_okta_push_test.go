@@ -376,8 +376,8 @@ func TestOktaMethodChallengeFails(t *testing.T) {
 		err     error
 		notSent bool
 	}{
-		"400":               {oktatest.Status(400, "E0000001", "Api validation failed"), refused("E0000001"), true},
-		"401":               {oktatest.Status(401, "E0000011", "Invalid token provided"), refused(okta.CodeInvalidToken), true},
+		"400":               {oktatest.Status(400, "E0000001", "The request is not valid"), refused("E0000001"), true},
+		"401":               {oktatest.Status(401, "E0000011", "The token is not good"), refused(okta.CodeInvalidToken), true},
 		"403":               {oktatest.Status(403, "E0000006", "You do not have permission"), refused(okta.CodeAccessDenied), true},
 		"404":               {oktatest.Status(404, "E0000007", "Not found"), refused(okta.CodeNotFound), true},
 		"429":               {oktatest.RateLimited(0, time.Second), refused("E0000047"), true},

@@ -66,8 +66,8 @@ func TestFactorsAreMasked(t *testing.T) {
 		f        *oktatest.Factor
 		to, want string
 	}{
-		{"number", text, "+15554154821", "…4821"},
-		{"number with gaps", text, "+1 (555) 415-4821", "…4821"},
+		{"number", text, "+15550164821", "…4821"},
+		{"number with gaps", text, "+1 (555) 016-4821", "…4821"},
 		{"masked number", text, "+1 XXX-XXX-4821", "+1 XXX-XXX-4821"},
 		{"short number", text, "4821", "4821"},
 		{"no number", text, "", ""},

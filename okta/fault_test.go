@@ -27,7 +27,7 @@ func TestFaults(t *testing.T) {
 	var leaked atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { leaked.Add(1) }))
 	t.Cleanup(elsewhere.Close)
-	const tooMany = "API call exceeded rate limit due to too many requests."
+	const tooMany = "Too much was asked in too short a time."
 
 	faults := []struct {
 		name  string
@@ -56,10 +56,10 @@ func TestFaults(t *testing.T) {
 		{"hanging before headers", oktatest.Hang(), is(okta.ErrTimeout), true},
 		{"403", oktatest.Status(403, "E0000006", "You do not have permission"), said(403, okta.CodeAccessDenied, "You do not have permission", 0), false},
 		{"404", oktatest.Status(404, "E0000007", "Not found"), said(404, okta.CodeNotFound, "Not found", 0), false},
-		{"401", oktatest.Status(401, "E0000011", "Invalid token provided"), said(401, "E0000011", "Invalid token provided", 0), false},
+		{"401", oktatest.Status(401, "E0000011", "The token is not good"), said(401, "E0000011", "The token is not good", 0), false},
 		{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), said(500, "E0000009", "Internal Server Error", 0), false},
 		{"503", oktatest.Status(503, "E0000010", "Service is in read only mode"), said(503, "E0000010", "Service is in read only mode", 0), false},
-		{"202 that is an error", oktatest.Accepted202(), said(202, "E0000070", "Waiting for ACK", 0), false},
+		{"202 that is an error", oktatest.Accepted202(), said(202, "E0000070", "Nobody has answered yet", 0), false},
 		{"429", oktatest.RateLimited(0, 30*time.Second), said(429, "E0000047", tooMany, 30*time.Second), false},
 		{"429 without headers", oktatest.RateLimitedBare(), said(429, "E0000047", tooMany, 0), false},
 		{"429 for concurrency", oktatest.RateLimitedConcurrency(), said(429, "E0000047", tooMany, time.Minute), false},
@@ -201,7 +201,7 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{okta.Error{HTTPStatus: 502}, "okta: HTTP 502"},
-		{okta.Error{HTTPStatus: 401, Code: "E0000004", Summary: "Authentication failed", ID: "oae1"},
+		{okta.Error{HTTPStatus: 401, Code: "E0000004", Summary: "Sign-in refused", ID: "oae1"},
 			"okta: HTTP 401 E0000004 (error id oae1)"},
 	} {
 		assert.Equal(t, tc.want, tc.err.Error())

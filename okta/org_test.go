@@ -53,7 +53,7 @@ func TestNoOrgID(t *testing.T) {
 		"a web page":   {oktatest.HTML(200), is(okta.ErrMalformed)},
 		"another host": {oktatest.Redirect(302, "https://evil.test"+organizationPath), is(okta.ErrMalformed)},
 		"broken":       {oktatest.CloseConnection(), is(okta.ErrUnreachable)},
-		"a rate limit": {oktatest.RateLimited(0, time.Minute), said(429, "E0000047", "API call exceeded rate limit due to too many requests.", time.Minute)},
+		"a rate limit": {oktatest.RateLimited(0, time.Minute), said(429, "E0000047", "Too much was asked in too short a time.", time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv.Fail("organization", tc.fault.Times(1))

@@ -203,7 +203,7 @@ func TestErrorsNameNobody(t *testing.T) {
 		"listusers": func() error { _, err := c.AccountsByEmail(t.Context(), login); return err },
 		"groups":    func() error { _, err := c.Groups(t.Context(), login); return err },
 	}
-	quoting := "Not found: Resource not found: " + login + " (User)"
+	quoting := "There is nothing like " + login + " (User)"
 	check := func(t *testing.T, how string, err error) {
 		t.Helper()
 		require.Error(t, err, how)

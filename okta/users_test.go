@@ -100,7 +100,7 @@ func TestAccountStatus(t *testing.T) {
 	}
 	mia.Delete()
 	_, err := c.Account(t.Context(), mia.ID)
-	said(404, okta.CodeNotFound, "Not found: Resource not found: "+mia.ID+" (User)", 0)(t, withoutCauses(err))
+	said(404, okta.CodeNotFound, "There is nothing like "+mia.ID+" (User)", 0)(t, withoutCauses(err))
 }
 
 // withoutCauses lets said compare an error whose causes do not matter.

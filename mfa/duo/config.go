@@ -71,7 +71,7 @@ func (c Config) Problems() (problems []error) {
 	case len(c.PushInfo) >= maxPushInfo:
 		problems = append(problems, fmt.Errorf("push_info must be shorter than %d bytes", maxPushInfo))
 	case !isPairs(c.PushInfo):
-		problems = append(problems, errors.New("push_info must be URL-encoded pairs, such as from=login%20portal&domain=example.com"))
+		problems = append(problems, errors.New("push_info must be URL-encoded pairs, such as from=vault%20login&domain=acme.test"))
 	}
 	return problems
 }

@@ -42,7 +42,7 @@ func TestPrepare(t *testing.T) {
 		"denied without a word":   {user: func(u *mfatest.DuoUser) { u.SetResult("deny", "") }, denied: "no reason was given"},
 		"denied at length":        {user: func(u *mfatest.DuoUser) { u.SetResult("deny", strings.Repeat("x", 300)) }, denied: strings.Repeat("x", 256) + "…"},
 		"enroll":                  {user: func(u *mfatest.DuoUser) { u.SetResult("enroll", "Enroll first") }, denied: "Enroll first: https://"},
-		"unknown to Duo":          {denied: "Enroll an authentication device to proceed: https://"},
+		"unknown to Duo":          {denied: "Enroll a phone first: https://"},
 		"strange":                 {user: func(u *mfatest.DuoUser) { u.SetResult(strangeResult, "") }, want: mfa.ErrServiceMalformed},
 		"no result":               {user: func(u *mfatest.DuoUser) { u.SetResult("", "") }, want: mfa.ErrServiceMalformed},
 		"phone makes codes":       {user: func(u *mfatest.DuoUser) { u.AddPhone("sms", "mobile_otp") }, want: mfa.ErrNeedsPassCode},
@@ -142,7 +142,7 @@ func TestPassCode(t *testing.T) {
 	assert.ErrorIs(t, err, mfa.ErrWrongPassCode)
 	user.LockOut()
 	require.ErrorAs(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: "1"}), &denied)
-	assert.Equal(t, "Your account is locked out.", denied.Reason)
+	assert.Equal(t, "You are locked out.", denied.Reason)
 	assert.Zero(t, user.Pushes())
 }
 

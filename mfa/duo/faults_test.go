@@ -104,7 +104,7 @@ func TestConfig(t *testing.T) {
 		"good":               {change: func(*duo.Config) {}},
 		"port":               {change: func(c *duo.Config) { c.APIHostname = "duo.acme.test:8443" }},
 		"address":            {change: func(c *duo.Config) { c.APIHostname = "[2001:db8::1]:443" }},
-		"pairs":              {change: func(c *duo.Config) { c.PushInfo = "from=login%20portal&domain=example.com" }},
+		"pairs":              {change: func(c *duo.Config) { c.PushInfo = "from=vault%20login&domain=acme.test" }},
 		"no integration key": {change: func(c *duo.Config) { c.IntegrationKey = "" }, want: "integration_key"},
 		"no secret key":      {change: func(c *duo.Config) { c.SecretKey = "" }, want: "secret_key"},
 		"no host":            {change: func(c *duo.Config) { c.APIHostname = "" }, want: "api_hostname"},

@@ -80,7 +80,7 @@ type duoPush struct {
 func (s *DuoServer) AddUser(name string) *DuoUser {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := &DuoUser{srv: s, name: name, result: "auth", message: "Account is active"}
+	u := &DuoUser{srv: s, name: name, result: "auth", message: "You may log in"}
 	s.users[name] = u
 	return u
 }
@@ -106,7 +106,7 @@ func (u *DuoUser) SetResult(result, message string) *DuoUser {
 	return u.do(func() {
 		u.result, u.message = result, message
 		if result == "enroll" {
-			u.portal = u.srv.URL + "/portal?code=48bac5d9393fb2c2&akey=DIXXXXXXXXXXXXXXXXXX"
+			u.portal = u.srv.URL + "/portal?code=acme-sample&akey=DI1ACME2SAMPLE3KEY45"
 		}
 	})
 }
@@ -116,7 +116,7 @@ func (u *DuoUser) SetResult(result, message string) *DuoUser {
 func (u *DuoUser) AddPhone(capabilities ...string) *DuoUser {
 	return u.do(func() {
 		u.devices = append(u.devices, map[string]any{
-			"device": "DP" + random(18), "type": "phone", "number": "XXX-XXX-0100",
+			"device": "DP" + random(18), "type": "phone", "number": "XXX-XXX-6620",
 			"name": "", "capabilities": capabilities,
 		})
 	})
@@ -151,9 +151,9 @@ func (u *DuoUser) Reject() { u.Answer(false) }
 // Answer approves or denies the pushes that wait, and returns how many they were.
 func (u *DuoUser) Answer(approve bool) int {
 	if approve {
-		return u.Decide(DuoOutcome{"allow", "allow", "Success. Logging you in..."})
+		return u.Decide(DuoOutcome{"allow", "allow", "You are in."})
 	}
-	return u.Decide(DuoOutcome{"deny", "deny", "Login request denied."})
+	return u.Decide(DuoOutcome{"deny", "deny", "You said no."})
 }
 
 // Decide ends the pushes that wait, and returns how many they were.

@@ -138,7 +138,7 @@ func (s *DuoServer) preauth(w http.ResponseWriter, r *http.Request) {
 	u := s.users[name]
 	if u == nil {
 		// What Duo says of strangers is a policy; this is the one it begins with.
-		writeOK(w, map[string]any{"result": "enroll", "status_msg": "Enroll an authentication device to proceed",
+		writeOK(w, map[string]any{"result": "enroll", "status_msg": "Enroll a phone first",
 			"enroll_portal_url": s.URL + "/portal"})
 		return
 	}
@@ -163,7 +163,7 @@ func (s *DuoServer) auth(w http.ResponseWriter, r *http.Request) {
 	case u == nil:
 		duoInvalid("username").write(w)
 	case u.lockedOut:
-		writeOK(w, map[string]any{"result": "deny", "status": "locked_out", "status_msg": "Your account is locked out."})
+		writeOK(w, map[string]any{"result": "deny", "status": "locked_out", "status_msg": "You are locked out."})
 	case factor == "passcode":
 		s.authPassCode(w, u, r.Form.Get("passcode"))
 	case factor == "push":
@@ -181,11 +181,11 @@ func (s *DuoServer) authPassCode(w http.ResponseWriter, u *DuoUser, code string)
 	s.addSecrets(code)
 	i := slices.Index(u.passCodes, code)
 	if i < 0 {
-		writeOK(w, map[string]any{"result": "deny", "status": "deny", "status_msg": "Incorrect passcode. Please try again."})
+		writeOK(w, map[string]any{"result": "deny", "status": "deny", "status_msg": "This passcode is wrong."})
 		return
 	}
 	u.passCodes = slices.Delete(u.passCodes, i, i+1)
-	writeOK(w, map[string]any{"result": "allow", "status": "allow", "status_msg": "Success. Logging you in..."})
+	writeOK(w, map[string]any{"result": "allow", "status": "allow", "status_msg": "You are in."})
 }
 
 // authPush sends a push. It knows the asynchronous form only.
@@ -231,7 +231,7 @@ func (s *DuoServer) authStatus(w http.ResponseWriter, r *http.Request) {
 	p.told, p.left = true, false
 	s.mu.Unlock()
 	if !told {
-		writeOK(w, map[string]any{"result": "waiting", "status": "pushed", "status_msg": "Pushed a login request to your phone..."})
+		writeOK(w, map[string]any{"result": "waiting", "status": "pushed", "status_msg": "Your phone rings."})
 		return
 	}
 	if !s.wait(r.Context(), p.decided) {

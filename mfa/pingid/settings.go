@@ -27,7 +27,7 @@ const (
 type Settings struct {
 	// UseSignature has no effect: every request is signed.
 	UseSignature bool
-	// IDPURL is where requests go: "https://idpxnyl3m.pingidentity.com/pingid".
+	// IDPURL is where requests go: "https://idp.acme.test/pingid".
 	IDPURL string
 	// OrgAlias is PingID's name for the organization.
 	OrgAlias string

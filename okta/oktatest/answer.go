@@ -83,32 +83,33 @@ func addExtraFields(v any) {
 // timestamp writes a time as Okta does.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// errorCodes are Okta's documented errors, with their HTTP status and text.
+// errorCodes are Okta's documented errors, with their HTTP status. The texts are this
+// package's own: Okta says that its texts may change, so no client may depend on them.
 var errorCodes = map[string]struct {
 	status  int
 	summary string
 }{
-	"E0000001": {http.StatusBadRequest, "Api validation failed: request"},
-	"E0000003": {http.StatusBadRequest, "The request body was not well-formed."},
-	"E0000004": {http.StatusUnauthorized, "Authentication failed"},
-	"E0000005": {http.StatusUnauthorized, "Invalid session"},
+	"E0000001": {http.StatusBadRequest, "The request is not valid"},
+	"E0000003": {http.StatusBadRequest, "The body cannot be read."},
+	"E0000004": {http.StatusUnauthorized, "Sign-in refused"},
+	"E0000005": {http.StatusUnauthorized, "No session"},
 	"E0000007": {http.StatusNotFound, "Not found"},
-	"E0000011": {http.StatusUnauthorized, "Invalid token provided"},
-	"E0000021": {http.StatusUnsupportedMediaType, "Bad request. Accept and/or Content-Type headers are likely not set."},
-	"E0000022": {http.StatusMethodNotAllowed, "The endpoint does not support the provided HTTP method"},
-	"E0000031": {http.StatusBadRequest, "Invalid search criteria."},
-	"E0000038": {http.StatusForbidden, "This operation is not allowed in the user's current status."},
-	"E0000047": {http.StatusTooManyRequests, "API call exceeded rate limit due to too many requests."},
-	"E0000068": {http.StatusForbidden, "Invalid Passcode/Answer"},
-	"E0000069": {http.StatusForbidden, "User Locked"},
-	"E0000070": {http.StatusAccepted, "Waiting for ACK"},
-	"E0000079": {http.StatusForbidden, "This operation is not allowed in the current authentication state."},
-	"E0000082": {http.StatusForbidden, "Each code can only be used once. Please wait for a new code and try again."},
-	"E0000083": {http.StatusForbidden, "Passcode is valid but exceeded time window."},
-	"E0000109": {http.StatusTooManyRequests, "An SMS message was recently sent. Please wait 30 seconds before trying again."},
-	"E0000113": {http.StatusConflict, "Additional factor challenge: enter the next tokencode"},
-	"E0000118": {http.StatusTooManyRequests, "An email was recently sent. Please wait 5 seconds before trying again."},
-	"E0000133": {http.StatusTooManyRequests, "A call was recently made. Please wait 30 seconds before trying again."},
+	"E0000011": {http.StatusUnauthorized, "The token is not good"},
+	"E0000021": {http.StatusUnsupportedMediaType, "The headers do not say what the body is."},
+	"E0000022": {http.StatusMethodNotAllowed, "This path has another method"},
+	"E0000031": {http.StatusBadRequest, "This is no search."},
+	"E0000038": {http.StatusForbidden, "The person's status forbids this."},
+	"E0000047": {http.StatusTooManyRequests, "Too much was asked in too short a time."},
+	"E0000068": {http.StatusForbidden, "Wrong code or answer"},
+	"E0000069": {http.StatusForbidden, "The account is locked now"},
+	"E0000070": {http.StatusAccepted, "Nobody has answered yet"},
+	"E0000079": {http.StatusForbidden, "The login is in another state."},
+	"E0000082": {http.StatusForbidden, "This code was used before."},
+	"E0000083": {http.StatusForbidden, "The code belongs to another time."},
+	"E0000109": {http.StatusTooManyRequests, "The last SMS is younger than 30 seconds."},
+	"E0000113": {http.StatusConflict, "Type the next code of your token"},
+	"E0000118": {http.StatusTooManyRequests, "The last e-mail is younger than 5 seconds."},
+	"E0000133": {http.StatusTooManyRequests, "The last call is younger than 30 seconds."},
 	"E0000180": {http.StatusLocked, "The factor is not active."},
 }
 
@@ -138,6 +139,6 @@ func errorDocument(code, summary string, causes ...string) object {
 // notFound returns Okta's answer where an id or a name finds nothing.
 func notFound(id, kind string) answer {
 	a := oktaError("E0000007")
-	a.body.(object)["errorSummary"] = fmt.Sprintf("Not found: Resource not found: %s (%s)", id, kind)
+	a.body.(object)["errorSummary"] = fmt.Sprintf("There is nothing like %s (%s)", id, kind)
 	return a
 }

@@ -15,7 +15,7 @@ func (o *Org) authn(c *call) answer {
 	case c.body.Token != "":
 		return oktaError("E0000004") // no activation token exists
 	case c.body.Username == "":
-		return oktaError("E0000001", "username: The field cannot be left blank")
+		return oktaError("E0000001", "username: has to be filled in")
 	case c.body.Audience != "":
 		return oktaError("E0000001", "audience: Not supported") // as on Identity Engine
 	case len(c.body.DeviceToken) > 32 && c.request.Header.Get("Authorization") != "":

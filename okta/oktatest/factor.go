@@ -277,7 +277,7 @@ func (f *Factor) profile() object {
 	case "email":
 		return object{"email": f.destination}
 	case "question":
-		return object{"question": "disliked_food", "questionText": "What is the food you least liked as a child?"}
+		return object{"question": "refused_dish", "questionText": "Which dish did you always refuse to eat?"}
 	case "webauthn":
 		return object{"credentialId": "credential-" + f.ID, "authenticatorName": f.name}
 	}

@@ -50,7 +50,7 @@ func (o *Org) verifyFactor(c *call) answer {
 		body["_embedded"] = object{"challenge": nonce}
 		return ok(body)
 	}
-	return oktaError("E0000001", "passCode: The field cannot be left blank")
+	return oktaError("E0000001", "passCode: has to be filled in")
 }
 
 // completeFactor checks a code or an answer, as transactions do.

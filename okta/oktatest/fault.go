@@ -185,7 +185,7 @@ func Status(code int, errorCode, summary string) Fault {
 }
 
 // Accepted202 answers E0000070, which is an error document with a 2xx status.
-func Accepted202() Fault { return Status(http.StatusAccepted, "E0000070", "Waiting for ACK") }
+func Accepted202() Fault { return Status(http.StatusAccepted, "E0000070", "Nobody has answered yet") }
 
 // RateLimited answers 429 E0000047 with the rate headers. The limit resets after
 // the given time by the organization's clock, which the Date header shows.

@@ -69,7 +69,7 @@ func TestSearchesThatAreRefused(t *testing.T) {
 		"?filter=" + search(login+" or "+login),
 	} {
 		r := c.get("/api/v1/users"+query).is(t, 400, "E0000031")
-		assert.Equal(t, "Invalid search criteria.", r.str("errorSummary"))
+		assert.Equal(t, "This is no search.", r.str("errorSummary"))
 	}
 	for _, expression := range []string{
 		`profile.login eq a`, `profile.login eq "a`, `profile.login eq 'a'`, `profile.login eq "a""`,

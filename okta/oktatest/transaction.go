@@ -65,7 +65,7 @@ func (o *Org) newTransaction(u *User, warn bool) *transaction {
 // E0000011 where the token has expired, was cancelled or completed, or is unknown.
 func (o *Org) open(c *call) (*transaction, answer, bool) {
 	if c.body.StateToken == "" {
-		return nil, oktaError("E0000001", "stateToken: The field cannot be left blank"), false
+		return nil, oktaError("E0000001", "stateToken: has to be filled in"), false
 	}
 	o.addSecret(c.body.StateToken)
 	tx := o.transactions[c.body.StateToken]

@@ -270,7 +270,7 @@ func (u *User) embedded() object {
 		"passwordChanged": timestamp(u.changed),
 		"profile": object{
 			"login": u.login, "firstName": first, "lastName": last,
-			"locale": "en_US", "timeZone": "America/Los_Angeles",
+			"locale": "en_US", "timeZone": "Europe/Lisbon",
 		},
 	}
 }

@@ -28,7 +28,7 @@ func (o *Org) verify(c *call) answer {
 	case sent:
 		return o.send(c, tx, f)
 	}
-	return oktaError("E0000001", "passCode: The field cannot be left blank")
+	return oktaError("E0000001", "passCode: has to be filled in")
 }
 
 // openFactor finds the transaction and the factor of a verify call, and
@@ -176,7 +176,7 @@ func (o *Org) wrong(u *User) answer {
 		u.status = "LOCKED_OUT"
 		return oktaError("E0000069")
 	}
-	return oktaError("E0000068", "Your passcode doesn't match our records. Please try again.")
+	return oktaError("E0000068", "Another code was expected.")
 }
 
 // check returns the error code for the passcode of a request. It is empty where the

@@ -92,14 +92,14 @@ func TestNextTokenOfRSA(t *testing.T) {
 		return m.runLogin(cli, m.loginArgs(u, "password="+u.Password(), "totp="+f.Code())...)
 	}
 	f.RequireNextToken()
-	requireCLIRefused(t, login(), "enter the next tokencode", "(E0000113)")
+	requireCLIRefused(t, login(), "Type the next code of your token", "(E0000113)")
 	requireCLIRefused(t, login(), "(E0000082)")
 	clock.Advance(time.Minute)
 	m.requireLoggedIn(cli, login())
 
 	clock.Advance(time.Minute)
 	f.RequireNextToken()
-	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "enter the next tokencode")
+	requireRefused(t, m.login(u, object{"totp": f.Code()}), http.StatusBadRequest, "Type the next code of your token")
 	clock.Advance(time.Minute)
 	m.mustLogin(u, object{"totp": f.Code()})
 }
