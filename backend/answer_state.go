@@ -46,6 +46,9 @@ func describeState(state mfa.State) map[string]any {
 	data["state"] = phases[state.Phase]
 	if state.Number != nil {
 		data["correct_answer"] = state.Number.Answer
+		if state.Number.Code != "" {
+			data["verification_code"] = state.Number.Code
+		}
 	}
 	return data
 }

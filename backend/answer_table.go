@@ -235,6 +235,9 @@ func waitOf(err error) time.Duration {
 	if e := find[*okta.Error](err); e != nil && e.RetryAfter > 0 {
 		return e.RetryAfter
 	}
+	if e := find[*mfa.ServiceError](err); e != nil && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
 	if errors.Is(err, okta.ErrBusy) {
 		return busyWait
 	}

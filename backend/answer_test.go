@@ -216,6 +216,7 @@ func TestAnswerParts(t *testing.T) {
 		{429, "Okta limits the rate of requests: try again in 60 seconds"}:                                                                                           &okta.Error{HTTPStatus: 429},
 		{429, "Okta limits the rate of requests (E0000047): try again in 1 second"}:                                                                                  &okta.Error{HTTPStatus: 429, Code: "E0000047", RetryAfter: time.Second},
 		{429, "MFA method second: its service limits the rate of requests: try again in 60 seconds"}:                                                                 second(&mfa.ServiceError{Status: 429}),
+		{429, "MFA method second: its service limits the rate of requests: try again in 7 seconds"}:                                                                  second(&mfa.ServiceError{Status: 429, RetryAfter: 7 * time.Second}),
 		{429, "MFA method second: too many wrong passcodes: try again in 15 minutes"}:                                                                                second(&mfa.PassCodesBarredError{Wait: 15 * time.Minute}),
 		{502, "MFA method second: its service failed with HTTP 503: try again later"}:                                                                                second(&mfa.ServiceError{Status: 503}),
 		{400, "MFA method second: its service does not let you in: Locked out."}:                                                                                     second(&mfa.DeniedError{Reason: "Locked out."}),

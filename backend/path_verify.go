@@ -32,6 +32,10 @@ func (b *backend) pathVerify() *framework.Path {
 							Description: "The number to choose on the phone.",
 							Required:    true,
 						},
+						"verification_code": {
+							Type:        framework.TypeString,
+							Description: "The same number, digit by digit, where it has to be typed into Duo Mobile.",
+						},
 						"device": {
 							Type:        framework.TypeString,
 							Description: "Name of the phone that shows the numbers, where Okta tells it.",
@@ -68,6 +72,9 @@ func (b *backend) pathVerifyRead(_ context.Context, _ *logical.Request, d *frame
 // clock that agrees with this one.
 func numberData(number mfa.Number, now time.Time) map[string]any {
 	data := map[string]any{"correct_answer": number.Answer}
+	if number.Code != "" {
+		data["verification_code"] = number.Code
+	}
 	if number.Device != "" {
 		data["device"] = number.Device
 	}

@@ -27,6 +27,7 @@ func TestNumberData(t *testing.T) {
 		{"all of it", mfa.Number{Answer: 47, Device: "Mia's phone", ExpiresAt: in(90 * time.Second)},
 			`{"correct_answer": 47, "device": "Mia's phone", "expires_in": 90}`},
 		{"zero is a number", mfa.Number{}, `{"correct_answer": 0}`},
+		{"a code to type", mfa.Number{Answer: 42, Code: "0042", Device: "d"}, `{"correct_answer": 42, "verification_code": "0042", "device": "d"}`},
 		{"no device", mfa.Number{Answer: 9, ExpiresAt: in(time.Minute)}, `{"correct_answer": 9, "expires_in": 60}`},
 		{"no expiry", mfa.Number{Answer: 9, Device: "d"}, `{"correct_answer": 9, "device": "d"}`},
 		{"rounded down", mfa.Number{ExpiresAt: in(61*time.Second - 1)}, `{"correct_answer": 0, "expires_in": 60}`},

@@ -190,8 +190,9 @@ func (e *DeniedError) Error() string {
 // ServiceError says that the service refuses the mount rather than the person, for
 // example because of a wrong key.
 type ServiceError struct {
-	Status  int    // of HTTP
-	Message string // in the service's words
+	Status     int           // of HTTP
+	Message    string        // in the service's words
+	RetryAfter time.Duration // after which the service may be asked again; zero: it did not say
 }
 
 func (e *ServiceError) Error() string {

@@ -40,9 +40,10 @@ func (p Policy) accepts(f okta.Factor) bool {
 // Accepted are the factors that can be verified on this mount, in their order.
 func (p Policy) Accepted(offered []okta.Factor) []okta.Factor { return only(offered, p.accepts) }
 
-// Number is the right answer of a number challenge.
+// Number is the right answer of a number challenge, or a code to type into an app.
 type Number struct {
 	Answer    int       // 0 is one like any other
+	Code      string    // to be typed on the phone, digit by digit; empty: Answer is to be chosen there
 	Device    string    // the name of the phone that shows the numbers; may be empty
 	ExpiresAt time.Time // of the challenge; zero where Okta did not say
 }

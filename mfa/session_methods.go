@@ -339,8 +339,8 @@ func (d *demands) look(ctx context.Context) error {
 // showNumber tells the number of the push, where that is new.
 func (d *demands) showNumber() {
 	n := d.push.Waiting().Number
-	if n != nil && (d.number == nil || d.number.Answer != n.Answer) {
-		d.show(Number{Answer: n.Answer, Device: n.Device, ExpiresAt: d.ends()})
+	if n != nil && (d.number == nil || d.number.Answer != n.Answer || d.number.Code != n.Code) {
+		d.show(Number{Answer: n.Answer, Code: n.Code, Device: n.Device, ExpiresAt: d.ends()})
 	}
 }
 

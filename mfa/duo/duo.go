@@ -86,7 +86,7 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 	// Duo may know the person by several spellings of a name; Okta has one id for them.
 	person := "duo " + m.host + " " + who.Org + " " + who.ID
 	return mfa.Attempt{Rings: person, Phone: person, Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
-		return service.Ring(ctx, x, func(ctx context.Context, sent func()) error { return l.push(ctx, x, sent) })
+		return service.Ring(ctx, x, func(ctx context.Context, sent func(mfa.Waiting)) error { return l.push(ctx, x, sent) })
 	}}, nil
 }
 
@@ -173,7 +173,7 @@ func (l *login) passCode(ctx context.Context, code string) error {
 
 // push makes the person's phone ring, once, and waits for their answer. Duo has
 // no way to take a push back: where ctx ends, nobody asks for the answer any more.
-func (l *login) push(ctx context.Context, x mfa.Exchange, sent func()) error {
+func (l *login) push(ctx context.Context, x mfa.Exchange, sent func(mfa.Waiting)) error {
 	options := l.options(authapi.AuthDevice("auto"), authapi.AuthAsync())
 	if l.method.pushInfo != "" {
 		options = append(options, authapi.AuthPushinfo(l.method.pushInfo))
@@ -187,7 +187,7 @@ func (l *login) push(ctx context.Context, x mfa.Exchange, sent func()) error {
 	case result.Response.Txid == "":
 		return fmt.Errorf("%w: a push without a transaction", mfa.ErrServiceMalformed)
 	}
-	sent()
+	sent(mfa.Waiting{})
 	return l.await(ctx, x, result.Response.Txid)
 }
 

@@ -105,7 +105,9 @@ func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential)
 		Rings: person,
 		Phone: person,
 		Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
-			return service.Ring(ctx, x, func(ctx context.Context, sent func()) error { return m.push(ctx, name, sent) })
+			return service.Ring(ctx, x, func(ctx context.Context, sent func(mfa.Waiting)) error {
+				return m.push(ctx, name, func() { sent(mfa.Waiting{}) })
+			})
 		},
 	}, nil
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -39,7 +41,35 @@ func Refusal(resp *http.Response) error {
 	if resp.StatusCode < 400 {
 		return fmt.Errorf("%w: HTTP status %d", mfa.ErrServiceMalformed, resp.StatusCode)
 	}
-	return &mfa.ServiceError{Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
+	return &mfa.ServiceError{
+		Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode), RetryAfter: RetryAfter(resp),
+	}
+}
+
+// maxRetryAfter bounds how long a service may ask to be left alone.
+const maxRetryAfter = time.Hour
+
+// RetryAfter is how long the service wants not to be asked, by the header Retry-After or
+// X-Retry-After, in seconds or as a date. A date is counted from the answer's own Date, so
+// that the clock of this machine does not matter. Zero means that the service did not say.
+func RetryAfter(resp *http.Response) time.Duration {
+	said := cmp.Or(resp.Header.Get("Retry-After"), resp.Header.Get("X-Retry-After"))
+	if said == "" {
+		return 0
+	}
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseUint(said, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if until, err := http.ParseTime(said); err == nil {
+		now, err := http.ParseTime(resp.Header.Get("Date"))
+		if err != nil {
+			return 0
+		}
+		wait = until.Sub(now)
+	} else {
+		return 0
+	}
+	return min(max(wait, time.Second), maxRetryAfter)
 }
 
 // Refused reports whether err is a *mfa.ServiceError by which the service has done

@@ -10,28 +10,29 @@ import (
 
 // Ring makes a push of a service that holds a request until the person has
 // answered. send sends the push and returns once it is decided: nil lets the person
-// pass. It calls sent as soon as the push is on its way, and stops with its context,
-// which ends with the login or at the end of the wait for the push.
+// pass. It calls sent as soon as the push is on its way, with what there is to know
+// about it, and stops with its context, which ends with the login or at the end of the
+// wait for the push.
 //
 // Ring returns at the call of sent, or with the error of a send that never got so
 // far.
-func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, sent func()) error) (mfa.Push, error) {
+func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, sent func(mfa.Waiting)) error) (mfa.Push, error) {
 	during, cancel := context.WithTimeout(x.Life, x.Until.Sub(x.Clock.Now()))
 	p := &push{cancel: cancel, decided: make(chan struct{})}
-	sent := make(chan struct{}, 1)
+	sent := make(chan mfa.Waiting, 1)
 	go func() {
 		defer close(p.decided)
 		defer cancel()
 		defer panics.Recover(&p.err)
-		p.err = pushError(during, send(during, func() {
+		p.err = pushError(during, send(during, func(w mfa.Waiting) {
 			select {
-			case sent <- struct{}{}:
+			case sent <- w:
 			default: // said before
 			}
 		}))
 	}()
 	select {
-	case <-sent:
+	case p.waiting = <-sent:
 		return p, nil
 	case <-ctx.Done():
 		cancel()
@@ -46,12 +47,13 @@ func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, se
 
 // push is a push that a goroutine waits for.
 type push struct {
+	waiting mfa.Waiting
 	cancel  context.CancelFunc
 	decided chan struct{}
 	err     error // after decided
 }
 
-func (p *push) Waiting() mfa.Waiting { return mfa.Waiting{} }
+func (p *push) Waiting() mfa.Waiting { return p.waiting }
 
 func (p *push) Decided() <-chan struct{} { return p.decided }
 

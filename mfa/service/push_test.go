@@ -249,7 +249,7 @@ func TestRingTakesTheTimeOfTheClock(t *testing.T) {
 	clock := fixed(time.Unix(1_000_000, 0))
 	before := time.Now()
 	push, err := service.Ring(t.Context(), mfa.Exchange{Clock: clock, Life: t.Context(), Until: clock.Now().Add(time.Hour)},
-		func(ctx context.Context, sent func()) error {
+		func(ctx context.Context, sent func(mfa.Waiting)) error {
 			deadline, ok := ctx.Deadline()
 			assert.True(t, ok)
 			assert.False(t, deadline.Before(before.Add(time.Hour)))
@@ -403,9 +403,9 @@ func TestPanicIsNoApproval(t *testing.T) {
 	t.Parallel()
 	for _, late := range []bool{false, true} {
 		push, err := service.Ring(t.Context(), mfa.Exchange{Clock: methodtest.Clock{}, Life: t.Context(), Until: time.Now().Add(time.Hour)},
-			func(_ context.Context, sent func()) error {
+			func(_ context.Context, sent func(mfa.Waiting)) error {
 				if late {
-					sent()
+					sent(mfa.Waiting{})
 				}
 				panic("secret-of-a-request")
 			})
