@@ -29,18 +29,22 @@ func ReadGroups(ctx context.Context, now time.Time, userID string, read func(ctx
 	return r
 }
 
-// of returns the groups of the user, once r has read them. ok is false where the
-// caller has to read them itself: r is of another user, is older than oldest, or has
-// failed. A failure may be old, and the person should not have to approve another push
-// because of it.
-func (r *GroupRead) of(ctx context.Context, userID string, oldest time.Time) (groups []okta.Group, ok bool, err error) {
-	if r == nil || r.userID != userID || r.began.Before(oldest) {
-		return nil, false, nil
-	}
+// groupPatience bounds the wait for a read of groups and for the one that follows where
+// it has failed. One request takes no longer, so a login does not wait for two time outs.
+const groupPatience = okta.DefaultTimeout
+
+// isOf reports whether r is a read of the user's groups that began at oldest or later. A
+// nil r is not.
+func (r *GroupRead) isOf(userID string, oldest time.Time) bool {
+	return r != nil && r.userID == userID && !r.began.Before(oldest)
+}
+
+// wait returns what r has read, as soon as r is done.
+func (r *GroupRead) wait(ctx context.Context) ([]okta.Group, error) {
 	select {
 	case <-r.done:
-		return r.groups, r.err == nil, nil
+		return r.groups, r.err
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
+		return nil, ctx.Err()
 	}
 }

@@ -239,15 +239,25 @@ func (s *Session) stillActive(ctx context.Context) error {
 	return s.flow.Active(ctx, s.okta.admitted.ID)
 }
 
-// groupsNow returns the groups of the person whom Okta let in.
+// groupsNow returns the groups of the person whom Okta let in. Where the read beside the
+// factor has failed, it reads them once more: the failure may be old, and the person
+// should not have to approve another push because of it.
 func (s *Session) groupsNow(ctx context.Context) ([]okta.Group, error) {
 	if s.flow.Groups == nil {
 		return nil, nil
 	}
 	userID := s.okta.admitted.ID
 	now := s.flow.Clock.Now()
-	if groups, ok, err := s.groups.of(ctx, userID, now.Add(-MaxAge)); ok || err != nil {
-		return groups, err
+	if s.groups.isOf(userID, now.Add(-MaxAge)) {
+		groups, err := s.groups.wait(ctx)
+		left := groupPatience - s.flow.Clock.Now().Sub(now)
+		if err == nil || ctx.Err() != nil || left <= 0 {
+			return groups, err
+		}
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, left)
+		defer stop()
+		now = s.flow.Clock.Now()
 	}
 	s.groups = ReadGroups(ctx, now, userID, s.flow.Groups)
 	<-s.groups.done

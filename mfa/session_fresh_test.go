@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -168,4 +169,57 @@ func (m slowMethod) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credenti
 		a.Verify = func(ctx context.Context, x mfa.Exchange) error { m.meanwhile(); return verify(ctx, x) }
 	}
 	return a, err
+}
+
+// TestGroupsThatFailAreWaitedFor15Seconds: a login reads groups again where the read
+// beside the factor has failed, and waits 15 s at most for both reads together.
+func TestGroupsThatFailAreWaitedFor15Seconds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name         string
+		first, again time.Duration // how long the two reads take
+		before       time.Duration // how long before the login needs the groups the first one begins
+		reads        int
+		waits        time.Duration
+		err          error
+	}{
+		{name: "both hang", first: 15 * time.Second, again: 30 * time.Second, reads: 1, waits: 15 * time.Second, err: okta.ErrTimeout},
+		{name: "pages hang", first: 40 * time.Second, again: 30 * time.Second, reads: 1, waits: 40 * time.Second, err: okta.ErrTimeout},
+		{name: "the second hangs", first: time.Second, again: 30 * time.Second, reads: 2, waits: 15 * time.Second, err: okta.ErrTimeout},
+		{name: "the second works", first: 5 * time.Second, again: time.Second, reads: 2, waits: 6 * time.Second},
+		{name: "the first failed before, and the second hangs", first: time.Second, before: 30 * time.Second, again: 30 * time.Second,
+			reads: 2, waits: 15 * time.Second, err: okta.ErrTimeout},
+		{name: "the first fails meanwhile, and the second hangs", first: 15 * time.Second, before: 10 * time.Second, again: 30 * time.Second,
+			reads: 2, waits: 15 * time.Second, err: okta.ErrTimeout},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				reads := 0
+				groups := func(ctx context.Context, _ string) ([]okta.Group, error) {
+					if reads++; reads == 1 {
+						time.Sleep(tc.first) // of this bubble
+						return nil, okta.ErrTimeout
+					}
+					select {
+					case <-ctx.Done():
+						return nil, okta.ErrTimeout
+					case <-time.After(tc.again):
+						return []okta.Group{{ID: "1", Name: "admins"}}, nil
+					}
+				}
+				flow := mfa.Flow{Okta: scripted(), Mount: new(mfa.Mount), Groups: groups}
+				flow.Begun = mfa.ReadGroups(t.Context(), time.Now(), mia.ID, groups)
+				time.Sleep(tc.before)
+				began := time.Now()
+				s, err := run(t.Context(), flow, success(mia), want{})
+				assert.ErrorIs(t, err, tc.err)
+				assert.Equal(t, tc.waits, time.Since(began))
+				assert.Equal(t, tc.reads, reads)
+				if tc.err == nil {
+					assert.Equal(t, []string{"admins"}, groupNames(s.Who()))
+				}
+			})
+		})
+	}
 }
