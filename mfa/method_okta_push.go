@@ -66,7 +66,10 @@ func (p *oktaPush) Waiting() Waiting {
 func (p *oktaPush) Poll(ctx context.Context) (passed bool, err error) {
 	if p.Decided() == nil {
 		next, err := p.api.PollFactor(ctx, p.t)
-		if err != nil {
+		switch {
+		case okta.Pending(err):
+			return false, nil // the former answer, that the push waits, still holds
+		case err != nil:
 			return false, err
 		}
 		if next.Challenge == nil { // Okta tells the number once

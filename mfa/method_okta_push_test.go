@@ -30,6 +30,8 @@ func TestOktaMethodPush(t *testing.T) {
 		{"approved", []string{"WAITING", "WAITING", "SUCCESS"}, nil, 3, 0},
 		{"approved at the first poll", []string{"WAITING", "SUCCESS"}, nil, 2, 0},
 		{"approved at once", []string{"SUCCESS"}, nil, 0, 0},
+		{"pending", []string{"E0000070", "WAITING", "E0000070", "E0000070", "SUCCESS"}, nil, 5, 0},
+		{"pending, then rejected", []string{"E0000070", "REJECTED"}, mfa.ErrRejected, 2, 0},
 		{"rejected", []string{"WAITING", "REJECTED"}, mfa.ErrRejected, 2, 0},
 		{"rejected at once", []string{"REJECTED"}, mfa.ErrRejected, 0, 0},
 		{"timed out", []string{"WAITING", "TIMEOUT"}, mfa.ErrPushTimeout, 2, 0},
@@ -350,7 +352,6 @@ func TestOktaMethodPollFails(t *testing.T) {
 		"null":              {oktatest.Body(200, "application/json", "null"), okta.ErrMalformed},
 		"success by status": {oktatest.Body(200, "application/json", `{"status":"SUCCESS"}`), okta.ErrMalformed},
 		"unknown result":    {oktatest.Body(200, "application/json", `{"factorResult":"APPROVED"}`), errStrange},
-		"202":               {oktatest.Accepted202(), refused("E0000070")},
 	} {
 		for after, when := range []string{"the first poll", "the second poll"} {
 			t.Run(name+" at "+when, func(t *testing.T) {
@@ -366,6 +367,17 @@ func TestOktaMethodPollFails(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestOktaMethodPendingForEver: E0000070 alone does not let anybody wait for longer.
+func TestOktaMethodPendingForEver(t *testing.T) {
+	t.Parallel()
+	o := newFactorsOrg(t, oktatest.Options{})
+	phone := o.user.AddPush()
+	o.Fail("transaction", oktatest.Accepted202())
+	assertError(t, mfa.ErrPushTimeout, o.satisfy(t, o.method(), mfa.Credential{}))
+	assert.Equal(t, []int{1, 0, 1}, []int{phone.Pushes(), phone.Waiting(), o.deleted()})
+	assert.LessOrEqual(t, o.clock.Now().Sub(noon), mfa.MaxWait+time.Second)
 }
 
 // TestOktaMethodChallengeFails: only what Okta has refused has not been sent.
