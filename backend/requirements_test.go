@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // A group that the mount gives to a user requires what it requires, however the
@@ -143,5 +144,20 @@ func TestMethodByAnotherURLOfTheSameOrg(t *testing.T) {
 		assert.Equal(t, 1, push.Pushes(), "it is the same person's same phone")
 		m.mustLogin(nil)
 		assert.Equal(t, 2, m.okta.Count(http.MethodGet, "/.well-known/okta-organization"), "each URL is asked once")
+	})
+}
+
+// The same holds where the orgs' ids cannot be read: the account has the same user id.
+func TestMethodByAnotherURLWhereTheOrgsIDIsUnknown(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush("SUCCESS")
+		m.okta.Fail("organization", oktatest.HTML(http.StatusNotFound))
+		other := strings.Replace(m.okta.URL, "127.0.0.1", "localhost", 1)
+		m.createMethod("okta", fields{"method_name": "corp_okta", "org_name": "acme", "base_url": other, "api_token": m.okta.Token,
+			"require_number_challenge": false})
+		m.write("config", fields{"mfa_methods": "corp_okta"})
+		m.mustLogin(nil)
+		assert.Equal(t, 1, push.Pushes(), "it is the same person's same phone")
 	})
 }

@@ -43,7 +43,8 @@ type OktaMethod struct {
 	// the login, the method accepts factors of the account that logs in and of no other.
 	Org string
 	// Unproven says that nobody knows whether Org is the org of the login by another
-	// URL. The account has to be that of the login then, too.
+	// URL. The account has to be that of the login then, too, by the same user id. That
+	// shows that it is the same org, because no two orgs have a user id in common.
 	Unproven bool
 	// Format makes the login of the account or, with PrimaryEmail, its e-mail address.
 	Format Format
@@ -70,6 +71,18 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 	if err != nil {
 		return Attempt{}, err
 	}
+	if m.Unproven { // find has compared the user ids
+		proven := *m
+		proven.Org, proven.Unproven = who.Org, false
+		if m = &proven; m.shownBefore(who) {
+			return Attempt{Passed: true}, nil
+		}
+	}
+	return m.prepare(ctx, api, account, who, c)
+}
+
+// prepare chooses one of the account's factors.
+func (m *OktaMethod) prepare(ctx context.Context, api FactorsAPI, account okta.Account, who Subject, c Credential) (Attempt, error) {
 	offered, err := api.Factors(ctx, account.ID)
 	if err != nil {
 		return Attempt{}, err

@@ -1,6 +1,7 @@
 package mfa_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -261,4 +262,46 @@ func TestAccountOfAnOrgThatMayBeTheSame(t *testing.T) {
 		_, err := m.Prepare(t.Context(), who, mfa.Credential{})
 		assert.ErrorIs(t, err, row.err)
 	}
+}
+
+// TestKeysOfAnOrgThatIsTheSame: an account with the user id of the login shows that the
+// method's org is that of the login by another URL. The person, the phone and what they
+// have shown have the same names then as in Okta's own challenge.
+func TestKeysOfAnOrgThatIsTheSame(t *testing.T) {
+	t.Parallel()
+	for _, unproven := range []bool{false, true} {
+		api := &factorsScript{factors: []okta.Factor{with("ACTIVE", phone)}}
+		m := api.method()
+		org := loginOrg
+		if m.Unproven = unproven; !unproven {
+			org = m.Org // the ids of two orgs are known to differ
+		}
+		who := mfa.Subject{ID: mia.ID, Login: mia.Login, Org: loginOrg}
+		attempt, err := m.Prepare(t.Context(), who, mfa.Credential{})
+		require.NoError(t, err)
+		assert.Equal(t, []string{org + " " + mia.ID, org + " " + phone.ID}, []string{attempt.Rings, attempt.Phone})
+
+		who.Verified = &phone
+		attempt, err = m.Prepare(t.Context(), who, mfa.Credential{})
+		require.NoError(t, err)
+		assert.Equal(t, unproven, attempt.Passed)
+	}
+}
+
+// TestPhoneOfAnOrgThatMayBeTheSame: a phone that Okta's own challenge has rung does not
+// ring for the method.
+func TestPhoneOfAnOrgThatMayBeTheSame(t *testing.T) {
+	t.Parallel()
+	api := &factorsScript{factors: []okta.Factor{with("ACTIVE", phone)}}
+	m := api.method()
+	m.Unproven, m.NumberOnly = true, true // so that the push without a number does not do
+	b := newBench(mfa.PushLimit{})
+	flow := b.flow(scripted(waiting(phone), success(mia)), ours)
+	flow.Org = loginOrg
+	flow.Require = func(context.Context, mfa.Subject) ([]mfa.Required, error) {
+		return []mfa.Required{{ID: "1", Name: "method", Method: m}}, nil
+	}
+	_, err := run(t.Context(), flow, required(phone), want{})
+	assertError(t, mfa.ErrRungBefore, err)
+	assert.Equal(t, "account mia.ito@acme.test, factors 00u1mia", api.asked())
 }
