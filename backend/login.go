@@ -55,8 +55,6 @@ func (b *backend) newLogin(req *logical.Request, cfg *configEntry, in loginInput
 // run takes a login to its end, and waits for the person where it has to. The
 // session is there also where it failed, but for a password that was not right.
 func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
 	flow := l.flow()
 	if l.in.nonce != "" {
 		show, end, err := l.numbers.open(l.in.nonce, l.in.username)

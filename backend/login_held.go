@@ -19,8 +19,6 @@ import (
 
 // hold begins a login that further requests continue.
 func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
 	if l.held.full() {
 		return l.fail(nil, errTooManyLogins)
 	}
@@ -48,8 +46,6 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 
 // proceed continues a held login.
 func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
 	login := l.held.find(l.in.transactionID, l.in.username, l.now())
 	if login == nil {
 		return l.fail(nil, errNoTransaction)

@@ -23,7 +23,7 @@ const (
 	maxPassCode = 256  // bytes
 	maxDevice   = 256  // bytes
 
-	// loginTimeout bounds a login, from the password to the groups. It ends before
+	// loginTimeout bounds a request to log in or to renew a token, all of it. It ends before
 	// Vault gives a request up (max_request_duration, 90 s by default) and answers
 	// 500 by itself, which its clients repeat: that would be a second push. Vault
 	// does not tell a plugin how long it will wait.
@@ -143,6 +143,8 @@ func (b *backend) pathLoginAlias(ctx context.Context, req *logical.Request, d *f
 }
 
 func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
 	in, err := parseLogin(req, d)
 	if err != nil {
 		return b.answer(err, false)
@@ -185,6 +187,8 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if req.Auth == nil {
 		return nil, errors.New("renewal of no token")
 	}
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
 	password, _ := req.Auth.InternalData[passwordKey].(string)
 	in := loginInput{
 		username: req.Auth.Metadata[usernameKey], password: password,

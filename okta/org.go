@@ -2,35 +2,53 @@ package okta
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
+	"time"
 )
 
 const organizationPath = "/.well-known/okta-organization"
+
+// orgFailureLife is how long a client keeps the error of a request for the org's id. A
+// login asks more than once, and should not wait for a host that is down each time.
+const orgFailureLife = 30 * time.Second
 
 // identity is what a client knows of the org that it calls. It shares it with the
 // clients that For makes.
 type identity struct {
 	mu      sync.Mutex
-	current *inquiry // nil before the first one, and after one that failed
+	current *inquiry // nil before the first one, and after one that says nothing about the org
 }
 
 // inquiry is one request for the id of an org, for which several callers may wait.
 // The other fields are valid once done is closed.
 type inquiry struct {
-	done chan struct{}
-	id   string
-	err  error
-	left bool // the caller who sent the request left before the answer came
+	done  chan struct{}
+	id    string
+	err   error
+	until time.Time // when err no longer counts
+	left  bool      // the caller who sent the request left before the answer came
+}
+
+// isStale reports whether the inquiry has failed so long ago that it no longer counts.
+func (q *inquiry) isStale(now time.Time) bool {
+	select {
+	case <-q.done:
+		return q.err != nil && !now.Before(q.until)
+	default:
+		return false
+	}
 }
 
 // OrgID returns the id of the client's org, "00o…", which is the same at all of its
 // URLs. Only one request is sent at a time, and all callers who wait share its answer.
-// The client caches an id for its life, and never an error.
+// The client caches an id for its life, and an error for orgFailureLife, unless it is
+// that of a caller who left or of a client that had no room for the request.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/OrgSettingMetadata/
 func (c *Client) OrgID(ctx context.Context) (string, error) {
 	for {
-		q, first := c.org.join()
+		q, first := c.org.join(c.transport.now())
 		if first {
 			c.inquire(ctx, q)
 		}
@@ -47,10 +65,10 @@ func (c *Client) OrgID(ctx context.Context) (string, error) {
 
 // join returns the current inquiry, and says whether the caller has to send its
 // request.
-func (i *identity) join() (q *inquiry, first bool) {
+func (i *identity) join(now time.Time) (q *inquiry, first bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if first = i.current == nil; first {
+	if first = i.current == nil || i.current.isStale(now); first {
 		i.current = &inquiry{done: make(chan struct{})}
 	}
 	return i.current, first
@@ -61,7 +79,8 @@ func (i *identity) join() (q *inquiry, first bool) {
 func (c *Client) inquire(ctx context.Context, q *inquiry) {
 	q.err, q.left = context.Canceled, true
 	defer func() {
-		if q.err != nil {
+		q.until = c.transport.now().Add(orgFailureLife)
+		if q.left || errors.Is(q.err, ErrBusy) {
 			c.org.mu.Lock()
 			c.org.current = nil
 			c.org.mu.Unlock()
@@ -69,7 +88,7 @@ func (c *Client) inquire(ctx context.Context, q *inquiry) {
 		close(q.done)
 	}()
 	q.id, q.err = c.fetchOrgID(ctx)
-	q.left = ctx.Err() != nil
+	q.left = q.err != nil && ctx.Err() != nil
 }
 
 func (c *Client) fetchOrgID(ctx context.Context) (string, error) {

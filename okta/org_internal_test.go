@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -66,12 +67,14 @@ func TestOrgIDIsAskedForByOne(t *testing.T) {
 			assert.ErrorIs(t, answer.err, ErrUnreachable)
 			assert.Empty(t, answer.id)
 		}
-		assert.Equal(t, 1, a.requests, "an error is shared with all who waited for it")
+		assert.ErrorIs(t, (<-a.wait(t.Context(), 1)).err, ErrUnreachable)
+		assert.Equal(t, 1, a.requests, "an error is shared with all who waited for it, and kept for a while")
 
+		time.Sleep(orgFailureLife) // of this bubble
 		impatient, leave := context.WithCancel(t.Context())
 		first := a.wait(impatient, 1)
 		got = a.wait(t.Context(), 20)
-		assert.Equal(t, 2, a.requests, "an error is not kept")
+		assert.Equal(t, 2, a.requests, "an error is not kept for long")
 		leave()
 		assert.ErrorIs(t, (<-first).err, context.Canceled)
 		synctest.Wait()

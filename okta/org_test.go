@@ -38,11 +38,13 @@ func TestOrgID(t *testing.T) {
 	assert.Len(t, srv.Requests(), 2, "clients that For did not make share nothing")
 }
 
-// TestNoOrgID: what is no answer about an org is not kept.
+// TestNoOrgID: what is no answer about an org is kept for 30 seconds, so that logins do
+// not wait for it again and again.
 func TestNoOrgID(t *testing.T) {
 	t.Parallel()
 	srv, _ := newOrg(t)
-	c := newClient(t, srv)
+	clock := oktatest.NewClock(time.Now())
+	c := newClient(t, srv, func(cfg *okta.Config) { cfg.Now = clock.Now })
 	for name, tc := range map[string]struct {
 		fault oktatest.Fault
 		want  func(*testing.T, error)
@@ -60,13 +62,20 @@ func TestNoOrgID(t *testing.T) {
 			id, err := c.OrgID(t.Context())
 			tc.want(t, err)
 			assert.Empty(t, id)
+
+			requests := len(srv.Requests())
+			clock.Advance(30*time.Second - 1)
+			_, again := c.For(okta.Caller{}).OrgID(t.Context())
+			assert.Equal(t, err, again)
+			assert.Len(t, srv.Requests(), requests)
+			clock.Advance(1)
 		})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := c.OrgID(ctx)
 	assert.ErrorIs(t, err, context.Canceled)
-	id, err := c.OrgID(t.Context())
+	id, err := c.OrgID(t.Context()) // the end of a caller's context says nothing about the org
 	require.NoError(t, err)
 	assert.Equal(t, srv.OrgID(), id)
 }
