@@ -24,8 +24,8 @@ func needs(e *needError) string {
 	}
 	text := strings.Join(wants, ", ") + `. By the API, send "mfa" as a list. By the command line, add -mfa=<name>:<passcode> to vault login`
 	if !e.header {
-		text += ". If this mount does not receive that, ask your Vault administrator to run vault auth tune -passthrough-request-headers=" +
-			mfaHeader + " " + e.mount
+		// Not how: a command that tunes one header takes the others away.
+		text += ". If that changes nothing, tell your Vault administrator that this mount does not receive the header " + mfaHeader
 	}
 	return text
 }
@@ -125,7 +125,7 @@ func factorName(f okta.Factor) string {
 	case okta.FactorHardware:
 		return "YubiKey"
 	case okta.FactorHOTP:
-		return vendor(f, "counting token")
+		return vendor(f, "custom TOTP token")
 	case okta.FactorWebAuthn:
 		return "WebAuthn security key or passkey"
 	case okta.FactorU2F:

@@ -33,7 +33,7 @@ func TestWhichFactor(t *testing.T) {
 		yubikey  = "YubiKey (totp=<its passcode> provider=YUBICO)"
 		rsa      = "RSA token (totp=<its passcode> provider=RSA)"
 		symantec = "SYMANTEC token (totp=<its passcode> provider=SYMANTEC)"
-		hotp     = "counting token (totp=<its passcode> provider=CUSTOM)"
+		hotp     = "custom TOTP token (totp=<its passcode> provider=CUSTOM)"
 		question = `security question "Which dish did you always refuse to eat?" (totp=<the answer> provider=question)`
 		phone1   = `a push "Phone 1" (provider=push, or by the API device="Phone 1")`
 		phone2   = `a push "Phone 2" (provider=push, or by the API device="Phone 2")`

@@ -134,7 +134,7 @@ var table = []row{
 	{code(okta.CodePassCodeReplayed), 400, passCodeReplayed + "{code}"},
 	{code(okta.CodePassCodeTimeWindow), 400, passCodeTimeWindow + "{code}"},
 	{withWords(400, 499), 400, `Okta says "{words}"{code}: log in again with that as totp`},
-	{code(okta.CodeNextPassCode), 400, "Okta needs one more passcode of your token: wait for the next one, and log in again with that{code}"},
+	{code(okta.CodeNextPassCode), 400, "the server of your token wants one more entry, and Okta does not say which: log in again with the next passcode of the token, or ask your Okta administrator what that server wants{code}"},
 	{code(okta.CodeFactorRejected), 400, "the request was rejected on your phone{code}"},
 	{code(okta.CodeFactorService), 400, "the service behind this factor failed: try again, or use another one{code}"},
 	{isA[*okta.Error], 400, "Okta refused the login: {summary}{code}"},

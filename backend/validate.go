@@ -2,7 +2,6 @@ package backend
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -19,8 +18,7 @@ const methodsKey = "mfa_methods"
 // needError is a mfa.MissingError, and what makes it of use to the person.
 type needError struct {
 	*mfa.MissingError
-	mount  string // its path
-	header bool   // X-Vault-MFA has come through
+	header bool // X-Vault-MFA has come through
 }
 
 func (e *needError) Unwrap() error { return e.MissingError }
@@ -28,7 +26,7 @@ func (e *needError) Unwrap() error { return e.MissingError }
 // explained adds to an error of a validation what the person needs to know.
 func explained(req *logical.Request, err error) error {
 	if missing, ok := errors.AsType[*mfa.MissingError](err); ok {
-		return &needError{missing, strings.TrimPrefix(req.MountPoint, "auth/"), len(header(req, mfaHeader)) > 0}
+		return &needError{missing, len(header(req, mfaHeader)) > 0}
 	}
 	return err
 }

@@ -17,7 +17,7 @@ const (
 	KindSMS      Kind = "sms"      // a code sent to a phone
 	KindCall     Kind = "call"     // a code told by telephone
 	KindEmail    Kind = "email"    // a code sent by e-mail
-	KindToken    Kind = "token"    // a YubiKey, an RSA or Symantec token, a counting (HOTP) token
+	KindToken    Kind = "token"    // a YubiKey, an RSA, On-Prem MFA or Symantec token, Okta's custom TOTP
 	KindQuestion Kind = "question" // the answer to a security question
 )
 
@@ -42,7 +42,7 @@ type shape int
 
 const (
 	sixDigits  shape = iota + 1
-	someDigits       // of codes that are sent and of counting tokens: 4 to 10
+	someDigits       // of codes that are sent and of custom TOTP: 4 to 10
 	modhex           // what a YubiKey types: 44 characters
 	pinAndCode       // of an RSA token: letters and digits, 4 to 32
 	anything         // the answer to a question
@@ -50,6 +50,9 @@ const (
 
 // verifiable are the factors that can be verified here, by Okta's type and
 // provider. https://developer.okta.com/docs/reference/api/factors/#supported-factors-for-providers
+// lists them, but for three. The push of CUSTOM, an org's own app, is in no document of
+// the Authentication API. DEL_OATH is in the sign-in widget. The HOTP of CUSTOM is what
+// Okta's Factors API calls custom TOTP. A table in docs/mfa.md has them all.
 var verifiable = map[okta.FactorType]map[okta.Provider]traits{
 	okta.FactorPush:     {okta.ProviderOkta: {kind: KindPush}, okta.ProviderCustom: {kind: KindPush}},
 	okta.FactorTOTP:     {okta.ProviderOkta: {KindTOTP, sixDigits}, okta.ProviderGoogle: {KindTOTP, sixDigits}},

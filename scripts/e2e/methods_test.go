@@ -138,7 +138,7 @@ func TestCLISatisfiesMethods(t *testing.T) {
 
 	refused := m.runLogin(m.person(), args(mine.at(t, 0))...)
 	require.Equal(t, 2, refused.Code)
-	require.Contains(t, refused.Stderr, "vault auth tune -passthrough-request-headers=X-Vault-MFA "+m.Path+"/")
+	require.Contains(t, refused.Stderr, "tell your Vault administrator that this mount does not receive the header X-Vault-MFA")
 	require.Zero(t, phone.Pushes())
 
 	root := m.vault.CLI(t.TempDir(), m.vault.RootToken)

@@ -1,0 +1,100 @@
+package backend
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// documented are the factors in the table of docs/mfa.md, each with what the table says
+// becomes of it and by which kind it is named.
+func documented(t *testing.T) map[okta.Factor][2]string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/mfa.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n### Every type and provider\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n#")
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| `([^`]+)` \\| ([^|]*) \\| ([^|]*) \\| (?:`([^`]+)`)? ?\\|")
+	table := map[okta.Factor][2]string{}
+	for _, m := range row.FindAllStringSubmatch(section, -1) {
+		f := okta.Factor{ID: "x", Type: okta.FactorType(m[1]), Provider: okta.Provider(m[2])}
+		assert.NotContains(t, table, f, "a row twice")
+		table[f] = [2]string{m[4], m[5]}
+	}
+	assert.GreaterOrEqual(t, len(table), 20)
+	return table
+}
+
+// TestFactorsAreDocumented: the table of docs/mfa.md has each factor that can be verified
+// here and each type for browsers, says of each what the code does, and has no more.
+func TestFactorsAreDocumented(t *testing.T) {
+	t.Parallel()
+	table := documented(t)
+	for f, says := range table {
+		name := string(f.Type) + " of " + string(f.Provider)
+		assert.Equal(t, string(mfa.KindOf(f)), says[1], name)
+		assert.Equal(t, mfa.NeedsBrowser(f), strings.Contains(says[0], "needs a "), name)
+		assert.NotEqual(t, mfa.NeedsBrowser(f), mfa.Usable(f), "%s is in the table, and the code knows it", name)
+	}
+	for _, f := range everyFactor() {
+		if mfa.KindOf(f) != "" {
+			assert.Contains(t, table, f)
+		}
+	}
+	for _, kind := range mfa.Kinds {
+		assert.True(t, inTable(table, func(f okta.Factor) bool { return mfa.KindOf(f) == kind }), "%s", kind)
+	}
+	for _, typ := range everyType {
+		assert.True(t, inTable(table, func(f okta.Factor) bool { return f.Type == typ }), "%s", typ)
+	}
+}
+
+func inTable(table map[okta.Factor][2]string, match func(okta.Factor) bool) bool {
+	for f := range table {
+		if match(f) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	everyType     = constants[okta.FactorType]("FactorType")
+	everyProvider = constants[okta.Provider]("Provider")
+)
+
+// everyFactor pairs each type with each provider that package okta has a name for.
+func everyFactor() []okta.Factor {
+	var all []okta.Factor
+	for _, typ := range everyType {
+		for _, provider := range everyProvider {
+			all = append(all, okta.Factor{ID: "x", Type: typ, Provider: provider})
+		}
+	}
+	return all
+}
+
+// constants are those of a type of package okta, by its source: a new one is in the
+// tests above without a word here.
+func constants[T ~string](name string) []T {
+	source, err := os.ReadFile("../okta/factor.go")
+	if err != nil {
+		panic(err)
+	}
+	var all []T
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +`+name+` += "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		all = append(all, T(m[1]))
+	}
+	if len(all) < 10 {
+		panic("no constants of okta." + name)
+	}
+	return all
+}
