@@ -27,6 +27,7 @@ type reply struct {
 const (
 	passwordWarning = "your Okta password is about to expire: change it in Okta soon"
 	enrollWarning   = "Okta asks you to enroll a factor, which this login has skipped: enroll one in Okta soon"
+	unreadWarning   = "this mount has no api_token, so your groups in Okta were not read: you get only what this mount gives you by name"
 	noGroupsWarning = "Okta lists no groups for you: you get only what this mount gives you by name"
 )
 

@@ -169,7 +169,7 @@ func TestConfigWarnsOfAnIgnoredHeader(t *testing.T) {
 			return resp.Warnings
 		}
 		forwarded := map[string][]string{"x-forwarded-for": {"203.0.113.9"}}
-		m.write("config", fields{"org_name": "acme"})
+		m.configure(nil)
 		for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation} {
 			for _, trusted := range []string{"", "192.0.2.0/24"} {
 				m.write("config", fields{"trusted_proxies": trusted})

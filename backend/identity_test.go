@@ -115,7 +115,7 @@ func TestAliasIsOnePersons(t *testing.T) {
 // says so at every read and write until somebody decides.
 func TestAliasSourceOfAMount(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		assert.Nil(t, m.write("config", fields{"org_name": "acme"}))
+		assert.Nil(t, m.write("config", fields{"org_name": "acme", "api_token": "00x"}))
 		assert.Equal(t, "login", m.inForce("config")["alias_source"])
 		assert.Nil(t, m.write("config", fields{"org_name": "acme"}))
 		m.write("config", fields{"alias_source": "TYPED"})
@@ -124,7 +124,7 @@ func TestAliasSourceOfAMount(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, `alias_source must be "login", "okta_id" or "typed"`)
 
-		m.plant("config", `{"organization":"acme","token":"","base_url":""}`)
+		m.plant("config", `{"organization":"acme","token":"00x","base_url":""}`)
 		resp, _, _ := m.do(logical.ReadOperation, "config", nil)
 		assert.NotContains(t, resp.Data, "alias_source", "nobody has set it")
 		assert.Equal(t, []string{typedWarning}, resp.Warnings)

@@ -196,7 +196,10 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	for i, g := range who.Groups {
 		called[i] = g.Name
 	}
-	if l.cfg.Token != "" && len(called) == 0 {
+	switch {
+	case l.cfg.Token == "":
+		found.warnings = append(found.warnings, unreadWarning)
+	case len(called) == 0:
 		found.warnings = append(found.warnings, noGroupsWarning)
 	}
 	users, err := l.usersAbout(ctx, l.req.Storage, who)

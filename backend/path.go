@@ -86,17 +86,6 @@ func defaultsField() *framework.FieldSchema {
 	}
 }
 
-// namesUnknown reports whether the request names fields that the path does not have.
-// The framework warns of them, but only if there is a response to warn in.
-func namesUnknown(d *framework.FieldData) bool {
-	for field := range d.Raw {
-		if d.Schema[field] == nil {
-			return true
-		}
-	}
-	return false
-}
-
 // listed returns l, or an empty list for nil: clients take null for a fault.
 func listed(l []string) []string {
 	if l == nil {

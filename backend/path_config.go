@@ -196,13 +196,16 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if moved {
 		resp.AddWarning(fmt.Sprintf(movedWarning, stored.Organization, cfg.Organization))
 	}
-	if deleted {
+	switch {
+	case deleted:
 		resp.AddWarning(deletedTokenWarning)
+	case cfg.Token == "":
+		resp.AddWarning(noTokenWarning)
 	}
 	if requires {
 		resp.AddWarning(requiredWarning)
 	}
-	if len(resp.Warnings) == 0 && !namesUnknown(d) {
+	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}
 	return resp, nil
@@ -247,6 +250,9 @@ const bypassWarning = "bypass_okta_mfa is on: a factor that Okta asks for is not
 
 const skipWarning = "skip_enrollment is on: where Okta lets somebody skip the enrollment of a factor, they may log in with " +
 	"the password alone. Use it only as long as Okta's grace period lasts."
+
+const noTokenWarning = "there is no api_token: people's groups in Okta are not read, so a login gets only what this mount gives by " +
+	"name, and it says so. Write an api_token: to go without one is deprecated."
 
 // warned adds the warnings about the configuration to resp.
 func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *logical.Response {

@@ -95,9 +95,11 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
 		return nil, err
 	}
-	return requiring(requires), nil
+	return answered(requires, len(group.Policies)+len(group.MFAMethods) == 0, emptyGroupWarning), nil
 }
 
+// pathGroupDelete answers the deletion of a mapping that does not exist with 204; see
+// pathUserDelete.
 func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get("name").(string)
 	if err := checkName("name", name); err != nil {
@@ -117,6 +119,9 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	}
 	return released(group.MFAMethods), nil
 }
+
+const emptyGroupWarning = "the entry has no policies or mfa_methods, so it gives the members of the group nothing: write policies, " +
+	"or delete the entry"
 
 // groupPrefix is where groups are stored, by name. The builtin method uses it, too.
 const groupPrefix = "group/"

@@ -100,7 +100,7 @@ func TestLoginWithoutAPIToken(t *testing.T) {
 		resp, status, text := m.login(nil)
 		require.Equal(t, http.StatusOK, status, text)
 		assert.Equal(t, []string{"autopilot"}, resp.Auth.Policies)
-		assert.Empty(t, resp.Warnings)
+		assert.Equal(t, []string{unreadWarning}, resp.Warnings)
 		require.Len(t, m.okta.Requests(), 1)
 		assert.Empty(t, m.okta.Requests()[0].Header.Get("Authorization"))
 	})

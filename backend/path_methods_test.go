@@ -82,7 +82,7 @@ func TestMethodsLiveAndDie(t *testing.T) {
 			path := "mfa/method/" + typ + "/" + ids[typ]
 			got := plain(t, m.read(path))
 			want := plain(t, sample.read)
-			want["id"] = ids[typ]
+			want["id"], want["method_name"] = ids[typ], want["name"]
 			assert.Equal(t, want, got, typ)
 			raw, err := json.Marshal(got)
 			require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestMethodsLiveAndDie(t *testing.T) {
 
 			// An update changes the fields it names, and may rename.
 			require.Nil(t, m.write(path, fields{"method_name": "renamed-" + typ}))
-			want["name"] = "renamed-" + typ
+			want["name"], want["method_name"] = "renamed-"+typ, "renamed-"+typ
 			assert.Equal(t, want, plain(t, m.read(path)), typ)
 			// By method_id in the body, too, as Vault's own method API takes it.
 			m.write("mfa/method/"+typ, fields{"method_id": ids[typ], "method_name": "again-" + typ})
@@ -115,16 +115,17 @@ func TestMethodsLiveAndDie(t *testing.T) {
 			if typ == other {
 				other = "totp"
 			}
-			_, status, _ := m.do(logical.ReadOperation, "mfa/method/"+other+"/"+id, nil)
-			assert.Equal(t, http.StatusNotFound, status, "a method of another type")
-			m.do(logical.DeleteOperation, "mfa/method/"+other+"/"+id, nil)
-			assert.NotEmpty(t, m.stored("mfa/method/"+id), "and not deleted as one")
-			for range 2 {
-				_, status, text := m.do(logical.DeleteOperation, "mfa/method/"+typ+"/"+id, nil)
-				assert.Equal(t, http.StatusOK, status, text)
+			for _, op := range []logical.Operation{logical.ReadOperation, logical.DeleteOperation} {
+				_, status, _ := m.do(op, "mfa/method/"+other+"/"+id, nil)
+				assert.Equal(t, http.StatusNotFound, status, "a method of another type")
 			}
-			assert.Empty(t, m.stored("mfa/method/"+id))
-			_, status, _ = m.do(logical.ReadOperation, "mfa/method/"+typ+"/"+id, nil)
+			assert.NotEmpty(t, m.stored("mfa/method/"+id), "and not deleted as one")
+			for _, want := range []int{http.StatusOK, http.StatusNotFound} {
+				_, status, text := m.do(logical.DeleteOperation, "mfa/method/"+typ+"/"+id, nil)
+				assert.Equal(t, want, status, text)
+				assert.Empty(t, m.stored("mfa/method/"+id))
+			}
+			_, status, _ := m.do(logical.ReadOperation, "mfa/method/"+typ+"/"+id, nil)
 			assert.Equal(t, http.StatusNotFound, status)
 			_, status, text := m.do(logical.UpdateOperation, "mfa/method/"+typ+"/"+id, fields{"method_name": "ghost"})
 			assert.Equal(t, http.StatusNotFound, status, text)

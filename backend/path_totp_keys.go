@@ -29,7 +29,7 @@ func (b *backend) pathTOTPDestroy() *framework.Path {
 
 func totpKeyFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID."},
+		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID, or its name."},
 		"username":  {Type: framework.TypeString, Description: "Full login of the person as Okta spells it; its case does not matter."},
 	}
 }
@@ -47,30 +47,35 @@ func totpKeyPath(verb, summary string, responses map[int][]framework.Response, w
 	}
 }
 
-// totpKeyOf returns the id of the method and the login of the person in a request.
-func totpKeyOf(d *framework.FieldData) (id, login string, err error) {
+// totpKeyOf returns what the path calls the method, and the login of the person.
+func totpKeyOf(d *framework.FieldData) (ref, login string, err error) {
 	login = strings.TrimSpace(d.Get("username").(string))
 	return d.Get("method_id").(string), login, checkName("username", login)
 }
 
-var errNoTOTPMethod = logical.CodedError(http.StatusNotFound, "there is no MFA method of type totp with this method_id")
-
 func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	id, login, err := totpKeyOf(d)
+	ref, login, err := totpKeyOf(d)
 	if err != nil {
 		return answerInput(err)
 	}
+	m, err := b.methodAt(ctx, req.Storage, totpMethodType, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil:
+		return nil, noMethod(totpMethodType, ref)
+	}
+	id := m.ID
 	unlock, err := b.locks.Share(ctx, methodPrefix+id) // so that the method is not deleted meanwhile
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	m, err := b.method(ctx, req.Storage, "totp", id)
-	switch {
+	switch m, err = b.method(ctx, req.Storage, totpMethodType.name, id); {
 	case err != nil:
 		return nil, err
 	case m == nil:
-		return nil, errNoTOTPMethod
+		return nil, noMethod(totpMethodType, ref)
 	}
 	key, url, barcode, err := mfa.NewTOTPKey(mfa.TOTPConfig{
 		Issuer: m.TOTP.Issuer, Period: m.TOTP.Period, Digits: m.TOTP.Digits, Algorithm: m.TOTP.Algorithm,
@@ -88,25 +93,31 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
 }
 
-// pathTOTPDestroyWrite deletes a key, even if its method does not exist any more: a
-// deletion of the method may have failed before it came to the key.
+// pathTOTPDestroyWrite deletes a key, even if its method does not exist any more, where
+// the path has the method's id.
 func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-	id, login, err := totpKeyOf(d)
+	ref, login, err := totpKeyOf(d)
 	if err != nil {
 		return answerInput(err)
 	}
-	if !isMethodID(id) {
-		return nil, errNoTOTPMethod
-	}
-	m, err := b.method(ctx, req.Storage, "totp", id)
-	if err != nil {
+	m, err := b.storedMethodAt(ctx, req.Storage, totpMethodType, ref)
+	id := ref
+	switch {
+	case err != nil:
 		return nil, err
+	case m != nil:
+		id = m.ID
+	case !isUUID(ref):
+		return nil, noMethod(totpMethodType, ref)
 	}
 	destroyed, err := b.keysOf(req.Storage, id).destroy(ctx, login)
-	if err == nil && m == nil && !destroyed {
-		err = errNoTOTPMethod
+	switch {
+	case err != nil || destroyed:
+		return nil, err
+	case m == nil:
+		return nil, noMethod(totpMethodType, ref)
 	}
-	return nil, err
+	return nil, logical.CodedError(http.StatusNotFound, "username has no key of this method: nothing was destroyed")
 }
 
 // totpKeyPrefix is where keys are stored, by method and login.

@@ -118,9 +118,11 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 			return nil, err
 		}
 	}
-	return requiring(requires), nil
+	return answered(requires, len(user.Groups)+len(user.Policies)+len(user.MFAMethods) == 0, emptyUserWarning), nil
 }
 
+// pathUserDelete answers the deletion of an entry that does not exist as the builtin
+// method does, with 204: Terraform and others delete again what they have deleted.
 func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	name := d.Get("name").(string)
 	if err := checkName("name", name); err != nil {
@@ -143,6 +145,9 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	}
 	return released(user.MFAMethods), nil
 }
+
+const emptyUserWarning = "the entry has no groups, policies or mfa_methods, so it gives the user nothing: write groups or policies, " +
+	"or delete the entry"
 
 // userPrefix is where users are stored, by name. The builtin method uses it, too.
 const userPrefix = "user/"

@@ -33,13 +33,19 @@ func mfaMethodsField(whose string) *framework.FieldSchema {
 const requiredWarning = "mfa_methods is obeyed by this plugin only: Vault's builtin okta method, should the mount be " +
 	"switched back to it, does not know the field, asks for no method, and drops it when it writes the entry."
 
-// requiring returns the answer to a write, with a warning if it requires a method.
-func requiring(set bool) *logical.Response {
-	if !set {
+// answered returns the answer to a write of an entry of users or groups, with a warning
+// if it requires a method, or if the entry is empty.
+func answered(requires, empty bool, emptyWarning string) *logical.Response {
+	resp := &logical.Response{}
+	if requires {
+		resp.AddWarning(requiredWarning)
+	}
+	if empty {
+		resp.AddWarning(emptyWarning)
+	}
+	if len(resp.Warnings) == 0 {
 		return nil // 204, as the builtin method answers
 	}
-	resp := &logical.Response{}
-	resp.AddWarning(requiredWarning)
 	return resp
 }
 
@@ -57,7 +63,8 @@ func released(methods []string) *logical.Response {
 // mfa_methods, which nobody can then rename or delete. The caller calls unlock when its
 // write is done. Writes of other entries do not wait.
 //
-// All callers take locks in this order: a method, names of methods, any other entry.
+// All callers take locks in this order: the name of a method in a path, a method, names of
+// methods in mfa_methods, any other entry.
 func (b *backend) lockEntry(ctx context.Context, key string, d *framework.FieldData) (unlock func(), err error) {
 	named, _ := newest[[]string](d, "mfa_methods")
 	unlockNames, err := b.locks.Share(ctx, nameLocks(named...)...)

@@ -32,11 +32,15 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (resp *logica
 			return answerInput(err)
 		}
 	}
-	resp, err = b.Backend.HandleRequest(ctx, req)
-	if err == nil && req.Operation == logical.HelpOperation {
-		err = keepRefs(resp)
+	known, warnings := b.takeUnknown(req)
+	resp, err = b.Backend.HandleRequest(ctx, known)
+	switch {
+	case err != nil:
+		return resp, err
+	case req.Operation == logical.HelpOperation:
+		return resp, keepRefs(resp)
 	}
-	return resp, err
+	return warnedOf(warnings, req.Operation, resp), nil
 }
 
 // HandleExistenceCheck tells create from update. The check needs no data, and Vault

@@ -103,7 +103,7 @@ func TestWriteThatHangsHoldsUpNoOther(t *testing.T) {
 		},
 		{
 			"somebody's key", "put mfa/totp/", update(mine+"/admin-generate", fields{"username": "fred"}),
-			[]operation{update(mine+"/admin-generate", fields{"username": "mia"}), update(mine+"/admin-destroy", fields{"username": "noa"})},
+			[]operation{update(mine+"/admin-generate", fields{"username": "mia"}), update(other+"/admin-generate", fields{"username": "fred"})},
 			[]operation{update(mine+"/admin-generate", fields{"username": "FRED"}), update(mine+"/admin-destroy", fields{"username": "fred"}), remove(mine)},
 		},
 	} {

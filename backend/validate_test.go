@@ -327,14 +327,15 @@ func TestTOTPKeys(t *testing.T) {
 			_, status, _ = m.do(logical.UpdateOperation, strings.Replace(path, id, "nobody", 1), fields{"username": "x"})
 			assert.Equal(t, http.StatusNotFound, status)
 		}
-		for range 2 {
-			m.write(destroy, fields{"username": testLogin})
-		}
+		m.write(destroy, fields{"username": testLogin})
+		_, status, text := m.do(logical.UpdateOperation, destroy, fields{"username": testLogin})
+		assert.Equal(t, http.StatusNotFound, status, "nothing is destroyed that does not exist")
+		assert.Contains(t, text, "username has no key of this method")
 		again := m.write(generate, fields{"username": testLogin}).Data
 		assert.NotEqual(t, data["url"], again["url"])
 
 		// Keys go with their method.
-		_, status, text := m.do(logical.DeleteOperation, "mfa/method/totp/"+id, nil)
+		_, status, text = m.do(logical.DeleteOperation, "mfa/method/totp/"+id, nil)
 		assert.Equal(t, http.StatusOK, status, text)
 		keys, err := logical.CollectKeysWithPrefix(t.Context(), m.storage, "mfa/")
 		require.NoError(t, err)
