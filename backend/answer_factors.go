@@ -135,7 +135,7 @@ func factorName(f okta.Factor) string {
 	case okta.FactorWeb:
 		return okta.Clip(string(f.Provider), 32) + " web"
 	case okta.FactorClaimsProvider, okta.FactorSAML, okta.FactorOIDC:
-		return "identity provider"
+		return vendor(f, "identity provider")
 	case okta.FactorToken:
 		return vendor(f, okta.Clip(string(f.Provider), 32)+" token")
 	}

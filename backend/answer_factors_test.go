@@ -281,3 +281,17 @@ func TestFactorWithoutBeingAsked(t *testing.T) {
 		require.Len(t, u.Factors(), 3)
 	})
 }
+
+// Identity providers are called what the org calls them: there may be several.
+func TestIdentityProvidersByTheirNames(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser()
+		u.AddFactor("assertion:saml2", "GENERIC_SAML").SetVendor("Acme SAML")
+		u.AddFactor("assertion:oidc", "GENERIC_OIDC").SetVendor("Acme OIDC")
+		u.AddFactor("claims_provider", "CUSTOM").SetVendor("Acme IdP")
+		u.AddFactor("claims_provider", "CUSTOM")
+		assert.Contains(t, m.refused(nil), "Acme SAML (it needs a browser), Acme OIDC (it needs a browser), Acme IdP (it needs a browser), "+
+			"identity provider (it needs a browser)")
+	})
+}
