@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ func needs(e *needError) string {
 	for i, m := range e.Methods {
 		var ways []string
 		for _, way := range m.Ways() {
-			ways = append(ways, fmt.Sprintf("%s (%s, as mfa=%s:<passcode>)", way.Name, passCodeOf(way.Type), way.Name))
+			ways = append(ways, fmt.Sprintf("%s (%s, as mfa=%s:<passcode>)", way.Name, cmp.Or(way.Wants, passCodeOf(way.Type)), way.Name))
 		}
 		wants[i] = strings.Join(ways, " or ")
 	}
@@ -37,6 +38,8 @@ func passCodeOf(methodType string) string {
 		return "the passcode of your authenticator app"
 	case duoMethodType.name:
 		return "a passcode of Duo"
+	case pingIDMethodType.name:
+		return "a passcode of PingID"
 	}
 	return "a passcode of one of your factors in Okta"
 }

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,8 @@ var table = []row{
 	{isA[*mfa.DeniedError], 400, "its service does not let you in: {reason}"},
 	{isA[*mfa.PassCodesBarredError], 429, "too many wrong passcodes: try again in {wait}"},
 	{is(mfa.ErrWrongPassCode), 400, "the passcode is not right"},
-	{inMethod(codeSent(sentBefore)), 400, "Okta sent a code {sent} before, and it is still good: log in again with mfa={method}:{kind}=<code>, or have another one sent with mfa={method}:{kind}"},
-	{inMethod(codeSent(sentNow)), 400, "Okta has sent a code {sent}: log in again in the same way, with mfa={method}:{kind}=<code> added"},
+	{inMethod(codeSent(sentBefore)), 400, "{by} sent a code {sent} before, and it is still good: log in again with mfa={method}:{kind}=<code>, or have another one sent with mfa={method}:{kind}"},
+	{inMethod(codeSent(sentNow)), 400, "{by} has sent a code {sent}: log in again in the same way, with mfa={method}:{kind}=<code> added"},
 	{inMethod(is(mfa.ErrNumberChallenge)), 400, `it sends a push only where the login can show you a number: send a "nonce" (a random string, new for each login) with the login, and read verify/<nonce> of this mount while the login waits`},
 	{is(mfa.ErrNumberShown), 400, "its push needs a number, and this login has shown one already: log in with wait=false, which can show several"},
 	{is(mfa.ErrUnknownPerson), 400, "its service does not know you: ask your Vault administrator to check username_format"},
@@ -179,6 +180,7 @@ var parts = map[string]func(error) string{
 	"{needs}":       func(err error) string { return needs(find[*needError](err)) },
 	"{factors}":     func(err error) string { return factorChoice(find[*mfa.NoFactorError](err)) },
 	"{sent}":        func(err error) string { return sentBy(find[*mfa.CodeSentError](err).Factor) },
+	"{by}":          func(err error) string { return cmp.Or(find[*mfa.CodeSentError](err).By, "Okta") },
 	"{kind}":        func(err error) string { return string(mfa.KindOf(find[*mfa.CodeSentError](err).Factor)) },
 	"{method}":      func(err error) string { return find[*mfa.MethodError](err).Method.Name },
 	"{unexpected}": func(err error) string {

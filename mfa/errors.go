@@ -105,10 +105,11 @@ func (e *NoFactorError) Error() string {
 	return fmt.Sprintf("no usable factor among the %d on offer", len(e.Offered))
 }
 
-// CodeSentError says that Okta has sent a code, and that the next login has to
-// bring it.
+// CodeSentError says that Okta, or another service, has sent a code, and that the next
+// login has to bring it.
 type CodeSentError struct {
 	Factor okta.Factor // whose code it is
+	By     string      // the service; empty is Okta
 	Again  bool        // it was sent for a login before, and not again
 }
 

@@ -20,7 +20,7 @@ type Method interface {
 	// another cannot be satisfied.
 	//
 	// Prepare fails with ErrNeedsPassCode where the method cannot be satisfied without
-	// a passcode and c has none, and with *CredentialError where the method cannot use
+	// a passcode and c has none (*PassCodeNeededError says which), and with *CredentialError where the method cannot use
 	// c. Every other error denies the login: one of the errors below, or, where the
 	// service of the method failed, ErrServiceTimeout, ErrServiceUnreachable,
 	// ErrServiceMalformed or *ServiceError. A method that asks Okta fails with the
@@ -79,9 +79,13 @@ type Attempt struct {
 	Sends  bool
 	Factor okta.Factor
 	Anew   bool
+	// By names the service that sends the code; empty is Okta.
+	By string
 
 	// Ring makes a phone ring, and returns the push as soon as it is on its way. An
-	// error for which NotSent is true says that no phone rang.
+	// error for which NotSent is true says that no phone rang. Ring may find out that the
+	// service has sent a code instead, or wants a passcode, and fails with *CodeSentError
+	// or ErrNeedsPassCode then. So may Poll.
 	Ring func(ctx context.Context, x Exchange) (Push, error)
 	// Rings names the person whom Ring, or a Verify that sends a code, disturbs. The
 	// guard has to know a person by one name.
@@ -103,6 +107,12 @@ type Exchange struct {
 	Until   time.Time       // when the wait for the push ends
 	Numbers bool            // the number of a number challenge can be shown
 	Shown   bool            // if not, that is because the client has been shown one
+}
+
+// Answered notes that the person has answered the code of the factor right.
+func (x Exchange) Answered(person string, f okta.Factor) {
+	x.Mount.sent.forget(person, f)
+	x.Mount.guard.answered(person, f)
 }
 
 // Push is a push on its way to a phone. It is used by one goroutine at a time.
@@ -157,6 +167,15 @@ var (
 	// ErrServiceMalformed: the service sent an answer that cannot be one of its API's.
 	ErrServiceMalformed = errors.New("the service's answer makes no sense")
 )
+
+// PassCodeNeededError is ErrNeedsPassCode for a method that knows which passcode it needs:
+// What names it to the person, as in "the code of your hardware token".
+type PassCodeNeededError struct{ What string }
+
+func (e *PassCodeNeededError) Error() string { return ErrNeedsPassCode.Error() }
+
+// Is reports whether target is ErrNeedsPassCode.
+func (e *PassCodeNeededError) Is(target error) bool { return target == ErrNeedsPassCode }
 
 // CredentialError says that the method cannot use what the person gave. Problem tells
 // the person why, as a predicate of which the method is the subject: "takes no

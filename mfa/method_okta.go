@@ -115,8 +115,7 @@ func (m *OktaMethod) prepare(ctx context.Context, api FactorsAPI, account okta.A
 		return Attempt{Verify: func(ctx context.Context, x Exchange) error {
 			f, err := tryFactors(ctx, api, account.ID, choice.Factors, c.PassCode)
 			if err == nil {
-				x.Mount.sent.forget(person, f)
-				x.Mount.guard.answered(person, f)
+				x.Answered(person, f)
 			}
 			return err
 		}}, nil

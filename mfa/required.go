@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -12,6 +13,7 @@ type Required struct {
 	ID     string // differs from that of every other method
 	Name   string // what people call the method
 	Type   string // for words only
+	Wants  string // the passcode that the method wants, in words; empty: that is not known
 	Method Method
 	// Or are methods of which one is enough. Where there are any, ID and Name stand for
 	// all of them, and Type and Method are empty.
@@ -33,21 +35,21 @@ func (m Required) prepare(ctx context.Context, who Subject, given Given) (Attemp
 	if named := slices.DeleteFunc(slices.Clone(options), func(o Required) bool { return !given.has(o) }); len(named) > 0 {
 		options = named
 	}
-	var failed error
-	at, needs := m, false
+	var failed, needs error
+	at := m
 	for _, option := range options {
 		attempt, err := option.Method.Prepare(ctx, who, given.of(option))
 		switch {
 		case err == nil:
 			return attempt, option, nil
 		case errors.Is(err, ErrNeedsPassCode):
-			needs = true
+			needs = cmp.Or(needs, err)
 		case failed == nil:
 			at, failed = option, err
 		}
 	}
-	if needs {
-		return Attempt{}, m, ErrNeedsPassCode
+	if needs != nil {
+		return Attempt{}, m, needs
 	}
 	return Attempt{}, at, failed
 }

@@ -126,7 +126,11 @@ func (s *Session) proceed(ctx context.Context, want Want) error {
 			return err
 		}
 	} else if s.methods.isDue() {
-		if err := s.methods.poll(ctx); err != nil {
+		err := s.methods.poll(ctx)
+		if s.missing = wanted(err); s.missing != nil {
+			return nil // the push has come to want something else
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 		d.queue = d.queue[1:]
 		if err := d.try(ctx, w); err != nil {
 			d.queue = nil
-			return &MethodError{w.method, err}
+			return atMethod(w.method, err)
 		}
 		if d.push != nil {
 			return nil
@@ -139,7 +139,7 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 		attempt, method, err := m.prepare(ctx, who, given)
 		switch {
 		case errors.Is(err, ErrNeedsPassCode):
-			missing = append(missing, m)
+			missing = append(missing, wanting(m, err))
 		case err != nil && len(missing) == 0:
 			return &MethodError{method, MarkNotSent(err)}
 		case err != nil: // the person has to bring a credential first
@@ -219,13 +219,24 @@ func (d *demands) isSent(w way) bool {
 // sendFor has a code sent, by permit of the guard.
 func (d *demands) sendFor(ctx context.Context, w way, sending func() error) error {
 	if d.isSent(w) {
-		return MarkNotSent(&CodeSentError{Factor: w.Factor, Again: true})
+		return MarkNotSent(&CodeSentError{Factor: w.Factor, By: w.By, Again: true})
 	}
-	err := d.sendGuarded(ctx, w.Rings, sending, NotSent)
-	if !NotSent(err) {
-		d.flow.Mount.sent.note(w.Rings, w.Factor, d.flow.Clock.Now())
+	// Where the service lets the person in instead, it has sent nothing.
+	sentNone := func(err error) bool { return err == nil || NotSent(err) }
+	err := d.sendGuarded(ctx, w.Rings, sending, sentNone)
+	if !sentNone(err) {
+		d.noteCode(w, err)
 	}
 	return err
+}
+
+// noteCode remembers that a code was sent, or may have been.
+func (d *demands) noteCode(w way, err error) {
+	f := w.Factor
+	if sent, ok := errors.AsType[*CodeSentError](err); ok {
+		f = sent.Factor
+	}
+	d.flow.Mount.sent.note(w.Rings, f, d.flow.Clock.Now())
 }
 
 // ringFor makes a phone ring, by permit of the guard.
@@ -246,6 +257,9 @@ func (d *demands) ringFor(ctx context.Context, w way) error {
 	case err != nil:
 		d.hasRung(w.Phone)
 		d.hangUp(resultOf(err))
+		if is[*CodeSentError](err) { // the service chose to send one
+			d.noteCode(w, err)
+		}
 		return err
 	}
 	d.hasRung(w.Phone)
@@ -301,7 +315,23 @@ func (d *demands) inMethod(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &MethodError{d.at.method, err}
+	return atMethod(d.at.method, err)
+}
+
+// atMethod says at which method a login has failed, or which one wants a passcode.
+func atMethod(m Required, err error) error {
+	if errors.Is(err, ErrNeedsPassCode) {
+		return &MissingError{[]Required{wanting(m, err)}}
+	}
+	return &MethodError{m, err}
+}
+
+// wanting is the method with the passcode that it wants, where it says which one.
+func wanting(m Required, err error) Required {
+	if needed, ok := errors.AsType[*PassCodeNeededError](err); ok {
+		m.Wants = needed.What
+	}
+	return m
 }
 
 // poll polls the push once.

@@ -38,6 +38,11 @@ func Ring(ctx context.Context, x mfa.Exchange, send func(ctx context.Context, se
 		cancel()
 		<-p.decided
 	case <-p.decided:
+		select {
+		case p.waiting = <-sent: // right before: the push was on its way
+			return p, nil
+		default:
+		}
 	}
 	if p.err == nil {
 		return p, nil
