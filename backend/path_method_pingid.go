@@ -14,6 +14,9 @@ import (
 // pingIDMethodEntry is a stored method of type pingid.
 type pingIDMethodEntry struct {
 	SettingsFile string `json:"settings_file_base64"`
+	// Start is false where the method was stored before the field existed: its pushes go on
+	// as they did.
+	Start bool `json:"start_authentication,omitempty"`
 }
 
 var pingIDMethodType = &methodType{
@@ -35,17 +38,26 @@ func pingIDMethodFields() map[string]*framework.FieldSchema {
 			Description:  "The file pingid.properties of PingID's admin console, in base64. Required.",
 			DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
 		},
+		"start_authentication": {
+			Type: framework.TypeBool,
+			Description: "Send pushes by PingID's operation startauthentication, with number matching, and take them back where " +
+				"the login ends; true for a method that is created without the field. Otherwise pushes are sent by authonline, " +
+				"which Ping has deprecated.",
+			Default:      true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Start Authentication", Value: true},
+		},
 	}
 }
 
 func updatePingIDMethod(d *framework.FieldData, entry *methodEntry) error {
-	ping := pingIDMethodEntry{}
+	ping := pingIDMethodEntry{Start: true} // of a new method
 	if entry.PingID != nil {
 		ping = *entry.PingID
 	}
 	if v, ok := newest[string](d, "settings_file_base64"); ok {
 		ping.SettingsFile = strings.TrimSpace(v)
 	}
+	ping.Start = flag(d, "start_authentication", ping.Start)
 	entry.PingID = &ping
 	return nil
 }
@@ -62,6 +74,9 @@ func checkPingIDMethod(entry *methodEntry) []problem {
 }
 
 func describePingIDMethod(entry *methodEntry, data map[string]any) {
+	if !entry.PingID.Start { // otherwise it is at its default
+		data["start_authentication"] = false
+	}
 	settings, err := pingid.ParseSettings(entry.PingID.SettingsFile)
 	if err != nil {
 		return // it was stored by something else
@@ -80,12 +95,13 @@ func makePingIDMethod(_ context.Context, b *backend, req *logical.Request, _ *co
 			return nil, err
 		}
 		return pingid.New(pingid.Config{
-			Settings: settings, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Now: b.now,
+			Settings: settings, Start: entry.PingID.Start, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Now: b.now,
 		})
 	})
 }
 
 const pingIDMethodHelp = `
-A method of type pingid asks for a push of PingID. The service is described by the
-file pingid.properties of PingID's admin console.
+A method of type pingid asks for a push of PingID, or for a passcode where the person's
+device takes no push. The service is described by the file pingid.properties of PingID's
+admin console.
 `

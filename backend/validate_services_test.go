@@ -112,30 +112,6 @@ func TestDuoWithAWrongKey(t *testing.T) {
 	})
 }
 
-func TestPingIDMethod(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		ping := mfatest.NewPingID(t)
-		m.trusted = append(m.trusted, ping.CertPEM)
-		m.start()
-		m.configure(nil)
-		m.addUser("Scientists")
-		m.createMethod("pingid", fields{"method_name": "my_ping", "settings_file_base64": ping.Settings()})
-		m.write("groups/scientists", fields{"mfa_methods": "my_ping"})
-		assert.Contains(t, m.refused(nil), "MFA method my_ping: its service does not know you")
-		u := ping.AddUser(testLogin).Script(mfatest.PingIDOutcome{ErrorID: 200}, mfatest.PingIDOutcome{ErrorID: 10551, Message: "Failed transaction"})
-		m.mustLogin(nil)
-		assert.Contains(t, m.refused(nil), "MFA method my_ping: its service does not let you in: PingID error 10551: Failed transaction")
-		assert.Contains(t, m.refused(fields{"mfa": "my_ping:123456"}), "takes no passcode")
-		require.Equal(t, 2, u.Pushes())
-		ping.Close()
-		_, status, text := m.login(nil)
-		assert.Equal(t, http.StatusBadGateway, status, text)
-		for _, secret := range ping.Secrets() {
-			assert.NotContains(t, m.logs.String(), secret)
-		}
-	})
-}
-
 // The method of a mount is made once, and anew when it is changed.
 func TestMethodIsKept(t *testing.T) {
 	m := newMount(t, false)

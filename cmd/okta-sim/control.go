@@ -28,6 +28,7 @@ func newControl(org *oktatest.Org, s *services) http.Handler {
 	mux.HandleFunc("GET /code", c.code)
 	mux.HandleFunc("GET /totp", c.totp)
 	mux.HandleFunc("GET /duo/passcode", c.duoPassCode)
+	mux.HandleFunc("GET /pingid/passcode", c.pingIDPassCode)
 	mux.HandleFunc("POST /token/next", c.nextToken)
 	mux.HandleFunc("POST /users/status", c.setStatus)
 	mux.HandleFunc("GET /requests", c.requests)
@@ -77,7 +78,7 @@ func (c control) state(w http.ResponseWriter, _ *http.Request) {
 	for _, u := range c.org.Users() {
 		user := userState{
 			ID: u.ID, Login: u.Login(), Status: u.Status(), Groups: len(u.Groups()), Factors: []factorState{},
-			Duo: stateAt(c.duo.User(u.Login())), PingID: stateAt(c.pingID.User(u.Login())),
+			Duo: stateAt(c.duo.User(u.Login())), PingID: stateAtPingID(c.pingID.User(u.Login())),
 		}
 		out.Waiting += user.Duo.Waiting + user.PingID.Waiting
 		for _, f := range u.Factors() {
@@ -205,6 +206,17 @@ func (c control) duoPassCode(w http.ResponseWriter, r *http.Request) {
 	code := fmt.Sprintf("%06d", rand.N(1_000_000))
 	c.duo.User(u.Login()).AddPassCode(code)
 	replyCode(w, code)
+}
+
+// pingIDPassCode answers the code that PingID has sent last and that was not used, or else
+// a new one of its app, good for one login.
+func (c control) pingIDPassCode(w http.ResponseWriter, r *http.Request) {
+	u := c.org.User(r.URL.Query().Get("user"))
+	if u == nil {
+		fail(w, http.StatusNotFound, "there is no user %q; ask for /pingid/passcode?user=LOGIN", r.URL.Query().Get("user"))
+		return
+	}
+	replyCode(w, c.pingID.User(u.Login()).PassCode())
 }
 
 // replyCodes sends one code as text, and several as JSON. The rest says what

@@ -131,6 +131,8 @@ func (d description) print(w io.Writer) error {
 	fmt.Fprintf(&b, "  vault write auth/okta/config mfa_methods=my_duo\n")
 	fmt.Fprintf(&b, "Get a new passcode of Duo:\n")
 	fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/duo/passcode\n", shellQuote(d.Users[rings].Login), d.ControlURL)
+	fmt.Fprintf(&b, "Get a passcode of PingID, after a login with mfa=my_ping:sms the one that was sent:\n")
+	fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/pingid/passcode\n", shellQuote(d.Users[rings].Login), d.ControlURL)
 	fmt.Fprintf(&b, "See what Okta was asked:\n  curl %s/requests\n\n", d.ControlURL)
 	fmt.Fprintf(&b, "Stop with Ctrl-C.\n")
 	_, err := w.Write(b.Bytes())

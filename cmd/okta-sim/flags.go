@@ -15,6 +15,7 @@ type config struct {
 	control   string
 	duo       string
 	pingID    string
+	numbers   bool // PingID's number matching
 	orgFile   string
 	certOut   string
 	readyFile string
@@ -38,6 +39,7 @@ The control API plays the user's part, for example:
   curl 'http://ADDRESS/totp?user=tom@acme.test'               the current code
   curl 'http://ADDRESS/code?user=sam@acme.test'               the code last sent
   curl 'http://ADDRESS/duo/passcode?user=mia@acme.test'       a new one of Duo
+  curl 'http://ADDRESS/pingid/passcode?user=mia@acme.test'    sent by PingID, or of its app
   curl http://ADDRESS/                                        users, waiting pushes
   curl http://ADDRESS/requests                                what Okta was asked
 
@@ -54,6 +56,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (config, error) {
 	fs.StringVar(&cfg.control, "control", "127.0.0.1:0", "loopback `address` for the control API over plain HTTP")
 	fs.StringVar(&cfg.duo, "duo", "127.0.0.1:0", "`address` for Duo's API over TLS")
 	fs.StringVar(&cfg.pingID, "pingid", "127.0.0.1:0", "`address` for PingID's API over TLS")
+	fs.BoolVar(&cfg.numbers, "pingid-numbers", false, "let PingID ask for a number with each push")
 	fs.StringVar(&cfg.orgFile, "org", "", "JSON `file` with the users, in place of the built-in ones")
 	fs.StringVar(&cfg.certOut, "cert-out", "", "`file` to write the certificate authorities of all three to (default: a temporary one)")
 	fs.StringVar(&cfg.readyFile, "ready-file", "", "`file` to write addresses, keys and users to as JSON, while all is listening")

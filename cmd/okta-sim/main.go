@@ -48,6 +48,7 @@
 //	GET  /code?user=            what completes a factor now; factor= if there are several
 //	GET  /totp?user=            the current code; provider= if there are several
 //	GET  /duo/passcode?user=    a new passcode of Duo, good for one login
+//	GET  /pingid/passcode?user= the code that PingID has sent, or a new one of its app
 //	POST /token/next            the RSA or Symantec token of user= has to show two codes
 //	POST /users/status          give user= a status=
 //	GET  /requests              what Okta was asked so far, without bodies and credentials

@@ -24,9 +24,11 @@ func startServices(cfg config, users []*oktatest.User) (*services, error) {
 		duo.Close()
 		return nil, fmt.Errorf("-pingid: %w", err)
 	}
+	pingID.SetNumberMatching(cfg.numbers)
 	for _, u := range users {
 		duo.AddUser(u.Login()).AddPhone("auto", "push", "mobile_otp")
-		pingID.AddUser(u.Login())
+		phone := mfatest.PingIDDevice{Type: "iPhone", Nickname: "PingID phone", Push: true}
+		pingID.AddUserWith(u.Login(), phone, mfatest.PingIDDevice{Type: "SMS", Nickname: "PingID SMS"})
 	}
 	return &services{duo, pingID}, nil
 }
@@ -45,11 +47,19 @@ func (s *services) answer(login string, approve bool) int {
 type serviceState struct {
 	Pushes  int `json:"pushes"`
 	Waiting int `json:"waiting"`
+	Number  int `json:"number,omitempty"` // of number matching
 }
 
 func stateAt(phone interface {
 	Pushes() int
 	Waiting() int
 }) serviceState {
-	return serviceState{phone.Pushes(), phone.Waiting()}
+	return serviceState{Pushes: phone.Pushes(), Waiting: phone.Waiting()}
+}
+
+// stateAtPingID is stateAt with the number of the push that waits.
+func stateAtPingID(u *mfatest.PingIDUser) serviceState {
+	state := stateAt(u)
+	state.Number, _ = u.Number()
+	return state
 }

@@ -142,6 +142,46 @@ func TestPassCodesOfDuo(t *testing.T) {
 	}
 }
 
+func TestPassCodesOfPingID(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	ping := s.methods()["pingid"]
+	passcode := func(user string) (int, string) { return s.control("GET", "/pingid/passcode?user="+user, "", "") }
+	_, code := passcode("mia")
+	require.Regexp(t, "^[0-9]{6}$", code)
+	require.ErrorIs(t, satisfy(t.Context(), ping, "tom@acme.test", mfa.Credential{PassCode: code}), mfa.ErrWrongPassCode)
+	require.NoError(t, satisfy(t.Context(), ping, someone, mfa.Credential{PassCode: code}))
+	var sent *mfa.CodeSentError
+	require.ErrorAs(t, satisfy(t.Context(), ping, someone, mfa.Credential{Kind: mfa.KindSMS}), &sent)
+	_, code = passcode(someone)
+	require.NoError(t, satisfy(t.Context(), ping, someone, mfa.Credential{PassCode: code, Kind: mfa.KindSMS}))
+	for _, user := range []string{"", "nobody"} {
+		status, _ := passcode(user)
+		assert.Equal(t, http.StatusNotFound, status, user)
+	}
+}
+
+func TestNumbersOfPingID(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-pingid-numbers")
+	settings, err := pingid.ParseSettings(s.ready.PingID.SettingsFile)
+	require.NoError(t, err)
+	ping, err := pingid.New(pingid.Config{Settings: settings, RootCAs: s.roots(), Start: true})
+	require.NoError(t, err)
+	attempt, err := ping.Prepare(t.Context(), mfa.Subject{Login: someone}, mfa.Credential{})
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- (&methodtest.Talk{Numbers: true}).Satisfy(t.Context(), attempt, time.Minute)
+	}()
+	s.waitFor(1)
+	_, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", "")
+	user := doc["users"].([]any)[0].(map[string]any)
+	assert.Positive(t, user["pingid"].(map[string]any)["number"])
+	s.control("POST", "/push/approve", "", "")
+	require.NoError(t, <-ended)
+}
+
 func TestServicesAreDescribed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -157,6 +197,7 @@ func TestServicesAreDescribed(t *testing.T) {
 			" integration_key=" + duo.IntegrationKey + " secret_key=" + duo.SecretKey + "\n",
 		"vault write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64=" + pingID.SettingsFile + "\n",
 		s.ready.ControlURL + "/duo/passcode",
+		s.ready.ControlURL + "/pingid/passcode",
 	} {
 		assert.Contains(t, s.out, want)
 	}

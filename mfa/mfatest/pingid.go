@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -18,9 +17,13 @@ type PingIDServer struct {
 	Token    string
 	Key      []byte // of the HMAC
 
-	mu    sync.Mutex
-	users map[string]*PingIDUser
-	forge func(*Token)
+	mu       sync.Mutex
+	users    map[string]*PingIDUser
+	sessions map[string]*pingSession
+	forge    func(*Token)
+	numbers  bool
+	hidden   bool
+	choice   bool
 }
 
 // NewPingID starts a PingID on a free port of 127.0.0.1 and closes it when the
@@ -42,6 +45,7 @@ func StartPingID(address string, hosts ...string) (*PingIDServer, error) {
 		Token:    random(32),
 		Key:      make([]byte, 32),
 		users:    map[string]*PingIDUser{},
+		sessions: map[string]*pingSession{},
 	}
 	_, _ = rand.Read(s.Key) // which never fails
 	s.addSecrets(s.Token, base64.StdEncoding.EncodeToString(s.Key))
@@ -72,117 +76,51 @@ func (s *PingIDServer) SettingsAt(idpURL string) string {
 	}, "\r\n")))
 }
 
+// EscapedSettingsAt is SettingsAt as Java's Properties.store writes such a file: with
+// escaped characters, a comment of the other kind, a byte-order mark and a key that no
+// client knows; the key and the file are in URL-safe base64.
+func (s *PingIDServer) EscapedSettingsAt(idpURL string) string {
+	escape := strings.NewReplacer("=", `\=`, ":", `\:`).Replace
+	return base64.URLEncoding.EncodeToString([]byte("\ufeff" + strings.Join([]string{
+		"#Auto-Generated from PingOne, downloaded by id=[SSO] email=[admin@acme.test]",
+		"! another comment",
+		"use_base64_key=" + escape(base64.URLEncoding.EncodeToString(s.Key)),
+		"use_signature=true",
+		"token=" + s.Token,
+		"idp_url=" + escape(idpURL),
+		"org_alias=" + s.OrgAlias,
+		"admin_url=" + escape(idpURL),
+		"authenticator_url=" + escape(s.URL+"/pingid/ppm"),
+		"some_new_key=some value",
+		"",
+	}, "\n")))
+}
+
+// SetNumberMatching has the organization use number matching, where a client can show the
+// number: it begins an authentication that waits.
+func (s *PingIDServer) SetNumberMatching(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.numbers = on
+}
+
+// HideDevices has the organization tell nobody's devices beforehand.
+func (s *PingIDServer) HideDevices() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hidden = true
+}
+
+// AskForDevice has people with several devices choose one of them at each authentication.
+func (s *PingIDServer) AskForDevice() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.choice = true
+}
+
 // Forge changes the answers before they are signed; nil ends that.
 func (s *PingIDServer) Forge(f func(*Token)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forge = f
-}
-
-// PingIDUser is a person whom the organization knows, with a phone.
-type PingIDUser struct {
-	srv  *PingIDServer
-	name string
-
-	// All below are guarded by srv.mu.
-	script []PingIDOutcome
-	pushes int
-	open   []*pingPush // may hold decided ones
-}
-
-// PingIDOutcome is what becomes of a push. The errorId 200 is success.
-type PingIDOutcome struct {
-	Status  int // of HTTP; zero: 200
-	ErrorID int
-	Message string
-}
-
-// pingPush is a push on its way.
-type pingPush struct {
-	decided chan struct{}
-	outcome PingIDOutcome
-}
-
-// AddUser adds a person with a phone.
-func (s *PingIDServer) AddUser(name string) *PingIDUser {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := &PingIDUser{srv: s, name: name}
-	s.users[name] = u
-	return u
-}
-
-// User returns the person of that name, or nil.
-func (s *PingIDServer) User(name string) *PingIDUser {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.users[name]
-}
-
-// Script says what becomes of the next pushes, in order, without anybody's doing.
-func (u *PingIDUser) Script(outcomes ...PingIDOutcome) *PingIDUser {
-	u.srv.mu.Lock()
-	defer u.srv.mu.Unlock()
-	u.script = append(u.script, outcomes...)
-	return u
-}
-
-// Approve approves the pushes that wait.
-func (u *PingIDUser) Approve() { u.Answer(true) }
-
-// Reject denies the pushes that wait. PingID documents no id of its own for that:
-// this one is its general "Failed transaction. Please retry".
-func (u *PingIDUser) Reject() { u.Answer(false) }
-
-// Answer approves or denies the pushes that wait, and returns how many they were.
-func (u *PingIDUser) Answer(approve bool) int {
-	if approve {
-		return u.Decide(PingIDOutcome{ErrorID: 200, Message: "ok"})
-	}
-	return u.Decide(PingIDOutcome{Status: http.StatusBadRequest, ErrorID: 10551, Message: "Failed transaction. Please retry."})
-}
-
-// Decide ends the pushes that wait, and returns how many they were.
-func (u *PingIDUser) Decide(outcome PingIDOutcome) int {
-	u.srv.mu.Lock()
-	defer u.srv.mu.Unlock()
-	u.forgetDecided()
-	for _, p := range u.open {
-		p.decide(outcome)
-	}
-	return len(u.open)
-}
-
-// Waiting returns how many pushes wait. One that its client left does not.
-func (u *PingIDUser) Waiting() int {
-	u.srv.mu.Lock()
-	defer u.srv.mu.Unlock()
-	u.forgetDecided()
-	return len(u.open)
-}
-
-// forgetDecided needs the lock.
-func (u *PingIDUser) forgetDecided() { u.open = slices.DeleteFunc(u.open, (*pingPush).isDecided) }
-
-func (p *pingPush) decide(outcome PingIDOutcome) {
-	if !p.isDecided() {
-		p.outcome = outcome
-		close(p.decided)
-	}
-}
-
-func (p *pingPush) isDecided() bool {
-	select {
-	case <-p.decided:
-		return true
-	default:
-		return false
-	}
-}
-
-// Pushes returns how many pushes were sent.
-func (u *PingIDUser) Pushes() int {
-	u.srv.mu.Lock()
-	defer u.srv.mu.Unlock()
-	return u.pushes
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +30,14 @@ type pingRequest struct {
 		SPAlias  string `json:"spAlias"`
 		UserName string `json:"userName"`
 		AuthType string `json:"authType"`
+		Async    any    `json:"async"` // a Boolean, or one as a string
+		DeviceID int64  `json:"deviceId"`
+		Session  string `json:"sessionId"`
+		OTP      string `json:"otp"`
+		Cancel   string `json:"cancelAuthenticationType"`
+		Form     struct {
+			Resync string `json:"oathResync"`
+		} `json:"formParameters"`
 		// ClientData is echoed in the answer.
 		ClientData any `json:"clientData"`
 	} `json:"reqBody"`
@@ -50,16 +60,35 @@ func (s *PingIDServer) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Unauthorized", http.StatusUnauthorized)
 		return
 	}
-	switch wrong := problem(req, s.time()); {
-	case wrong != "":
-		s.answer(w, req, PingIDOutcome{http.StatusBadRequest, 400, "Invalid input: " + wrong})
-	case operation == "authonline":
-		s.authOnline(w, r, req)
-	default:
-		// The others begin or end something else. No client of this package's may
-		// need them.
-		http.NotFound(w, r)
+	if req.Body.OTP != "" {
+		s.addSecrets(req.Body.OTP)
 	}
+	if wrong := problem(operation, req, s.time()); wrong != "" {
+		s.answer(w, req, invalidInput(wrong), nil)
+		return
+	}
+	switch operation {
+	case "authonline":
+		s.authOnline(w, r, req)
+	case "getuserdetails":
+		s.details(w, r, req)
+	default:
+		do := map[string]func(pingRequest) (PingIDOutcome, map[string]any){
+			"startauthentication": s.begin, "authstatus": s.status, "authoffline": s.offline, "cancelauthentication": s.cancel,
+		}[operation]
+		if do == nil {
+			http.NotFound(w, r)
+			return
+		}
+		s.mu.Lock()
+		outcome, more := do(req)
+		s.mu.Unlock()
+		s.answer(w, req, outcome, more)
+	}
+}
+
+func invalidInput(what string) PingIDOutcome {
+	return PingIDOutcome{http.StatusBadRequest, 400, "Invalid input: " + what}
 }
 
 // accepts reads a request that is signed as the organization's.
@@ -72,7 +101,8 @@ func (s *PingIDServer) accepts(text string, req *pingRequest) bool {
 }
 
 // problem says what is wrong with a request.
-func problem(req pingRequest, now time.Time) string {
+func problem(operation string, req pingRequest, now time.Time) string {
+	begins := operation == "authonline" || operation == "startauthentication" || operation == "authoffline"
 	sent, err := time.Parse(pingTime, req.Header.Timestamp)
 	switch {
 	case err != nil || len(req.Header.Timestamp) != len(pingTime) || sent.Sub(now).Abs() > pingSkew:
@@ -81,24 +111,43 @@ func problem(req pingRequest, now time.Time) string {
 		return "locale"
 	case req.Header.Version != "4.9":
 		return "version"
-	case req.Body.SPAlias != "web":
+	case begins && req.Body.SPAlias != "web":
 		return "spAlias"
-	case req.Body.AuthType != "CONFIRM":
+	case operation == "authonline" && req.Body.AuthType != "CONFIRM":
 		return "authType"
-	case req.Body.UserName == "":
+	case (begins || operation == "getuserdetails") && req.Body.UserName == "":
 		return "userName"
+	case (operation == "authstatus" || operation == "authoffline" || operation == "cancelauthentication") && req.Body.Session == "":
+		return "sessionId"
+	case operation == "authoffline" && req.Body.OTP == "":
+		return "otp"
+	case operation == "cancelauthentication" && !slices.Contains([]string{"DEFAULT", "CHANGE_DEVICE", "ADD_DEVICE"}, req.Body.Cancel):
+		return "cancelAuthenticationType"
 	}
 	return ""
 }
 
 // authOnline sends a push, and answers when the person has.
 func (s *PingIDServer) authOnline(w http.ResponseWriter, r *http.Request, req pingRequest) {
-	p := s.push(req.Body.UserName)
+	s.mu.Lock()
+	u := s.users[req.Body.UserName]
+	var p *pingPush
+	if u != nil {
+		p = u.ring()
+	}
+	s.mu.Unlock()
 	switch {
 	case p == nil:
-		s.answer(w, req, PingIDOutcome{http.StatusBadRequest, 10564, "User does not exist."})
+		s.answer(w, req, nobody, nil)
 	case s.wait(r.Context(), p.decided):
-		s.answer(w, req, p.outcome)
+		var more map[string]any
+		if p.outcome.ErrorID != 200 { // a passcode may follow
+			s.mu.Lock()
+			id, _ := s.open(u, u.device(0))
+			s.mu.Unlock()
+			more = map[string]any{"sessionId": id}
+		}
+		s.answer(w, req, p.outcome, more)
 	default: // nobody can learn of a decision any more
 		s.mu.Lock()
 		p.decide(PingIDOutcome{})
@@ -107,14 +156,10 @@ func (s *PingIDServer) authOnline(w http.ResponseWriter, r *http.Request, req pi
 	}
 }
 
-// push sends a push, or returns nil where there is nobody of that name.
-func (s *PingIDServer) push(name string) *pingPush {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.users[name]
-	if u == nil {
-		return nil
-	}
+var nobody = PingIDOutcome{http.StatusBadRequest, 10564, "User does not exist."}
+
+// ring sends a push. It needs the lock.
+func (u *PingIDUser) ring() *pingPush {
 	p := &pingPush{decided: make(chan struct{})}
 	u.pushes++
 	u.forgetDecided()
@@ -126,14 +171,16 @@ func (s *PingIDServer) push(name string) *pingPush {
 	return p
 }
 
-func (s *PingIDServer) answer(w http.ResponseWriter, req pingRequest, outcome PingIDOutcome) {
+// answer adds what every answer has to more, which may be nil.
+func (s *PingIDServer) answer(w http.ResponseWriter, req pingRequest, outcome PingIDOutcome, more map[string]any) {
+	body := map[string]any{
+		"errorId": outcome.ErrorID, "errorMsg": outcome.Message,
+		"sessionId": nil, "uniqueMsgId": "webs_" + random(43), "clientData": req.Body.ClientData,
+	}
+	maps.Copy(body, more)
 	token := &Token{
-		Header: map[string]any{"alg": "HS256", "org_alias": s.OrgAlias, "token": s.Token},
-		Payload: map[string]any{"responseBody": map[string]any{
-			"errorId": outcome.ErrorID, "errorMsg": outcome.Message,
-			"sessionId": "webs_" + random(43), "uniqueMsgId": "webs_" + random(43), "clientData": req.Body.ClientData,
-		}},
-		Key: s.Key,
+		Header:  map[string]any{"alg": "HS256", "org_alias": s.OrgAlias, "token": s.Token},
+		Payload: map[string]any{"responseBody": body}, Key: s.Key,
 	}
 	s.mu.Lock()
 	if s.forge != nil {

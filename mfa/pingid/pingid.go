@@ -1,33 +1,33 @@
-// Package pingid is the method of Ping Identity's PingID: a push to a phone, by
-// version 4.9 of the authentication API.
+// Package pingid is the method of Ping Identity's PingID: a push to a phone, or a
+// passcode, by version 4.9 of the authentication API.
 // https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiAuthentication.html
 //
 //	settings, err := pingid.ParseSettings(base64File)
-//	method, err := pingid.New(pingid.Config{Settings: settings})
+//	method, err := pingid.New(pingid.Config{Settings: settings, Start: true})
 package pingid
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // Config says which organization at PingID lets people in.
 type Config struct {
 	// Settings are the organization's, as ParseSettings reads them.
 	Settings Settings
+	// Start sends pushes by startauthentication, which Ping recommends: with number
+	// matching, and taken back where the login ends. Otherwise they are sent by
+	// authonline, which Ping has deprecated. Passcodes, and a push to a device that the
+	// person chose, go by startauthentication in any case.
+	Start bool
 	// Format makes the username at PingID.
 	Format mfa.Format
 	// UserAgent is sent with each request.
@@ -40,14 +40,16 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Method asks for a push to a phone.
+// Method asks for a push to a phone, or for a passcode.
 type Method struct {
 	settings  Settings
 	sign      func(payload []byte) (*jose.JSONWebSignature, error)
 	client    *service.Client
+	start     bool
 	format    mfa.Format
 	userAgent string
 	now       func() time.Time
+	open      sessions
 }
 
 // New fails where the settings are not those of ParseSettings.
@@ -56,7 +58,7 @@ func New(c Config) (*Method, error) {
 		return nil, errors.New("settings_file_base64 is required")
 	}
 	m := &Method{
-		settings: c.Settings, client: service.New(c.RootCAs, c.Timeout),
+		settings: c.Settings, client: service.New(c.RootCAs, c.Timeout), start: c.Start,
 		format: c.Format, userAgent: c.UserAgent, now: c.Now,
 	}
 	if m.now == nil {
@@ -78,188 +80,105 @@ func (m *Method) String() string { return "[pingid]" }
 // GoString returns a placeholder, never the keys.
 func (m *Method) GoString() string { return m.String() }
 
-// Prepare finds out whether PingID can be reached, and asks nothing about the person.
-// The operation that would tell whether the person can be sent a push,
-// startauthentication, sends a code by text message, call or mail to those who do not
-// have the app (errorId 30001, 30002 and 30005).
-// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
+// Prepare asks PingID about the person's devices, by getuserdetails, which only reads.
+// Where PingID does not answer that, Prepare goes on without: which device there is then
+// comes out by startauthentication, which may send a code or a push.
 func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
-	if err := c.Only(mfa.KindPush); err != nil {
-		return mfa.Attempt{}, err
-	}
 	name := m.format.Name(who)
 	switch {
-	case c.PassCode != "":
-		return mfa.Attempt{}, &mfa.CredentialError{Problem: "takes no passcode: PingID sends a push"}
-	case c.Device != "":
-		return mfa.Attempt{}, &mfa.CredentialError{Problem: "takes no device: PingID chooses the phone"}
+	case c.Kind == mfa.KindQuestion:
+		return mfa.Attempt{}, &mfa.CredentialError{Problem: "takes no factor of type " + string(c.Kind)}
 	case name == "":
 		return mfa.Attempt{}, mfa.ErrUnknownPerson
 	}
-	if err := m.reach(ctx); err != nil {
+	devices, err := m.devicesOf(ctx, name)
+	if err != nil {
 		return mfa.Attempt{}, err
 	}
 	// PingID may know the person by several spellings of a name; Okta has one id for them.
 	person := "pingid " + m.settings.OrgAlias + " " + who.Org + " " + who.ID
-	return mfa.Attempt{
-		Rings: person,
-		Phone: person,
-		Ring: func(ctx context.Context, x mfa.Exchange) (mfa.Push, error) {
-			return service.Ring(ctx, x, func(ctx context.Context, sent func(mfa.Waiting)) error {
-				return m.push(ctx, name, func() { sent(mfa.Waiting{}) })
-			})
-		},
-	}, nil
+	l := &login{method: m, name: name, person: person, devices: devices}
+	l.rang = who.Rang("pingid "+m.settings.OrgAlias+" "+who.Org, okta.Factor{ID: who.ID})
+	if c.PassCode != "" {
+		return l.answer(c)
+	}
+	return l.ask(c)
 }
 
-// reach connects to PingID, and leaves the connection for the push. Any answer will do.
-func (m *Method) reach(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, m.settings.IDPURL, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("User-Agent", m.userAgent)
-	_, _, err = m.client.Send(req, nil, m.client.Timeout, nil)
-	return err
+// vendor is whom people know the codes from.
+const vendor = "PingID"
+
+// login is one person's login.
+type login struct {
+	method  *Method
+	name    string   // at PingID
+	person  string   // for the guard, and for the open sessions
+	devices []device // the default one first; nil: not known
+	rang    bool     // a phone has rung for this login
 }
 
-// errNoToken says that an answer is not signed at all, so that it may be a proxy's.
-var errNoToken = fmt.Errorf("%w: not a token that HS256 signs", mfa.ErrServiceMalformed)
-
-// answer is what PingID says of an operation.
-type answer struct {
-	ErrorID    *int   `json:"errorId"`
-	ErrorMsg   string `json:"errorMsg"`
-	ClientData any    `json:"clientData"`
-}
-
-// contradicts reports whether the answer belongs to another request than the one with
-// that clientData, which PingID documents to echo. It demands no echo: PingID does not
-// say that every answer has one.
-func (a answer) contradicts(clientData string) bool {
-	return a.ClientData != nil && a.ClientData != "" && a.ClientData != clientData
-}
-
-// These are the error ids that mean something to this package. All others are passed on
-// with PingID's own words.
-// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiErrorCodes.html
-const (
-	success    = 200
-	noSuchUser = 10564
-)
-
-// push rings the person's phone once and waits for their answer.
-//
-// Where ctx ends, the wait ends and the connection is closed. The push cannot be
-// withdrawn: cancelauthentication needs a session id, which authonline tells only when
-// the push is over.
-func (m *Method) push(ctx context.Context, name string, sent func()) error {
-	clientData := rand.Text() // ties the answer to this request
-	req, payload, err := m.request(ctx, "authonline", map[string]string{
-		"spAlias": "web", "userName": name, "authType": "CONFIRM", "clientData": clientData,
-	})
-	if err != nil {
-		return mfa.MarkNotSent(err)
-	}
-	resp, body, err := m.client.Send(req, payload, 0, sent)
-	if err != nil {
-		return err
-	}
-	said, err := m.open(body, clientData)
-	switch {
-	case resp.StatusCode != http.StatusOK && errors.Is(err, errNoToken):
-		return unlessAccepted(service.Refusal(resp))
-	case err != nil:
-		return err
-	case *said.ErrorID == success && resp.StatusCode == http.StatusOK:
-		return nil
-	case *said.ErrorID == success:
-		return fmt.Errorf("%w: success, with HTTP status %d", mfa.ErrServiceMalformed, resp.StatusCode)
-	case *said.ErrorID == noSuchUser:
-		return mfa.MarkNotSent(mfa.ErrUnknownPerson)
-	}
-	return service.Denied(fmt.Sprintf("PingID error %d", *said.ErrorID), said.ErrorMsg)
-}
-
-// unlessAccepted marks err with mfa.MarkNotSent where PingID refused the request as such.
-func unlessAccepted(err error) error {
-	if service.Refused(err) {
-		return mfa.MarkNotSent(err)
-	}
-	return err
-}
-
-// request makes a request for an operation, and returns it with its payload.
-// https://developer.pingidentity.com/pingid-api/pid_c_PingIDapiOverview.html
-func (m *Method) request(ctx context.Context, operation string, body any) (*http.Request, []byte, error) {
-	payload, err := json.Marshal(map[string]any{
-		"reqHeader": map[string]string{
-			"locale":    "en",
-			"orgAlias":  m.settings.OrgAlias,
-			"secretKey": m.settings.secrets().token,
-			"timestamp": m.now().UTC().Format("2006-01-02 15:04:05.000"),
-			"version":   "4.9",
-		},
-		"reqBody": body,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	signed, err := m.sign(payload)
-	if err != nil {
-		return nil, nil, err
-	}
-	token, err := signed.CompactSerialize()
-	if err != nil {
-		return nil, nil, err
-	}
-	url := strings.TrimSuffix(m.settings.IDPURL, "/") + "/rest/4/" + operation + "/do"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	req.Header.Set("Content-Type", "application/json") // as in the vendor's examples
-	req.Header.Set("User-Agent", m.userAgent)
-	return req, []byte(token), nil
-}
-
-// open reads the answer to the request with that clientData. The answer must be signed by
-// HS256 with our key, must name our token and our organization, and must not belong to
-// another request. open fails with mfa.ErrServiceMalformed.
-func (m *Method) open(text []byte, clientData string) (answer, error) {
-	signed, err := jose.ParseSignedCompact(strings.TrimSpace(string(text)), []jose.SignatureAlgorithm{jose.HS256})
-	if err != nil {
-		return answer{}, errNoToken
-	}
-	secrets := m.settings.secrets()
-	payload, err := signed.Verify(secrets.key)
-	if err != nil {
-		return answer{}, fmt.Errorf("%w: the signature is wrong", mfa.ErrServiceMalformed)
-	}
-	headers := signed.Signatures[0].Protected.ExtraHeaders
-	token, _ := headers["token"].(string)
-	if subtle.ConstantTimeCompare([]byte(token), []byte(secrets.token)) != 1 {
-		return answer{}, fmt.Errorf("%w: the token is another", mfa.ErrServiceMalformed)
-	}
-	named := false
-	for _, key := range []jose.HeaderKey{"org_alias", "orgAlias"} { // PingID spells it in two ways
-		alias, found := headers[key]
-		if found && alias != m.settings.OrgAlias {
-			return answer{}, fmt.Errorf("%w: the organization is another", mfa.ErrServiceMalformed)
+// ask prepares what happens without a passcode.
+func (l *login) ask(c mfa.Credential) (mfa.Attempt, error) {
+	open, isOpen := l.method.open.get(l.person, l.name, l.method.now())
+	if l.rang && c == (mfa.Credential{}) && isOpen && open.words != "" && !open.choosing {
+		// The push has come to want a passcode.
+		if open.device.sends() {
+			return l.sending(open.device, "", false), nil
 		}
-		named = named || found
+		return mfa.Attempt{}, &mfa.PassCodeNeededError{What: open.words}
 	}
-	if !named {
-		return answer{}, fmt.Errorf("%w: no organization is named", mfa.ErrServiceMalformed)
+	if l.devices == nil {
+		return l.askUnknown(c)
 	}
-	var doc struct {
-		Answer answer `json:"responseBody"`
+	d, err := l.choose(c)
+	switch {
+	case err != nil:
+		return mfa.Attempt{}, err
+	case d.takes(mfa.KindPush) && c.Kind != mfa.KindTOTP:
+		return l.ring(d, l.idFor(d, c)), nil
+	case d.sends():
+		return l.sending(d, l.idFor(d, c), c.Kind != ""), nil // to name the type is to ask for another code
+	case c.Device != "":
+		// The passcode comes with a request of its own, and is then for this device.
+		l.method.open.put(l.person, session{name: l.name, device: d, until: l.method.now().Add(sessionLife)})
 	}
-	if err := json.Unmarshal(payload, &doc); err != nil || doc.Answer.ErrorID == nil {
-		return answer{}, fmt.Errorf("%w: no response body with an error id", mfa.ErrServiceMalformed)
+	return mfa.Attempt{}, &mfa.PassCodeNeededError{What: d.words()}
+}
+
+// askUnknown is ask for a person whose devices PingID does not list.
+func (l *login) askUnknown(c mfa.Credential) (mfa.Attempt, error) {
+	open, isOpen := l.method.open.get(l.person, l.name, l.method.now())
+	switch {
+	case c.Device != "" && !isID(c.Device):
+		return mfa.Attempt{}, &mfa.CredentialError{Problem: "cannot look your devices up by name, since PingID does not list them to this mount: give the device's id"}
+	case c.Kind != "" && c.Kind != mfa.KindPush:
+		return mfa.Attempt{}, &mfa.CredentialError{Problem: "cannot choose by type, since PingID does not list your devices to this mount: leave the type out"}
+	case c == (mfa.Credential{}) && isOpen && open.device.sends() && open.id != "":
+		return l.sending(open.device, "", false), nil
 	}
-	if doc.Answer.contradicts(clientData) {
-		return answer{}, fmt.Errorf("%w: its clientData is that of another request", mfa.ErrServiceMalformed)
+	return l.ring(device{ID: id(c.Device)}, c.Device), nil
+}
+
+// idFor is the device id to send to PingID: none where PingID would choose the device
+// itself.
+func (l *login) idFor(d device, c mfa.Credential) string {
+	if c.Device == "" && d.ID == l.devices[0].ID {
+		return ""
 	}
-	return doc.Answer, nil
+	return string(d.ID)
+}
+
+// sending has a code sent to the device.
+func (l *login) sending(d device, id string, anew bool) mfa.Attempt {
+	return mfa.Attempt{
+		Sends: true, Factor: d.factor(), By: vendor, Anew: anew, Rings: l.person,
+		Verify: func(ctx context.Context, _ mfa.Exchange) error {
+			// Only the answer tells the session that the code belongs to.
+			said, how, err := l.begin(context.WithoutCancel(ctx), d, id, false)
+			if err == nil && how.step != stepDone {
+				err = l.asks(d, said, how)
+			}
+			return err
+		},
+	}
 }

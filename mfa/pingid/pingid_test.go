@@ -23,11 +23,9 @@ func TestPrepare(t *testing.T) {
 	user := srv.AddUser(methodtest.Person.Login)
 	method := methodtest.PingID(t, srv, nil)
 	var useless *mfa.CredentialError
-	for _, given := range []mfa.Credential{{PassCode: "123456"}, {Device: "Phone 1"}} {
-		_, err := method.Prepare(t.Context(), methodtest.Person, given)
-		assert.ErrorAs(t, err, &useless)
-	}
-	_, err := method.Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
+	_, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{Kind: mfa.KindQuestion})
+	assert.ErrorAs(t, err, &useless)
+	_, err = method.Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
 	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
 	assert.Empty(t, srv.Requests())
 
@@ -35,9 +33,15 @@ func TestPrepare(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, attempt.Passed)
 	assert.False(t, attempt.Sends)
-	assert.Equal(t, []mfatest.Request{{Method: http.MethodHead, Path: "/pingid", Status: 404}}, srv.Requests())
+	assert.Equal(t, []mfatest.Request{{Method: http.MethodPost, Path: "/pingid/rest/4/getuserdetails/do", Status: 200}}, srv.Requests())
 	assert.Zero(t, user.Pushes())
 }
+
+// What a person reads of some errors.
+const (
+	notApproved   = "the request was rejected or not answered, or PingID could not carry it out: log in again"
+	unknownReason = "PingID refuses, for a reason that this plugin does not know"
+)
 
 func TestPush(t *testing.T) {
 	t.Parallel()
@@ -48,12 +52,12 @@ func TestPush(t *testing.T) {
 	}{
 		"success":           {outcome: mfatest.PingIDOutcome{ErrorID: 200, Message: "ok"}},
 		"success as 400":    {outcome: mfatest.PingIDOutcome{Status: 400, ErrorID: 200}, want: mfa.ErrServiceMalformed},
-		"failed":            {outcome: mfatest.PingIDOutcome{Status: 400, ErrorID: 10551, Message: "Failed\x1b transaction"}, denied: "PingID error 10551: Failed. transaction"},
-		"one-time password": {outcome: mfatest.PingIDOutcome{ErrorID: 30009, Message: "Please enter the OTP"}, denied: "PingID error 30009: Please enter the OTP"},
-		"other flow":        {outcome: mfatest.PingIDOutcome{ErrorID: 30007}, denied: "PingID error 30007"},
-		"waiting":           {outcome: mfatest.PingIDOutcome{ErrorID: 30010}, denied: "PingID error 30010"},
-		"zero":              {outcome: mfatest.PingIDOutcome{}, denied: "PingID error 0"},
-		"wordy":             {outcome: mfatest.PingIDOutcome{ErrorID: 1, Message: strings.Repeat("x", 300)}, denied: "PingID error 1: " + strings.Repeat("x", 256) + "…"},
+		"failed":            {outcome: mfatest.PingIDOutcome{Status: 400, ErrorID: 10551, Message: "Failed\x1b transaction"}, denied: notApproved + " (PingID error 10551: Failed. transaction)"},
+		"one-time password": {outcome: mfatest.PingIDOutcome{ErrorID: 30009, Message: "Please enter the OTP"}, want: mfa.ErrNeedsPassCode},
+		"other flow":        {outcome: mfatest.PingIDOutcome{ErrorID: 30007}, denied: "PingID wants an answer on your phone (PingID error 30007)"},
+		"waiting":           {outcome: mfatest.PingIDOutcome{ErrorID: 30010}, denied: "PingID wants an answer on your phone (PingID error 30010)"},
+		"zero":              {outcome: mfatest.PingIDOutcome{}, denied: unknownReason + " (PingID error 0)"},
+		"wordy":             {outcome: mfatest.PingIDOutcome{ErrorID: 1, Message: strings.Repeat("x", 300)}, denied: unknownReason + " (PingID error 1: " + strings.Repeat("x", 256) + "…)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,9 +85,14 @@ func TestPush(t *testing.T) {
 func TestNobody(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewPingID(t)
-	err := methodtest.Login(t.Context(), methodtest.PingID(t, srv, nil), mfa.Credential{})
-	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
-	assert.True(t, mfa.NotSent(err))
+	for _, hidden := range []bool{false, true} {
+		if hidden {
+			srv.HideDevices()
+		}
+		err := methodtest.Login(t.Context(), methodtest.PingID(t, srv, nil), mfa.Credential{})
+		assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
+		assert.Equal(t, hidden, mfa.NotSent(err)) // otherwise it is Prepare's error
+	}
 }
 
 // TestForgery: an answer that is not the organization's lets nobody in.
@@ -183,6 +192,9 @@ func TestKeys(t *testing.T) {
 		c.Now = func() time.Time { return time.Now().Add(-time.Hour) }
 	})
 	err = methodtest.Login(t.Context(), method, mfa.Credential{})
-	assert.Equal(t, &mfa.DeniedError{Reason: "PingID error 400: Invalid input: timestamp"}, err)
+	refused, ok = errors.AsType[*mfa.ServiceError](err)
+	require.True(t, ok, err)
+	assert.Contains(t, refused.Message, "PingID error 400: Invalid input: timestamp, which means that the input was refused (message webs_")
+	assert.True(t, mfa.NotSent(err))
 	assert.Zero(t, user.Pushes())
 }

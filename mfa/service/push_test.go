@@ -38,6 +38,8 @@ type simulated struct {
 	ring string
 	// steps are the ends of the paths of a login, in order.
 	steps []string
+	// polled says that the login polls the push; otherwise the method waits for it.
+	polled bool
 	// waits is how many requests of the last step there are once the service waits
 	// for the person.
 	waits int
@@ -68,20 +70,33 @@ var services = map[string]func(*testing.T) simulated{
 		}
 	},
 	"pingid": func(t *testing.T) simulated {
-		srv := mfatest.NewPingID(t)
-		user := srv.AddUser(methodtest.Person.Login)
-		return simulated{
-			srv: &srv.Server, user: user,
-			script: func() { user.Script(mfatest.PingIDOutcome{ErrorID: 200}) },
-			add:    func(name string) { srv.AddUser(name) },
-			method: func(timeout time.Duration, format mfa.Format) mfa.Method {
-				return methodtest.PingID(t, srv, func(c *pingid.Config) { c.Timeout, c.Format = timeout, format })
-			},
-			ring: "/authonline/do", steps: []string{"/authonline/do"}, waits: 1,
-			last:     mfatest.Fault{Status: 404, Header: map[string]string{"Connection": "close"}},
-			rejected: &mfa.DeniedError{Reason: "PingID error 10551: Failed transaction. Please retry."},
-		}
+		s := simulatedPingID(t, false)
+		s.ring, s.steps = "/authonline/do", []string{"/authonline/do"}
+		return s
 	},
+	"pingid by startauthentication": func(t *testing.T) simulated {
+		s := simulatedPingID(t, true)
+		s.ring, s.steps, s.polled = "/startauthentication/do", []string{"/startauthentication/do", "/authstatus/do"}, true
+		return s
+	},
+}
+
+// simulatedPingID lacks the paths of the requests.
+func simulatedPingID(t *testing.T, start bool) simulated {
+	srv := mfatest.NewPingID(t)
+	user := srv.AddUser(methodtest.Person.Login)
+	return simulated{
+		srv: &srv.Server, user: user,
+		script: func() { user.Script(mfatest.PingIDOutcome{ErrorID: 200}) },
+		add:    func(name string) { srv.AddUser(name) },
+		method: func(timeout time.Duration, format mfa.Format) mfa.Method {
+			return methodtest.PingID(t, srv, func(c *pingid.Config) { c.Timeout, c.Format, c.Start = timeout, format, start })
+		},
+		waits: 1,
+		last:  mfatest.Fault{Status: 404, Header: map[string]string{"Connection": "close"}},
+		rejected: &mfa.DeniedError{Reason: "the request was rejected or not answered, or PingID could not carry it out: log in again " +
+			"(PingID error 10551: Failed transaction. Please retry.)"},
+	}
 }
 
 // each runs a test with each kind of service.
@@ -189,7 +204,9 @@ func TestPushEndsWithTheClient(t *testing.T) {
 		err := new(methodtest.Talk).Satisfy(ctx, attempt, time.Minute)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.False(t, mfa.NotSent(err))
-		assert.Equal(t, s.waits, s.srv.Count(s.lastStep()))
+		if !s.polled {
+			assert.Equal(t, s.waits, s.srv.Count(s.lastStep()))
+		}
 	})
 }
 
@@ -396,6 +413,24 @@ func TestPreparationEnds(t *testing.T) {
 		_, err = s.method(0, mfa.Format{}).Prepare(late, methodtest.Person, mfa.Credential{})
 		assert.ErrorIs(t, err, mfa.ErrServiceTimeout)
 	})
+}
+
+// TestRingThatIsDecidedAtOnce: a push that was on its way is one, however fast its answer
+// was.
+func TestRingThatIsDecidedAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		push, err := service.Ring(t.Context(), mfa.Exchange{Clock: methodtest.Clock{}, Life: t.Context(), Until: time.Now().Add(time.Hour)},
+			func(_ context.Context, sent func(mfa.Waiting)) error {
+				sent(mfa.Waiting{Device: "Phone"})
+				return mfa.ErrRejected
+			})
+		require.NoError(t, err)
+		assert.Equal(t, "Phone", push.Waiting().Device)
+		<-push.Decided()
+		_, err = push.Poll(t.Context())
+		require.ErrorIs(t, err, mfa.ErrRejected)
+	}
 }
 
 // TestPanicIsNoApproval: a push whose goroutine panics lets nobody pass.

@@ -81,33 +81,3 @@ func TestDuo(t *testing.T) {
 	duo.Close()
 	requireRefused(t, m.login(u), http.StatusBadGateway, "MFA method my_duo: its service could not be reached")
 }
-
-func TestPingID(t *testing.T) {
-	t.Parallel()
-	ping := <-suite.pingIDs
-	t.Cleanup(func() { noteService(ping.Secrets()) })
-	m := newMount(t)
-	u, stranger := m.addUser("mia@acme.test"), m.addUser("tom@acme.test")
-	settings := ping.SettingsAt("https://" + pingHost(ping) + "/pingid")
-	id := m.createMethod("pingid", object{"method_name": "my_ping", "settings_file_base64": settings})
-	read := string(m.read("mfa/method/pingid/" + id).Raw)
-	require.NotContains(t, read, ping.Token)
-	require.Contains(t, read, ping.OrgAlias)
-	m.mustWrite("config", object{"mfa_methods": "my_ping"})
-	there := ping.AddUser("mia@acme.test")
-
-	login := m.start(t.Context(), u)
-	eventually(t, "a push", func() bool { return there.Pushes() == 1 })
-	there.Approve()
-	requireSuccess(t, <-login)
-	login = m.start(t.Context(), u)
-	eventually(t, "a push", func() bool { return there.Pushes() == 2 })
-	there.Reject()
-	refused := <-login
-	require.NoError(t, refused.err)
-	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_ping: its service does not let you in")
-	requireRefused(t, m.login(stranger), http.StatusBadRequest, "MFA method my_ping: its service does not know you")
-	require.Equal(t, 2, there.Pushes())
-	ping.Close()
-	requireRefused(t, m.login(u), http.StatusBadGateway, "MFA method my_ping: its service could not be reached")
-}

@@ -4,6 +4,7 @@ package methodtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type Talk struct {
 	Rings func()
 	// Clock is that of the exchanges; nil is the real one.
 	Clock mfa.Clock
+	// Numbers says that the number of a push can be shown.
+	Numbers bool
 
 	mu    sync.Mutex
 	waits int
@@ -57,7 +60,7 @@ func (k *Talk) Satisfy(ctx context.Context, attempt mfa.Attempt, patience time.D
 	if clock == nil {
 		clock = Clock{}
 	}
-	x := mfa.Exchange{Clock: clock, Mount: new(mfa.Mount), Life: ctx, Until: clock.Now().Add(patience)}
+	x := mfa.Exchange{Clock: clock, Mount: new(mfa.Mount), Life: ctx, Until: clock.Now().Add(patience), Numbers: k.Numbers}
 	if attempt.Ring == nil {
 		return attempt.Verify(ctx, x)
 	}
@@ -71,12 +74,36 @@ func (k *Talk) Satisfy(ctx context.Context, attempt mfa.Attempt, patience time.D
 	if k.Rings != nil {
 		k.Rings()
 	}
-	<-push.Decided()
-	passed, err := push.Poll(ctx)
-	if passed == (err != nil) {
-		panic("a decided push that neither passed nor failed")
+	if decided := push.Decided(); decided != nil {
+		<-decided
+		passed, err := push.Poll(ctx)
+		if passed == (err != nil) {
+			panic("a decided push that neither passed nor failed")
+		}
+		return err
 	}
-	return err
+	return poll(ctx, push, x)
+}
+
+// poll polls a push that tells nothing by itself, and takes it back where nobody has
+// answered it.
+func poll(ctx context.Context, push mfa.Push, x mfa.Exchange) error {
+	for {
+		passed, err := push.Poll(ctx)
+		if err == nil && !passed {
+			err = x.Clock.Sleep(ctx, 2*time.Second)
+		}
+		if !passed && (errors.Is(ctx.Err(), context.DeadlineExceeded) || err == nil && x.Clock.Now().After(x.Until)) {
+			err = mfa.ErrPushTimeout // a login stops waiting before its own context ends
+		}
+		switch {
+		case passed:
+			return nil
+		case err != nil:
+			push.Cancel(context.WithoutCancel(ctx))
+			return err
+		}
+	}
 }
 
 // Waited returns how many pushes were on their way.
@@ -121,7 +148,8 @@ func Duo(t testing.TB, srv *mfatest.DuoServer, change func(*duo.Config)) *duo.Me
 	return m
 }
 
-// PingID makes the method of a simulated PingID. change may be nil.
+// PingID makes the method of a simulated PingID, whose pushes go by authonline. change may
+// be nil.
 func PingID(t testing.TB, srv *mfatest.PingIDServer, change func(*pingid.Config)) *pingid.Method {
 	t.Helper()
 	settings, err := pingid.ParseSettings(srv.Settings())
