@@ -56,16 +56,21 @@ func (b *backend) newLogin(req *logical.Request, cfg *configEntry, in loginInput
 // session is there also where it failed, but for a password that was not right.
 func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	flow := l.flow()
+	flow.Begun = l.prefetch(ctx)
+	tx, err := l.verifyPassword(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
 	if l.in.nonce != "" {
 		show, end, err := l.numbers.open(l.in.nonce, l.in.username)
 		if err != nil {
+			abandon(ctx, flow, tx)
 			return nil, err
 		}
 		defer end()
 		flow.Show = show
 	}
-	flow.Begun = l.prefetch(ctx)
-	session, err := l.begin(ctx, flow)
+	session, err := flow.Begin(ctx, tx, l.in.given())
 	if err == nil {
 		err = session.Run(ctx)
 	}
@@ -85,15 +90,11 @@ func (l *loginRequest) loggedIn(session *mfa.Session, ticket *attempts.Ticket) {
 	l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
 }
 
-// begin has Okta verify the password, and goes on as far as a login goes without
-// waiting for anybody.
-func (l *loginRequest) begin(ctx context.Context, flow mfa.Flow) (*mfa.Session, error) {
-	tx, ticket, err := l.authenticate(ctx, flow.Again)
-	if err != nil {
-		return nil, err
-	}
-	l.ticket = ticket
-	return flow.Begin(ctx, tx, l.in.given())
+// verifyPassword has Okta verify the password. Nothing of the mount's is taken up for a
+// login before that.
+func (l *loginRequest) verifyPassword(ctx context.Context, flow mfa.Flow) (tx okta.Transaction, err error) {
+	tx, l.ticket, err = l.authenticate(ctx, flow.Again)
+	return tx, err
 }
 
 // flow says how this login goes.
@@ -158,9 +159,7 @@ func (l *loginRequest) stillLogsIn(ctx context.Context, flow mfa.Flow, userID st
 	if err != nil {
 		return err
 	}
-	if !tx.StateToken.IsZero() {
-		_ = flow.Okta.Cancel(ctx, tx) // Okta forgets it by itself
-	}
+	abandon(ctx, flow, tx)
 	switch {
 	case tx.Status == okta.StatusLockedOut:
 		return mfa.ErrLockedOut
@@ -168,6 +167,14 @@ func (l *loginRequest) stillLogsIn(ctx context.Context, flow mfa.Flow, userID st
 		return fmt.Errorf("%w: another account than the one that logged in", okta.ErrMalformed)
 	}
 	return nil
+}
+
+// abandon has Okta forget a transaction that no login goes on with, if it is open. Its
+// failure changes nothing: Okta forgets it by itself.
+func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
+	if !tx.StateToken.IsZero() {
+		_ = flow.Okta.Cancel(ctx, tx)
+	}
 }
 
 // prefetch begins to read the groups of somebody who has logged in by that name

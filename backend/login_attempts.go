@@ -96,7 +96,7 @@ type attemptTables struct {
 	org   string
 	table *attempts.Table
 
-	waiting atomic.Int64 // logins for a place
+	waiting, strangers atomic.Int64 // for a place: known people, and strangers
 }
 
 // of returns the table of the org. Another org has other accounts, so that a mount
@@ -120,6 +120,9 @@ func (l *loginRequest) authenticate(ctx context.Context, send func(context.Conte
 		return okta.Transaction{}, nil, err
 	}
 	defer func() { ticket.Lost(l.now()) }() // unless it has been closed: a panic, for example
+	if !ticket.Known() {
+		ctx = okta.Unproven(ctx)
+	}
 	tx, err := send(ctx)
 	said, answered := errors.AsType[*okta.Error](err)
 	switch {
@@ -139,8 +142,10 @@ const (
 	// maxPatience is how long a login waits for a place: many who log in at the same
 	// time are served in turn, and a client that is refused tries again by itself.
 	maxPatience = 3 * time.Second
-	// maxPatient bounds those who wait; more are refused at once.
-	maxPatient = 1000
+	// maxPatient bounds the strangers who wait, and the others; more are refused at once.
+	maxPatient = 500
+	// glance is how often a login that waits looks whether waiting is of any use.
+	glance = time.Second
 )
 
 // enter gets the leave to send the password.
@@ -156,18 +161,36 @@ func (l *loginRequest) enter(ctx context.Context, limits attempts.Limits) (*atte
 			return ticket, err
 		}
 		if !waits {
-			if l.attempts.waiting.Add(1) > maxPatient {
-				l.attempts.waiting.Add(-1)
+			leave, ok := l.attempts.wait(table.Known(attempt.Name, attempt.Address))
+			if !ok {
 				return nil, err
 			}
-			defer l.attempts.waiting.Add(-1)
+			defer leave()
 		}
+		again := time.NewTimer(glance)
 		select {
 		case <-freed:
+		case <-again.C:
 		case <-ctx.Done():
+			again.Stop()
 			return nil, err
 		}
+		again.Stop()
 	}
+}
+
+// wait counts one more login that waits for a place, until leave is called, unless too
+// many wait.
+func (t *attemptTables) wait(known bool) (leave func(), ok bool) {
+	count := &t.waiting
+	if !known {
+		count = &t.strangers
+	}
+	if count.Add(1) > maxPatient {
+		count.Add(-1)
+		return nil, false
+	}
+	return func() { count.Add(-1) }, true
 }
 
 // suspicious reports whether nothing but the password may be asked about a name from

@@ -22,10 +22,12 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 	if l.held.full() {
 		return l.fail(nil, errTooManyLogins)
 	}
-	session, err := l.begin(ctx, l.flow())
-	if session == nil {
+	flow := l.flow()
+	tx, err := l.verifyPassword(ctx, flow)
+	if err != nil {
 		return l.fail(nil, err)
 	}
+	session, err := flow.Begin(ctx, tx, l.in.given())
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -98,10 +98,13 @@ func TestVerify(t *testing.T) {
 				_, status = verify()
 				assert.Equal(t, http.StatusNotFound, status, "no number yet")
 
-				_, status, text := m.do(logical.UpdateOperation, "login/kim@acme.test", fields{"password": "guess", "nonce": nonce})
-				assert.Equal(t, http.StatusBadRequest, status, "the nonce is in use")
-				assert.Contains(t, text, "nonce")
-				assert.Equal(t, 1, push.Pushes())
+				kims := m.okta.AddUser("kim@acme.test", testPassword).AddPush()
+				for password, says := range map[string]string{"guess": "E0000004", testPassword: "nonce is in use"} {
+					_, status, text := m.do(logical.UpdateOperation, "login/kim@acme.test", fields{"password": password, "nonce": nonce})
+					assert.Equal(t, http.StatusBadRequest, status)
+					assert.Contains(t, text, says, "only whoever has a right password learns of the nonce")
+				}
+				assert.Equal(t, []int{1, 0, 1}, []int{push.Pushes(), kims.Pushes(), m.calls("cancel")})
 
 				step() // first poll: still no number
 				step() // second poll

@@ -30,7 +30,11 @@ func TestSlowOkta(t *testing.T) {
 		srv.Fail("authn", oktatest.Hang())
 		ctx, stop := context.WithCancel(t.Context())
 		var strangers sync.WaitGroup
-		for range okta.MaxAuthentications {
+		for i := range okta.MaxAuthentications {
+			ctx := ctx
+			if i < okta.MaxUnproven {
+				ctx = okta.Unproven(ctx)
+			}
 			strangers.Go(func() { _, _ = c.Authenticate(ctx, "stranger", password) })
 		}
 		require.Eventually(t, func() bool { return len(srv.Requests()) == okta.MaxAuthentications }, 20*time.Second, time.Millisecond)

@@ -89,7 +89,7 @@ func (c *Client) OrgURL() string { return c.orgURL }
 
 // CloseIdleConnections closes the connections that no request is using. Call it
 // when the client is replaced.
-func (c *Client) CloseIdleConnections() { c.transport.base.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() { c.transport.closeIdleConnections() }
 
 // post sends in as JSON to path and decodes the answer into out; see do.
 func (c *Client) post(ctx context.Context, path string, in, out any) (http.Header, error) {

@@ -183,7 +183,7 @@ func wired(f func(*http.Request) (*http.Response, error)) *Client {
 	if err != nil {
 		panic(err)
 	}
-	c.transport.base = roundTrip(f)
+	c.transport.base, c.transport.apart = roundTrip(f), roundTrip(f)
 	return c
 }
 

@@ -17,61 +17,101 @@ const (
 	// polls, passcodes, groups and cancels never queue behind passwords.
 	MaxAuthentications = 48
 
+	// MaxUnproven is how many of these calls may be for names that have not been proven;
+	// see Unproven. They have as many connections of their own.
+	MaxUnproven = 24
+
 	// maxQueue is how long a request waits for room at most.
 	maxQueue = 5 * time.Second
 )
 
+// share is the part of the requests that a request belongs to. Each share is within
+// the one before it.
+type share int
+
+const (
+	shareAll share = iota
+	sharePasswords
+	shareUnproven
+	shares // how many there are
+)
+
+type unprovenKey struct{}
+
+// Unproven marks calls of Authenticate under the context as those for a name that
+// nobody has proven to be theirs, at the place from which they call. Strangers can
+// cause as many of them as they like, so they have connections of their own, and only
+// MaxUnproven of them are on their way at once. One more fails with ErrBusy at once.
+func Unproven(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unprovenKey{}, true)
+}
+
+// shareOf returns the share of a request to path under ctx.
+func shareOf(ctx context.Context, path string) share {
+	switch {
+	case path != authnPath:
+		return shareAll
+	case ctx.Value(unprovenKey{}) == nil:
+		return sharePasswords
+	}
+	return shareUnproven
+}
+
 // queue holds requests back while too many others are on their way. An element in a
 // channel is a request.
 type queue struct {
-	all, authentications chan struct{}
-	patience             time.Duration // how long a request waits for room at most
+	rooms    [shares]chan struct{}
+	patience time.Duration // how long a request waits for room at most
 }
 
 func newQueue(patience time.Duration) queue {
 	return queue{
-		all:             make(chan struct{}, maxRequests),
-		authentications: make(chan struct{}, MaxAuthentications),
-		patience:        patience,
+		rooms: [shares]chan struct{}{
+			make(chan struct{}, maxRequests), make(chan struct{}, MaxAuthentications), make(chan struct{}, MaxUnproven),
+		},
+		patience: patience,
 	}
 }
 
-// enter waits for room for a request, and fails with ErrBusy where there is none in
-// time. Otherwise the caller has to call leave when the request is over.
-func (q *queue) enter(ctx context.Context, authenticates bool) (leave func(), err error) {
+// enter waits for room for a request of the share, and fails with ErrBusy where there
+// is none in time. Otherwise the caller has to call leave when the request is over.
+func (q *queue) enter(ctx context.Context, s share) (leave func(), err error) {
 	ctx, stop := context.WithTimeout(ctx, q.patience)
 	defer stop()
-	if !authenticates {
-		return take(ctx, q.all)
+	entered := s + 1
+	leave = func() {
+		for i := entered; i <= s; i++ {
+			<-q.rooms[i]
+		}
 	}
-	leaveFirst, err := take(ctx, q.authentications)
-	if err != nil {
-		return nil, err
+	for i := s; i >= shareAll; i-- { // the narrowest first, so that nobody holds room for others while they wait there
+		if err := take(ctx, q.rooms[i], i != shareUnproven); err != nil {
+			leave()
+			return nil, err
+		}
+		entered = i
 	}
-	leaveSecond, err := take(ctx, q.all)
-	if err != nil {
-		leaveFirst()
-		return nil, err
-	}
-	return func() { leaveSecond(); leaveFirst() }, nil
+	return leave, nil
 }
 
-// take waits for room in one channel. Callers get room in the order in which they
-// came.
-func take(ctx context.Context, room chan struct{}) (leave func(), err error) {
-	leave = func() { <-room }
+// take takes room in one channel, and waits for it if it may. Callers get room in the
+// order in which they came.
+func take(ctx context.Context, room chan struct{}, waits bool) error {
 	select {
 	case room <- struct{}{}:
-		return leave, nil
+		return nil
 	default:
+	}
+	if !waits {
+		return ErrBusy
 	}
 	select {
 	case room <- struct{}{}:
-		return leave, nil
+		return nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, context.Canceled
+			return context.Canceled
 		}
-		return nil, ErrBusy
+		return ErrBusy
 	}
 }

@@ -25,7 +25,7 @@ var (
 	ErrTimeout = errors.New("okta did not answer in time")
 
 	// ErrBusy means that too many other requests of the client were on their way to
-	// Okta, so that this one was not sent.
+	// Okta, or about to get a connection to it, so that this one was not sent.
 	ErrBusy = errors.New("too many requests to okta are on their way")
 
 	// ErrUnreachable means that no answer came: the name does not resolve, the
@@ -43,6 +43,7 @@ var (
 // without http.Client, which would follow redirects and quote URLs in its errors.
 type transport struct {
 	base    wire
+	apart   wire // for shareUnproven, whose connections are no others'
 	org     *url.URL
 	timeout time.Duration
 	now     func() time.Time
@@ -57,32 +58,49 @@ type wire interface {
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
-	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
+	// A connection that resumes a session costs less, and there is one host only.
+	sessions := tls.NewLRUClientSessionCache(8)
 	return &transport{
 		org:     org,
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
 		queue:   newQueue(min(cfg.Timeout, maxQueue)),
-		base: &http.Transport{
-			Proxy:                  quietly(http.ProxyFromEnvironment),
-			OnProxyConnectResponse: proxyAnswered,
-			DialContext:            dialer.DialContext,
-			TLSClientConfig: &tls.Config{
-				MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs,
-				// A connection that resumes a session costs less, and there is one host only.
-				ClientSessionCache: tls.NewLRUClientSessionCache(8),
-			},
-			TLSHandshakeTimeout: cfg.Timeout,
-			ForceAttemptHTTP2:   true,
-			HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
-			MaxIdleConns:        0, // no limit but that of the one host
-			MaxIdleConnsPerHost: maxRequests,
-			// A dial continues after its request was cancelled. This bounds dials, too.
-			MaxConnsPerHost:        maxRequests,
-			IdleConnTimeout:        5 * time.Minute,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
+		base:    connections(cfg, sessions, maxRequests),
+		apart:   connections(cfg, sessions, MaxUnproven),
 	}
+}
+
+// connections makes at most so many connections at once, dials included: a dial
+// continues after its request was cancelled.
+func connections(cfg Config, sessions tls.ClientSessionCache, most int) *http.Transport {
+	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  quietly(http.ProxyFromEnvironment),
+		OnProxyConnectResponse: proxyAnswered,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs, ClientSessionCache: sessions},
+		TLSHandshakeTimeout:    cfg.Timeout,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 5 * time.Second},
+		MaxIdleConns:           0, // no limit but that of the one host
+		MaxIdleConnsPerHost:    most,
+		MaxConnsPerHost:        most,
+		IdleConnTimeout:        5 * time.Minute,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// wireOf returns the connections for a share.
+func (t *transport) wireOf(s share) wire {
+	if s == shareUnproven {
+		return t.apart
+	}
+	return t.base
+}
+
+func (t *transport) closeIdleConnections() {
+	t.base.CloseIdleConnections()
+	t.apart.CloseIdleConnections()
 }
 
 // networkError is an error of the network whose text is this package's own.
@@ -118,7 +136,8 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
-	leave, err := t.queue.enter(req.Context(), req.URL.Path == authnPath)
+	part := shareOf(req.Context(), req.URL.Path)
+	leave, err := t.queue.enter(req.Context(), part)
 	if err != nil {
 		return nil, nil, &unsentError{err}
 	}
@@ -128,10 +147,13 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	ctx, sent := deliverOnce(ctx)
 	req = req.Clone(ctx)
 
-	resp, err := t.base.RoundTrip(req)
+	resp, err := t.wireOf(part).RoundTrip(req)
 	if err != nil {
 		err = failure(req, err)
-		if !sent.Load() {
+		switch {
+		case sent.waited() && errors.Is(err, ErrTimeout):
+			err = &unsentError{ErrBusy}
+		case !sent.written.Load():
 			err = &unsentError{err}
 		}
 		return nil, nil, err
@@ -178,19 +200,37 @@ func Unsent(err error) bool {
 // errRepeated is the cause that ends a request which net/http is about to repeat.
 var errRepeated = errors.New("a request would be sent again")
 
+// delivery is how far a request has come.
+type delivery struct {
+	asked     atomic.Bool // for a connection
+	dialed    atomic.Bool // a connection for it was begun, the lookup of the name included
+	connected atomic.Bool
+	written   atomic.Bool // in part at least
+}
+
+// waited reports whether the request got neither a connection nor a dial of its own: all
+// connections were taken by others.
+func (d *delivery) waited() bool {
+	return d.asked.Load() && !d.dialed.Load() && !d.connected.Load()
+}
+
 // deliverOnce returns a context under which net/http sends a request once. By itself,
 // net/http repeats a GET whose connection closes. It also repeats any request whose
 // HTTP/2 stream the server resets with PROTOCOL_ERROR, without pause or end. HTTP/2
 // calls it safe to repeat a request after GOAWAY or REFUSED_STREAM. These requests are
 // not repeated either, because only the server says that it did not act upon them.
-// sent tells whether the request has been written, in part at least.
-func deliverOnce(ctx context.Context) (_ context.Context, sent *atomic.Bool) {
+// sent tells how far the request has come.
+func deliverOnce(ctx context.Context) (_ context.Context, sent *delivery) {
 	ctx, giveUp := context.WithCancelCause(ctx)
-	sent = new(atomic.Bool)
+	sent = new(delivery)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { sent.Store(true) },
+		GetConn:      func(string) { sent.asked.Store(true) },
+		DNSStart:     func(httptrace.DNSStartInfo) { sent.dialed.Store(true) },
+		ConnectStart: func(string, string) { sent.dialed.Store(true) },
+		WroteHeaders: func() { sent.written.Store(true) },
 		GotConn: func(got httptrace.GotConnInfo) {
-			if !sent.Load() {
+			sent.connected.Store(true)
+			if !sent.written.Load() {
 				return
 			}
 			giveUp(errRepeated)

@@ -69,8 +69,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// These bound the passwords that are at Okta at once. A login that would be one
-// more is refused at once, and waits in no queue. Okta's limit for an org is some
+// These bound the passwords that are at Okta at once. A login that would be one more is
+// refused: its caller may wait for a place where BusyError.ForAMoment says so. Okta's limit for an org is some
 // 600 passwords a minute, so with half a second each, 5 at once are a busy mount.
 const (
 	// MaxInFlight is for the whole mount: as many as the connections to an Okta
@@ -112,6 +112,9 @@ const (
 	day = 24 * time.Hour
 	// moment is how long to wait for one of those that are in flight.
 	moment = time.Second
+	// stuckAfter is how long nobody has got a place in the share of strangers when it
+	// is no longer worth waiting for one: Okta hangs.
+	stuckAfter = 2 * time.Second
 	// sweeping is how often what has expired is removed.
 	sweeping = time.Minute
 )
@@ -151,13 +154,16 @@ func (e *BlockedError) Error() string {
 }
 
 // BusyError says that there are too many logins at this moment.
-type BusyError struct{ Wait time.Duration }
+type BusyError struct {
+	Wait  time.Duration
+	stuck bool // no place has become free lately
+}
 
 func (e *BusyError) Error() string { return fmt.Sprintf("too many logins at once: wait %s", e.Wait) }
 
-// ForAMoment reports whether a place may be free within a moment; otherwise it is
-// Okta's own limit that the login waits for.
-func (e *BusyError) ForAMoment() bool { return e.Wait <= moment }
+// ForAMoment reports whether a place may be free within a moment. Otherwise it is Okta's
+// own limit that the login waits for, or Okta hangs.
+func (e *BusyError) ForAMoment() bool { return e.Wait <= moment && !e.stuck }
 
 // Table remembers, for one mount and one org, the passwords that are at Okta, those
 // that were wrong, and from where people have logged in. It is safe for concurrent
@@ -234,9 +240,10 @@ func (t *Table) refused(now time.Time, w who, r *record, l Limits) error {
 		n > 0 && !w.known && len(strange)+f.nameStrange >= strangers(n),
 		f.name >= MaxNameInFlight,
 		!w.known && f.nameStrange >= strangers(MaxNameInFlight),
-		f.mount >= MaxInFlight,
-		!w.known && f.address >= MaxStrangersInFlight-f.strange:
+		f.mount >= MaxInFlight:
 		return &BusyError{Wait: moment}
+	case !w.known && f.address >= MaxStrangersInFlight-f.strange:
+		return &BusyError{Wait: moment, stuck: now.Sub(f.newest) >= stuckAfter}
 	case !w.known && l.Okta.low(now):
 		return &BusyError{Wait: l.Okta.Reset.Sub(now)}
 	}
@@ -262,9 +269,10 @@ func (t *Table) blocked(now time.Time, w who, r *record, l Limits) time.Duration
 
 // flights are the passwords at Okta.
 type flights struct {
-	mount, strange    int // all, and those of strangers
-	address           int // of strangers at the address
-	name, nameStrange int // that count against the name, and those of strangers
+	mount, strange    int       // all, and those of strangers
+	address           int       // of strangers at the address
+	name, nameStrange int       // that count against the name, and those of strangers
+	newest            time.Time // when the last of those of strangers began
 }
 
 func (t *Table) inFlight(w who) (f flights) {
@@ -278,6 +286,7 @@ func (t *Table) inFlight(w who) (f flights) {
 			continue
 		}
 		f.strange++
+		f.newest = o.begun // they are in the order of time
 		if against {
 			f.nameStrange++
 		}

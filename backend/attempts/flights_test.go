@@ -36,6 +36,24 @@ func TestAKnownLoginDoesNotWaitBehindStrangersThatHang(t *testing.T) {
 	m.must(mia, there)
 }
 
+func TestAShareInWhichNothingMovesIsNotWaitedFor(t *testing.T) {
+	m := newMount(t)
+	hanging := m.hang(func(i int) string { return fmt.Sprintf("10.0.%d.%d", i/250, i%250) }, 500)
+	worthWaiting := func() bool {
+		_, err := m.begin(mia, there)
+		busy := new(attempts.BusyError)
+		require.ErrorAs(t, err, &busy)
+		assert.Equal(t, time.Second, busy.Wait)
+		return busy.ForAMoment()
+	}
+	assert.True(t, worthWaiting(), "a place may be free in a moment")
+	m.now = m.now.Add(2 * time.Second)
+	assert.False(t, worthWaiting(), "Okta hangs")
+	hanging[0].Unsent()
+	m.must(mia+".too", there)
+	assert.True(t, worthWaiting(), "it answers again")
+}
+
 func TestOneAddressDoesNotFillTheShareOfStrangers(t *testing.T) {
 	m := newMount(t)
 	share := attempts.MaxStrangersInFlight

@@ -16,6 +16,9 @@ type Ticket struct {
 	right  bool
 }
 
+// Known reports whether somebody has logged in by that name from that address before.
+func (t *Ticket) Known() bool { return t.known }
+
 // Right closes the ticket of a password that Okta took for right, whatever the
 // account needs beside it. An answer that the account is locked is Wrong.
 func (t *Ticket) Right() { t.end(func() { t.right = true }) }

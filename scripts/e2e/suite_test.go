@@ -57,6 +57,7 @@ var suite struct {
 	builtinVersion string // of Vault's own Okta method
 	mountVersion   string // of the method that the tests are about
 	orgs           chan *org
+	http1          *org // of TestHonestLoginBesideHangingStrangers: it offers no HTTP/2
 	duos           chan *mfatest.DuoServer
 	pingIDs        chan *mfatest.PingIDServer
 
@@ -172,24 +173,37 @@ func startOrgs(dir string) (string, error) {
 	suite.orgs = make(chan *org, orgCount)
 	var certs bytes.Buffer
 	for i := range orgCount {
-		srv, err := oktatest.Start("127.0.0.1:0", oktatest.New(oktatest.Options{}))
+		o, err := startOrg(fmt.Sprintf("org%d", i+1), oktatest.Options{}, &certs)
 		if err != nil {
 			return "", err
 		}
-		o := &org{Server: srv, Name: fmt.Sprintf("org%d", i+1)}
-		address, err := url.Parse(srv.URL)
-		if err != nil {
-			return "", err
-		}
-		suite.proxy.Route(o.Host(), address.Host)
-		certs.Write(srv.CertPEM)
 		suite.orgs <- o
+	}
+	var err error
+	if suite.http1, err = startOrg("http1", oktatest.Options{HTTP1Only: true}, &certs); err != nil {
+		return "", err
 	}
 	if err := startServices(&certs); err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "orgs.pem")
 	return path, os.WriteFile(path, certs.Bytes(), 0o600)
+}
+
+// startOrg starts one org, to which the proxy leads, and adds its certificate to certs.
+func startOrg(name string, options oktatest.Options, certs *bytes.Buffer) (*org, error) {
+	srv, err := oktatest.Start("127.0.0.1:0", oktatest.New(options))
+	if err != nil {
+		return nil, err
+	}
+	o := &org{Server: srv, Name: name}
+	address, err := url.Parse(srv.URL)
+	if err != nil {
+		return nil, err
+	}
+	suite.proxy.Route(o.Host(), address.Host)
+	certs.Write(srv.CertPEM)
+	return o, nil
 }
 
 // newOrg returns an org that no other test has.
