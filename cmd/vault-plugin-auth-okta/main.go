@@ -46,9 +46,11 @@ func main() {
 			}
 		}()
 	}
-	// Vault and the plugin agree on TLS by go-plugin's AutoMTLS: no certificate,
-	// token or address of Vault's is needed here.
-	err := plugin.ServeMultiplex(&plugin.ServeOpts{BackendFactoryFunc: backend.Factory(version), Logger: logger})
+	server := newHost(func() {
+		logger.Warn("the server that started the plugin has gone without stopping it: the plugin ends, and what it held with it")
+		os.Exit(1)
+	})
+	err := serve(backend.Factory(version), logger, server)
 	if err != nil {
 		logger.Error("plugin shutting down", "error", err)
 		os.Exit(1)
