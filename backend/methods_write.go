@@ -275,8 +275,8 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 }
 
 // tidyKeys deletes the TOTP keys that belong to a method_id which no method has, and
-// returns the answer to a deletion of that method. Only storage that has lost the
-// method's entry can have such keys.
+// returns the answer to a deletion of that method. Earlier builds left such keys, which
+// deleted the method first.
 func (b *backend) tidyKeys(ctx context.Context, s logical.Storage, t *methodType, ref string) error {
 	if t == totpMethodType && isUUID(ref) {
 		if err := b.keysOf(s, ref).destroyAll(ctx); err != nil {
