@@ -62,6 +62,7 @@ var table = []row{
 	{inMethod(codeSent(sentBefore)), 400, "{by} sent a code {sent} before, and it is still good: log in again with mfa={method}:{kind}=<code>, or have another one sent with mfa={method}:{kind}"},
 	{inMethod(codeSent(sentNow)), 400, "{by} has sent a code {sent}: log in again in the same way, with mfa={method}:{kind}=<code> added"},
 	{inMethod(is(mfa.ErrNumberChallenge)), 400, `it sends a push only where the login can show you a number: send a "nonce" (a random string, new for each login) with the login, and read verify/<nonce> of this mount while the login waits`},
+	{is(mfa.ErrCodeUnshown), 400, `it sends a push only with a code to type on your phone, and this login cannot show you the code: send a "nonce" (a random string, new for each login) with the login and read verify/<nonce> of this mount while the login waits, as vault login does, or log in with wait=false, or give a passcode`},
 	{is(mfa.ErrNumberShown), 400, "its push needs a number, and this login has shown one already: log in with wait=false, which can show several"},
 	{is(mfa.ErrUnknownPerson), 400, "its service does not know you: ask your Vault administrator to check username_format"},
 	{is(mfa.ErrSeveralPeople), 400, "its org has several accounts with your e-mail address: ask your Okta administrator to leave it to one of them"},
@@ -73,6 +74,7 @@ var table = []row{
 	// Faults of a method's service, and of the way there.
 	{serviceStatus(429, 429), 429, "its service limits the rate of requests: try again in {wait}"},
 	{serviceStatus(500, 999), 502, "its service failed with HTTP {http}: try again later"},
+	{serviceStatus(401, 403), 400, "its service refuses this mount: ask your Vault administrator to check the method's keys and host and the clock of Vault's machine, and to look up the reason in Vault's log"},
 	{isA[*mfa.ServiceError], 400, "its service refuses this mount: ask your Vault administrator to check its keys, and to look up the reason in Vault's log"},
 	{is(mfa.ErrServiceTimeout), 504, "its service did not answer in time: try again later"},
 	{is(mfa.ErrServiceUnreachable), 502, "its service could not be reached: ask your Vault administrator to look up the reason in Vault's log"},

@@ -47,7 +47,7 @@ func duoMethodFields() map[string]*framework.FieldSchema {
 		},
 		"use_passcode": {
 			Type:        framework.TypeBool,
-			Description: "Ask for a passcode, and send no push to who gives none.",
+			Description: "Ask for a passcode, and neither send a push to nor call who gives none.",
 		},
 	}
 }
@@ -97,6 +97,7 @@ func makeDuoMethod(_ context.Context, b *backend, req *logical.Request, _ *confi
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
 		config := entry.Duo.config()
 		config.Format, config.UserAgent, config.RootCAs, config.Timeout = format, b.userAgent(), b.rootCAs, b.timeout
+		config.Clock = b.clock
 		return duo.New(config)
 	})
 }
@@ -113,7 +114,7 @@ func (b *backend) kept(entry *methodEntry, accessor string, make func(mfa.Format
 }
 
 const duoMethodHelp = `
-A method of type duo asks for a push or a passcode of Duo, by an application of
+A method of type duo asks for a push, a call or a passcode of Duo, by an application of
 Duo's type "Auth API". Together with bypass_okta_mfa it serves Okta orgs that leave
 the second factor to Duo.
 `

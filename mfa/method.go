@@ -157,6 +157,9 @@ var (
 	ErrNoKey = errors.New("the mount has no key for this person")
 	// ErrNumberShown: the method must show a number, and the login has already shown one.
 	ErrNumberShown = errors.New("this login has already shown a number")
+	// ErrCodeUnshown: the service has the person type a code on their phone, which the login
+	// cannot show them.
+	ErrCodeUnshown = errors.New("the code to type on the phone cannot be shown")
 	// ErrNoFactor: the person has no factor that the method accepts.
 	ErrNoFactor = errors.New("the person has no factor that the method accepts")
 

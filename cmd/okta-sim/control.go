@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
@@ -29,6 +31,8 @@ func newControl(org *oktatest.Org, s *services) http.Handler {
 	mux.HandleFunc("GET /totp", c.totp)
 	mux.HandleFunc("GET /duo/passcode", c.duoPassCode)
 	mux.HandleFunc("GET /pingid/passcode", c.pingIDPassCode)
+	mux.HandleFunc("POST /duo/phone", c.duoPhone)
+	mux.HandleFunc("POST /duo/type", c.duoType)
 	mux.HandleFunc("POST /token/next", c.nextToken)
 	mux.HandleFunc("POST /users/status", c.setStatus)
 	mux.HandleFunc("GET /requests", c.requests)
@@ -217,6 +221,49 @@ func (c control) pingIDPassCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	replyCode(w, c.pingID.User(u.Login()).PassCode())
+}
+
+// duoPhone changes what the user's phone can do at Duo, and whether Duo demands a Verified
+// Push of them, with a code of so many digits.
+func (c control) duoPhone(w http.ResponseWriter, r *http.Request) {
+	params, err := parameters(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	u := c.org.User(params.Get("user"))
+	if u == nil {
+		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
+		return
+	}
+	phone := c.duo.User(u.Login())
+	if params.Has("verified_push") {
+		digits, err := strconv.Atoi(params.Get("verified_push"))
+		if err != nil || digits != 0 && (digits < 3 || digits > 6) {
+			fail(w, http.StatusBadRequest, "verified_push must be the number of digits, 3 to 6, or 0 for none")
+			return
+		}
+		phone.RequireVerifiedPush(digits)
+	}
+	if params.Has("capabilities") {
+		phone.SetCapabilities(strings.FieldsFunc(params.Get("capabilities"), func(c rune) bool { return c == ',' || c == ' ' })...)
+	}
+	reply(w, http.StatusOK, map[string]string{"user": u.Login()})
+}
+
+// duoType types the code of a Verified Push on the user's phone.
+func (c control) duoType(w http.ResponseWriter, r *http.Request) {
+	params, err := parameters(r)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	u := c.org.User(params.Get("user"))
+	if u == nil {
+		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
+		return
+	}
+	reply(w, http.StatusOK, map[string]int{"approved": c.duo.User(u.Login()).Type(params.Get("code"))})
 }
 
 // replyCodes sends one code as text, and several as JSON. The rest says what

@@ -26,7 +26,7 @@ func startServices(cfg config, users []*oktatest.User) (*services, error) {
 	}
 	pingID.SetNumberMatching(cfg.numbers)
 	for _, u := range users {
-		duo.AddUser(u.Login()).AddPhone("auto", "push", "mobile_otp")
+		duo.AddUser(u.Login()).AddPhone("auto", "push", "phone", "mobile_otp")
 		phone := mfatest.PingIDDevice{Type: "iPhone", Nickname: "PingID phone", Push: true}
 		pingID.AddUserWith(u.Login(), phone, mfatest.PingIDDevice{Type: "SMS", Nickname: "PingID SMS"})
 	}

@@ -182,6 +182,56 @@ func TestNumbersOfPingID(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// What Duo's phone can do, and what Duo demands, is the control API's to say.
+func TestPhonesOfDuo(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	atDuo := s.methods()["duo"]
+	set := func(query string, want int) {
+		status, got := s.control("POST", "/duo/phone", form, query)
+		require.Equal(t, want, status, got)
+	}
+	ringing := func(login string) (mfa.Push, error) {
+		attempt, err := atDuo.Prepare(t.Context(), mfa.Subject{Login: login}, mfa.Credential{})
+		require.NoError(t, err)
+		return attempt.Ring(t.Context(), mfa.Exchange{Clock: methodtest.Clock{}, Life: t.Context(), Until: time.Now().Add(time.Hour), Numbers: true})
+	}
+	set("user=mia&verified_push=4", http.StatusOK)
+	for typed, approved := range map[bool]string{true: `"approved": 1`, false: `"approved": 0`} {
+		push, err := ringing(someone)
+		require.NoError(t, err)
+		require.Regexp(t, "^[0-9]{4}$", push.Waiting().Number.Code)
+		s.waitFor(1)
+		_, got := s.control("POST", "/push/approve", form, "user=mia")
+		assert.Contains(t, got, `"approved": 0`, "a tap is not enough")
+		code := push.Waiting().Number.Code
+		if !typed {
+			code = "0"
+		}
+		_, got = s.control("POST", "/duo/type", form, "user=mia&code="+code)
+		assert.Contains(t, got, approved)
+		<-push.Decided()
+		passed, _ := push.Poll(t.Context())
+		assert.Equal(t, typed, passed)
+	}
+	set("user=mia&verified_push=0&capabilities=auto,phone", http.StatusOK)
+	call, err := ringing(someone)
+	require.NoError(t, err)
+	assert.Nil(t, call.Waiting().Number)
+	s.waitFor(1)
+	_, got := s.control("POST", "/push/approve", form, "user=mia")
+	assert.Contains(t, got, `"approved": 1`)
+	<-call.Decided()
+
+	for query, want := range map[string]int{
+		"user=nobody": http.StatusNotFound, "user=mia&verified_push=2": http.StatusBadRequest, "user=mia&verified_push=x": http.StatusBadRequest,
+	} {
+		set(query, want)
+	}
+	status, _ := s.control("POST", "/duo/type", form, "user=nobody&code=1")
+	assert.Equal(t, http.StatusNotFound, status)
+}
+
 func TestServicesAreDescribed(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -40,6 +40,8 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Timeout bounds a request that does not wait for the person. Zero means 15 s.
 	Timeout time.Duration
+	// Clock tells the time and waits before a login has an exchange. Nil is the system's.
+	Clock mfa.Clock
 }
 
 // String returns a placeholder, never the keys.

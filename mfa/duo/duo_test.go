@@ -1,7 +1,6 @@
 package duo_test
 
 import (
-	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // strangeResult says that Duo gave a result that nobody knows.
@@ -47,7 +45,7 @@ func TestPrepare(t *testing.T) {
 		"no result":               {user: func(u *mfatest.DuoUser) { u.SetResult("", "") }, want: mfa.ErrServiceMalformed},
 		"phone makes codes":       {user: func(u *mfatest.DuoUser) { u.AddPhone("sms", "mobile_otp") }, want: mfa.ErrNeedsPassCode},
 		"token makes codes":       {user: func(u *mfatest.DuoUser) { u.AddToken() }, want: mfa.ErrNeedsPassCode},
-		"phone can be called":     {user: func(u *mfatest.DuoUser) { u.AddPhone("phone") }, want: mfa.ErrNoFactor},
+		"phone can be called":     {user: func(u *mfatest.DuoUser) { u.AddPhone("phone") }, rings: true},
 		"no device":               {user: func(*mfatest.DuoUser) {}, want: mfa.ErrNoFactor},
 		"no device, but passcode": {user: func(*mfatest.DuoUser) {}, given: mfa.Credential{PassCode: "1"}},
 	} {
@@ -75,10 +73,11 @@ func TestPrepare(t *testing.T) {
 			assert.Equal(t, test.passed, attempt.Verify == nil && attempt.Ring == nil)
 			assert.False(t, attempt.Sends)
 			assert.Equal(t, test.rings, attempt.Rings != "")
-			assert.Equal(t, attempt.Rings, attempt.Phone)
+			assert.Equal(t, test.rings, attempt.Phone != "")
 			asked := srv.User(methodtest.Person.Login).Preauths()
 			require.Len(t, asked, 1)
 			assert.Equal(t, methodtest.Person.Address, asked[0].Get("ipaddr"))
+			assert.Equal(t, "1", asked[0].Get("client_supports_verified_push"))
 			assert.Zero(t, srv.Count("/auth"))
 		})
 	}
@@ -110,10 +109,14 @@ func TestAddress(t *testing.T) {
 func TestCredential(t *testing.T) {
 	t.Parallel()
 	srv := mfatest.NewDuo(t)
-	_, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{Device: "Phone 1"})
-	var useless *mfa.CredentialError
-	assert.ErrorAs(t, err, &useless)
-	_, err = methodtest.Duo(t, srv, nil).Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
+	for _, given := range []mfa.Credential{
+		{Kind: mfa.KindSMS}, {Kind: mfa.KindTOTP, PassCode: "123456"}, {Kind: mfa.KindCall, PassCode: "123456"},
+	} {
+		_, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, given)
+		var useless *mfa.CredentialError
+		assert.ErrorAs(t, err, &useless)
+	}
+	_, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), mfa.Subject{}, mfa.Credential{})
 	assert.ErrorIs(t, err, mfa.ErrUnknownPerson)
 	assert.Empty(t, srv.Requests())
 }
@@ -158,7 +161,7 @@ func TestPassCodeAnswers(t *testing.T) {
 		`{"stat":"OK","response":{"result":"Allow"}}`:                                                   mfa.ErrServiceMalformed,
 		`{"stat":"OK","response":{"result":"deny","status":"deny"}}`:                                    mfa.ErrWrongPassCode,
 		`{"stat":"FAIL","response":{"result":"allow"},"message":"no"}`:                                  &mfa.ServiceError{Status: 200, Message: "no"},
-		`{"stat":"FAIL","code":40002,"message":"Invalid request parameters","message_detail":"factor"}`: &mfa.ServiceError{Status: 200, Message: "Invalid request parameters: factor"},
+		`{"stat":"FAIL","code":40002,"message":"Invalid request parameters","message_detail":"factor"}`: &mfa.ServiceError{Status: 400, Message: "Invalid request parameters: factor (code 40002)"},
 		`{"stat":"OK","response":{"result":"deny","status":"locked_out","status_msg":"Locked"}}`:        &mfa.DeniedError{Reason: "Locked"},
 		`{"stat":"OK","response":{"result":"deny"}}`:                                                    &mfa.DeniedError{Reason: "no reason was given"},
 		`{"stat":"OK","response":{"result":"allow","status":"allow"}}{"stat":"OK"}`:                     mfa.ErrServiceMalformed,
@@ -217,17 +220,11 @@ func TestPush(t *testing.T) {
 			require.Len(t, sent, 1)
 			assert.Equal(t, "from=Vault%20login&domain=acme.test", sent[0].Get("pushinfo"))
 			assert.Equal(t, methodtest.Person.Address, sent[0].Get("ipaddr"))
-			assert.Equal(t, "auto", sent[0].Get("device"))
+			assert.Equal(t, "push", sent[0].Get("factor"))
+			assert.Equal(t, user.DeviceIDs()[0], sent[0].Get("device"))
+			assert.NotContains(t, sent[0], "txid")
 		})
 	}
-}
-
-// fakeClock moves by what it sleeps.
-type fakeClock struct{ *oktatest.Clock }
-
-func (c fakeClock) Sleep(ctx context.Context, d time.Duration) error {
-	c.Advance(d)
-	return ctx.Err()
 }
 
 // TestWaitingForever: a service that answers at once that it waits is not asked
@@ -239,8 +236,7 @@ func TestWaitingForever(t *testing.T) {
 	srv.Fail(mfatest.Fault{On: "/auth_status", Body: `{"stat":"OK","response":{"result":"waiting","status":"pushed"}}`})
 	attempt, err := methodtest.Duo(t, srv, nil).Prepare(t.Context(), methodtest.Person, mfa.Credential{})
 	require.NoError(t, err)
-	clock := fakeClock{oktatest.NewClock(time.Now())}
-	said := methodtest.Talk{Clock: clock}
+	said := methodtest.Talk{Clock: methodtest.NewMoving()}
 	assert.ErrorIs(t, said.Satisfy(t.Context(), attempt, 10*time.Second), mfa.ErrPushTimeout)
 	assert.Equal(t, 20, srv.Count("/auth_status"))
 }

@@ -24,9 +24,9 @@ func TestKeys(t *testing.T) {
 		skew   time.Duration
 		want   mfa.ServiceError
 	}{
-		"integration key": {change: func(c *duo.Config) { c.IntegrationKey = "DIWRONG" }, want: mfa.ServiceError{Status: 401, Message: "Invalid integration key in request credentials"}},
-		"secret key":      {change: func(c *duo.Config) { c.SecretKey = "a wrong secret" }, want: mfa.ServiceError{Status: 401, Message: "Invalid signature in request credentials"}},
-		"clock":           {skew: time.Hour, want: mfa.ServiceError{Status: 401, Message: "Bad request timestamp"}},
+		"integration key": {change: func(c *duo.Config) { c.IntegrationKey = "DIWRONG" }, want: mfa.ServiceError{Status: 401, Message: "Invalid integration key in request credentials (code 40102: check integration_key and api_hostname)"}},
+		"secret key":      {change: func(c *duo.Config) { c.SecretKey = "a wrong secret" }, want: mfa.ServiceError{Status: 401, Message: "Invalid signature in request credentials (code 40103: check secret_key and api_hostname)"}},
+		"clock":           {skew: time.Hour, want: mfa.ServiceError{Status: 401, Message: "Bad request timestamp (code 40105: check the clock of this machine)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestPushWithoutTransaction(t *testing.T) {
 func TestUnknownAtLast(t *testing.T) {
 	t.Parallel()
 	for detail, want := range map[string]error{
-		"username": mfa.ErrUnknownPerson, "passcode": mfa.ErrWrongPassCode, "device": mfa.ErrNoFactor,
+		"username": mfa.ErrUnknownPerson, "passcode": mfa.ErrWrongPassCode,
 	} {
 		srv := mfatest.NewDuo(t)
 		srv.AddUser(methodtest.Person.Login).AddPhone("push")

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/duosecurity/duo_api_golang/authapi"
@@ -48,14 +50,10 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var doc struct {
-		Stat    string `json:"stat"`
-		Message string `json:"message"`
-		Detail  string `json:"message_detail"`
-	}
+	var doc failure
 	switch err := json.Unmarshal(body, &doc); {
 	case err == nil && doc.Stat == "FAIL":
-		return nil, &refusal{resp.StatusCode, doc.Message, doc.Detail}
+		return nil, doc.refusal(resp)
 	case resp.StatusCode != http.StatusOK:
 		return nil, service.Refusal(resp)
 	case err != nil || doc.Stat != "OK":
@@ -66,33 +64,77 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// refusal is an answer of Duo's with the stat FAIL.
+// failure is an answer of Duo's with the stat FAIL.
+// https://duo.com/docs/authapi#response-format
+type failure struct {
+	Stat    string          `json:"stat"`
+	Code    json.RawMessage `json:"code"` // a number, but some answers have an empty string
+	Message string          `json:"message"`
+	Detail  string          `json:"message_detail"`
+}
+
+func (f failure) refusal(resp *http.Response) *refusal {
+	code, _ := strconv.Atoi(strings.Trim(string(f.Code), `"`))
+	status := resp.StatusCode
+	if said := code / 100; said >= http.StatusBadRequest && said < 600 {
+		status = said // its first three digits are the HTTP status
+	}
+	return &refusal{status: status, code: code, message: f.Message, detail: f.Detail, wait: service.RetryAfter(resp)}
+}
+
+// Duo's code for a parameter that is wrong. The detail names it, or says what is wrong.
+const codeInvalid = 40002
+
+// refusal is what Duo did not do, and why.
 type refusal struct {
 	status          int // of HTTP
+	code            int // zero: Duo gave none
 	message, detail string
+	wait            time.Duration // after which Duo may be asked again; zero: it did not say
 }
 
 func (e *refusal) Error() string { return service.Clip(e.message) }
 
+// isIncapable reports whether the person has no device that can do what it was asked.
+func (e *refusal) isIncapable() bool {
+	return e.status == http.StatusBadRequest && (e.detail == "device" || strings.EqualFold(e.detail, "no capable device"))
+}
+
 // meaning returns the error for a caller. The detail names the parameter that is wrong.
 // Duo's own example is "username", for a person whom Duo does not know.
-// https://duo.com/docs/authapi#response-format
 func (e *refusal) meaning() error {
-	if e.status == http.StatusBadRequest {
-		switch e.detail {
-		case "username":
-			return mfa.ErrUnknownPerson
-		case "passcode":
-			return mfa.ErrWrongPassCode
-		case "device":
-			return mfa.ErrNoFactor
-		}
+	switch {
+	case e.status != http.StatusBadRequest:
+	case e.detail == "username":
+		return mfa.ErrUnknownPerson
+	case e.detail == "passcode":
+		return mfa.ErrWrongPassCode
+	case e.isIncapable():
+		return mfa.ErrNoFactor
 	}
 	message := service.Clip(e.message)
 	if e.detail != "" {
 		message += ": " + service.Clip(e.detail)
 	}
-	return &mfa.ServiceError{Status: e.status, Message: message}
+	if e.code != 0 {
+		message += fmt.Sprintf(" (code %d%s)", e.code, cure(e.code))
+	}
+	return &mfa.ServiceError{Status: e.status, Message: message, RetryAfter: e.wait}
+}
+
+// cure says to an operator what to correct where Duo refuses the method itself.
+func cure(code int) string {
+	switch code {
+	case 40101, 40102:
+		return ": check integration_key and api_hostname"
+	case 40103:
+		return ": check secret_key and api_hostname"
+	case 40104, 40105:
+		return ": check the clock of this machine"
+	case 40301:
+		return `: integration_key must be that of an application of type "Auth API"`
+	}
+	return ""
 }
 
 // refused reports whether Duo has said that it did not do what it was asked.
@@ -115,4 +157,41 @@ func meaning(err error) error {
 
 func unknownResult(result string) error {
 	return fmt.Errorf("%w: the result %q", mfa.ErrServiceMalformed, service.Clip(result))
+}
+
+const (
+	// longestWait bounds the time for which a login lets Duo rest, in all.
+	longestWait = 32 * time.Second
+	// leastTime is what a login needs after that.
+	leastTime = 10 * time.Second
+)
+
+// heed calls do, which sends a request. Where Duo limits the rate and says for how long,
+// it has done nothing: heed waits and calls do again, as long as the login has time for
+// that.
+func (l *login) heed(ctx context.Context, do func() error) error {
+	for left := longestWait; ; {
+		err := do()
+		wait := retryAfter(err)
+		deadline, bounded := ctx.Deadline()
+		if wait == 0 || wait > left || bounded && time.Until(deadline) < wait+leastTime {
+			return err
+		}
+		left -= wait
+		if l.method.clock.Sleep(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// retryAfter is the wait that Duo asks for where it limits the rate; otherwise it is zero.
+func retryAfter(err error) time.Duration {
+	if err == nil {
+		return 0
+	}
+	failed, ok := errors.AsType[*mfa.ServiceError](meaning(err))
+	if !ok || failed.Status != http.StatusTooManyRequests {
+		return 0
+	}
+	return failed.RetryAfter
 }

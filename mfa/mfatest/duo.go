@@ -1,8 +1,10 @@
 package mfatest
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -17,6 +19,7 @@ type DuoServer struct {
 	mu     sync.Mutex
 	users  map[string]*DuoUser
 	pushes map[string]*duoPush // by transaction
+	codes  map[string]*duoCode // by the transaction that preauth has told
 }
 
 // NewDuo starts a Duo on a free port of 127.0.0.1 and closes it when the test
@@ -38,6 +41,7 @@ func StartDuo(address string, hosts ...string) (*DuoServer, error) {
 		SecretKey:      random(40),
 		users:          map[string]*DuoUser{},
 		pushes:         map[string]*duoPush{},
+		codes:          map[string]*duoCode{},
 	}
 	s.addSecrets(s.SecretKey)
 	if err := s.start(address, hosts, s.handler()); err != nil {
@@ -58,6 +62,8 @@ type DuoUser struct {
 	devices   []map[string]any
 	passCodes []string
 	lockedOut bool
+	verified  int      // digits of the code of a Verified Push; 0: a plain push will do
+	nextCodes []string // that preauth tells next, in place of random ones
 	script    []DuoOutcome
 	sent      []url.Values // the parameters of each push
 	asked     []url.Values // those of each preauth
@@ -68,10 +74,11 @@ type DuoUser struct {
 // else that a client must not understand, and Status says why.
 type DuoOutcome struct{ Result, Status, Message string }
 
-// duoPush is a push on its way.
+// duoPush is a push, or a call, on its way.
 type duoPush struct {
-	told    bool // that it is on its way
-	left    bool // by the client that asked for it
+	code    string   // that the person has to type; empty: none
+	news    []string // statuses that the client has not been told
+	left    bool     // by the client that asked for it
 	decided chan struct{}
 	outcome DuoOutcome
 }
@@ -114,12 +121,39 @@ func (u *DuoUser) SetResult(result, message string) *DuoUser {
 // AddPhone adds a phone that can do what is named: "auto", "push", "sms",
 // "phone", "mobile_otp".
 func (u *DuoUser) AddPhone(capabilities ...string) *DuoUser {
+	return u.AddNamedPhone("", capabilities...)
+}
+
+// AddNamedPhone is AddPhone for one with a name.
+func (u *DuoUser) AddNamedPhone(name string, capabilities ...string) *DuoUser {
 	return u.do(func() {
+		number := fmt.Sprintf("XXX-XXX-%04d", 6620+len(u.devices))
 		u.devices = append(u.devices, map[string]any{
-			"device": "DP" + random(18), "type": "phone", "number": "XXX-XXX-6620",
-			"name": "", "capabilities": capabilities,
+			"device": "DP" + random(18), "type": "phone", "number": number,
+			"name": name, "display_name": strings.TrimSpace(name + " (" + number + ")"), "capabilities": capabilities,
 		})
 	})
+}
+
+// SetCapabilities replaces what the person's phones can do.
+func (u *DuoUser) SetCapabilities(capabilities ...string) *DuoUser {
+	return u.do(func() {
+		for _, d := range u.devices {
+			if d["type"] == "phone" {
+				d["capabilities"] = capabilities
+			}
+		}
+	})
+}
+
+// DeviceIDs returns the ids of the person's devices.
+func (u *DuoUser) DeviceIDs() (ids []string) {
+	u.do(func() {
+		for _, d := range u.devices {
+			ids = append(ids, d["device"].(string))
+		}
+	})
+	return ids
 }
 
 // AddToken adds a hardware token.
@@ -142,28 +176,47 @@ func (u *DuoUser) Script(outcomes ...DuoOutcome) *DuoUser {
 	return u.do(func() { u.script = append(u.script, outcomes...) })
 }
 
-// Approve approves the pushes that wait.
+// Approve approves the pushes that wait, but none for which a code has to be typed.
 func (u *DuoUser) Approve() { u.Answer(true) }
 
 // Reject denies the pushes that wait.
 func (u *DuoUser) Reject() { u.Answer(false) }
 
-// Answer approves or denies the pushes that wait, and returns how many they were.
+var (
+	duoAllowed = DuoOutcome{"allow", "allow", "You are in."}
+	duoDenied  = DuoOutcome{"deny", "deny", "You said no."}
+)
+
+// Answer approves or denies the pushes that wait, and returns how many they were. It
+// approves none for which a code has to be typed.
 func (u *DuoUser) Answer(approve bool) int {
 	if approve {
-		return u.Decide(DuoOutcome{"allow", "allow", "You are in."})
+		return u.decide(duoAllowed, func(p *duoPush) bool { return p.code == "" })
 	}
-	return u.Decide(DuoOutcome{"deny", "deny", "You said no."})
+	return u.Decide(duoDenied)
+}
+
+// Type types a code into the pushes that wait for one: the right code approves, and any
+// other denies. It returns how many it has approved.
+func (u *DuoUser) Type(code string) (approved int) {
+	approved = u.decide(duoAllowed, func(p *duoPush) bool { return p.code != "" && p.code == code })
+	u.decide(duoDenied, func(p *duoPush) bool { return p.code != "" })
+	return approved
 }
 
 // Decide ends the pushes that wait, and returns how many they were.
-func (u *DuoUser) Decide(outcome DuoOutcome) (n int) {
+func (u *DuoUser) Decide(outcome DuoOutcome) int {
+	return u.decide(outcome, func(*duoPush) bool { return true })
+}
+
+func (u *DuoUser) decide(outcome DuoOutcome, which func(*duoPush) bool) (n int) {
 	u.do(func() {
-		waiting := u.waiting()
-		for _, p := range waiting {
-			p.decide(outcome)
+		for _, p := range u.waiting() {
+			if which(p) {
+				p.decide(outcome)
+				n++
+			}
 		}
-		n = len(waiting)
 	})
 	return n
 }
@@ -201,10 +254,10 @@ func (p *duoPush) isDecided() bool {
 	}
 }
 
-// Pushes returns how many pushes were sent.
+// Pushes returns how many pushes were sent and calls made.
 func (u *DuoUser) Pushes() int { return len(u.PushParameters()) }
 
-// PushParameters returns the parameters of each push that was sent.
+// PushParameters returns the parameters of each push that was sent, and of each call.
 func (u *DuoUser) PushParameters() (sent []url.Values) {
 	u.do(func() { sent = slices.Clone(u.sent) })
 	return sent

@@ -149,6 +149,13 @@ func (s *DuoServer) preauth(w http.ResponseWriter, r *http.Request) {
 	}
 	if u.result == "auth" {
 		response["devices"] = u.devices
+		switch {
+		case u.verified == 0:
+		case r.Form.Get("client_supports_verified_push") == "1":
+			u.beginVerified(response)
+		default:
+			response["devices"] = withoutPush(u.devices)
+		}
 	}
 	writeOK(w, response)
 }
@@ -166,8 +173,8 @@ func (s *DuoServer) auth(w http.ResponseWriter, r *http.Request) {
 		writeOK(w, map[string]any{"result": "deny", "status": "locked_out", "status_msg": "You are locked out."})
 	case factor == "passcode":
 		s.authPassCode(w, u, r.Form.Get("passcode"))
-	case factor == "push":
-		s.authPush(w, u, r.Form)
+	case factor == "push", factor == "phone", factor == "auto":
+		s.authDevice(w, u, factor, r.Form)
 	default:
 		duoInvalid("factor").write(w)
 	}
@@ -188,25 +195,31 @@ func (s *DuoServer) authPassCode(w http.ResponseWriter, u *DuoUser, code string)
 	writeOK(w, map[string]any{"result": "allow", "status": "allow", "status_msg": "You are in."})
 }
 
-// authPush sends a push. It knows the asynchronous form only.
-func (s *DuoServer) authPush(w http.ResponseWriter, u *DuoUser, form url.Values) {
-	able := slices.ContainsFunc(u.devices, func(d map[string]any) bool {
-		capabilities, _ := d["capabilities"].([]string)
-		return slices.Contains(capabilities, "push")
-	})
+// authDevice sends a push, or calls. It knows the asynchronous form only.
+func (s *DuoServer) authDevice(w http.ResponseWriter, u *DuoUser, factor string, form url.Values) {
+	d, fault := u.device(form.Get("device"), factor)
 	_, err := url.ParseQuery(form.Get("pushinfo"))
 	switch {
 	case form.Get("async") != "1":
-		duoInvalid("async").write(w)
-		return
-	case form.Get("device") != "auto" || !able:
-		duoInvalid("device").write(w)
-		return
-	case err != nil:
-		duoInvalid("pushinfo").write(w)
+		fault = "async"
+	case fault == "" && err != nil:
+		fault = "pushinfo"
+	}
+	p := &duoPush{decided: make(chan struct{}), news: []string{"pushed"}}
+	switch {
+	case fault != "":
+	case factor == "phone", factor == "auto" && !capable(d, "push"):
+		p.news = []string{"calling", "answered"}
+	default:
+		var ok bool
+		if p.code, ok = u.verify(form); !ok {
+			fault = "txid"
+		}
+	}
+	if fault != "" {
+		duoInvalid(fault).write(w)
 		return
 	}
-	p := &duoPush{decided: make(chan struct{})}
 	u.sent, u.open = append(u.sent, form), append(slices.DeleteFunc(u.open, (*duoPush).isDecided), p)
 	txid := strings.ToLower(random(36))
 	s.pushes[txid] = p
@@ -217,7 +230,38 @@ func (s *DuoServer) authPush(w http.ResponseWriter, u *DuoUser, form url.Values)
 	writeOK(w, map[string]any{"txid": txid})
 }
 
-// authStatus answers once there is news: first that the push is on its way, then
+// device finds the device of that id, or the first that is capable of the factor where it
+// is "auto". The fault is what Duo says where there is none.
+func (u *DuoUser) device(id, factor string) (found map[string]any, fault string) {
+	fault = "device"
+	for _, d := range u.devices {
+		switch {
+		case id != "auto" && id != d["device"]:
+		case capable(d, factor):
+			return d, ""
+		default:
+			fault = noCapableDevice
+		}
+	}
+	if id == "auto" {
+		fault = noCapableDevice
+	}
+	return nil, fault
+}
+
+const noCapableDevice = "no capable device"
+
+func capable(device map[string]any, capability string) bool {
+	capabilities, _ := device["capabilities"].([]string)
+	return slices.Contains(capabilities, capability)
+}
+
+// duoWords are what Duo says of its statuses while it waits.
+var duoWords = map[string]string{
+	"pushed": "Your phone rings.", "calling": "Your phone is called.", "answered": "You took the call.",
+}
+
+// authStatus answers once there is news: first how the push or the call gets on, then
 // what has become of it.
 func (s *DuoServer) authStatus(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -227,11 +271,18 @@ func (s *DuoServer) authStatus(w http.ResponseWriter, r *http.Request) {
 		duoInvalid("txid").write(w)
 		return
 	}
-	told := p.told
-	p.told, p.left = true, false
+	p.left = false
+	status, words := "", ""
+	if len(p.news) > 0 {
+		status, p.news = p.news[0], p.news[1:]
+		words = duoWords[status]
+	}
+	if p.code != "" {
+		words += " Type " + p.code
+	}
 	s.mu.Unlock()
-	if !told {
-		writeOK(w, map[string]any{"result": "waiting", "status": "pushed", "status_msg": "Your phone rings."})
+	if status != "" {
+		writeOK(w, map[string]any{"result": "waiting", "status": status, "status_msg": words})
 		return
 	}
 	if !s.wait(r.Context(), p.decided) {

@@ -196,6 +196,7 @@ func (s *Server) record(handler http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		w.Header().Set("Date", s.time().UTC().Format(http.TimeFormat))
 		answer := &statusWriter{ResponseWriter: w, note: s.note(r)}
 		f := s.fault(r.URL.Path)
 		if f == nil {

@@ -237,7 +237,7 @@ func TestPushIsAnnounced(t *testing.T) {
 		prepare := func(who mfa.Subject) mfa.Attempt {
 			attempt, err := method.Prepare(t.Context(), who, mfa.Credential{})
 			require.NoError(t, err)
-			assert.Equal(t, attempt.Rings, attempt.Phone)
+			assert.True(t, strings.HasPrefix(attempt.Phone, attempt.Rings))
 			assert.False(t, attempt.Sends)
 			return attempt
 		}
@@ -350,7 +350,8 @@ func (s simulated) fail(t *testing.T, i int, name string) {
 			want = mfa.ErrPushTimeout
 			s.whenAsked(step, 1, 1, ctx.expire)
 		}
-		err = new(methodtest.Talk).Satisfy(ctx, attempt, time.Minute)
+		// A service may be asked again what has become of a push, for as long as that waits.
+		err = (&methodtest.Talk{Clock: methodtest.NewMoving()}).Satisfy(ctx, attempt, time.Minute)
 		assert.Equal(t, rings && test.notSent, mfa.NotSent(err))
 		assert.Equal(t, 1, s.srv.Count(s.ring))
 		if rings && test.notSent {

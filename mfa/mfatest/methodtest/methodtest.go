@@ -18,6 +18,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // Person is who logs in.
@@ -41,14 +42,28 @@ func (Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Moving is a clock that moves by what is slept.
+type Moving struct{ *oktatest.Clock }
+
+// NewMoving makes one that begins now.
+func NewMoving() Moving { return Moving{oktatest.NewClock(time.Now())} }
+
+// Sleep moves the clock.
+func (c Moving) Sleep(ctx context.Context, d time.Duration) error {
+	c.Advance(d)
+	return ctx.Err()
+}
+
 // Talk takes attempts to their end, and counts the pushes that were on their way.
 type Talk struct {
 	// Rings, unless nil, is called for each of them.
 	Rings func()
 	// Clock is that of the exchanges; nil is the real one.
 	Clock mfa.Clock
-	// Numbers says that the number of a push can be shown.
-	Numbers bool
+	// Numbers says that the number of a push can be shown, and Shown that one has been.
+	Numbers, Shown bool
+	// Told is what there was to know about the last push.
+	Told mfa.Waiting
 
 	mu    sync.Mutex
 	waits int
@@ -60,7 +75,9 @@ func (k *Talk) Satisfy(ctx context.Context, attempt mfa.Attempt, patience time.D
 	if clock == nil {
 		clock = Clock{}
 	}
-	x := mfa.Exchange{Clock: clock, Mount: new(mfa.Mount), Life: ctx, Until: clock.Now().Add(patience), Numbers: k.Numbers}
+	x := mfa.Exchange{
+		Clock: clock, Mount: new(mfa.Mount), Life: ctx, Until: clock.Now().Add(patience), Numbers: k.Numbers, Shown: k.Shown,
+	}
 	if attempt.Ring == nil {
 		return attempt.Verify(ctx, x)
 	}
@@ -70,6 +87,7 @@ func (k *Talk) Satisfy(ctx context.Context, attempt mfa.Attempt, patience time.D
 	}
 	k.mu.Lock()
 	k.waits++
+	k.Told = push.Waiting()
 	k.mu.Unlock()
 	if k.Rings != nil {
 		k.Rings()
