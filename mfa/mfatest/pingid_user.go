@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // PingIDUser is a person whom the organization knows, with their devices.
@@ -247,9 +246,4 @@ func (u *PingIDUser) device(id int64) *PingIDDevice {
 		}
 	}
 	return nil
-}
-
-// is reports whether the device is of one of the types.
-func (d *PingIDDevice) is(types ...string) bool {
-	return slices.ContainsFunc(types, func(t string) bool { return strings.EqualFold(t, d.Type) })
 }

@@ -72,8 +72,13 @@ func (d device) takes(kind mfa.Kind) bool {
 
 // isUsable reports whether the device needs no browser, as far as is known.
 func (d device) isUsable() bool {
-	does, known := deviceKinds[strings.ToLower(d.Type)]
-	return d.takes(mfa.KindPush) || !known || does.kind != ""
+	return d.takes(mfa.KindPush) || !d.isKnown() || d.does().kind != ""
+}
+
+// isKnown reports whether this package knows what such a device does.
+func (d device) isKnown() bool {
+	_, known := deviceKinds[strings.ToLower(d.Type)]
+	return known
 }
 
 // sends reports whether PingID sends codes there.

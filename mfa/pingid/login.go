@@ -16,7 +16,7 @@ import (
 //
 // ctx should not be cancelled with the caller where something may ring: only the answer
 // says how a push can be taken back.
-func (l *login) begin(ctx context.Context, d device, id string, async bool) (answer, meaning, error) {
+func (l *login) begin(ctx context.Context, id string, async bool) (answer, meaning, error) {
 	body := object{"spAlias": "web", "userName": l.name}
 	if async {
 		body["async"] = "true" // a string, as the page's example has other flags
@@ -89,11 +89,11 @@ func (l *login) answer(c mfa.Credential) (mfa.Attempt, error) {
 	if isOpen && !open.choosing && (c.Kind == "" || open.device.ID == "" || open.device.takes(c.Kind)) {
 		return mfa.Attempt{Verify: func(ctx context.Context, x mfa.Exchange) error {
 			if open.id == "" { // the device was chosen, and nothing begun
-				return l.beginAndVerify(ctx, x, open.device, string(open.device.ID), c.PassCode)
+				return l.beginAndVerify(ctx, x, open.device, c.PassCode)
 			}
 			err := l.verify(ctx, x, open, c.PassCode)
 			if errors.Is(err, errSessionOver) && !open.device.sends() && open.device.ID != "" {
-				return l.beginAndVerify(ctx, x, open.device, string(open.device.ID), c.PassCode)
+				return l.beginAndVerify(ctx, x, open.device, c.PassCode)
 			}
 			return err
 		}}, nil
@@ -101,13 +101,13 @@ func (l *login) answer(c mfa.Credential) (mfa.Attempt, error) {
 	if l.devices == nil {
 		// What there is comes out by beginning, which may send a code.
 		return mfa.Attempt{Sends: true, Anew: true, Rings: l.person, Verify: func(ctx context.Context, x mfa.Exchange) error {
-			return l.beginAndVerify(ctx, x, device{}, "", c.PassCode)
+			return l.beginAndVerify(ctx, x, device{}, c.PassCode)
 		}}, nil
 	}
 	for _, d := range l.devices {
 		if d.makes(c) {
 			return mfa.Attempt{Verify: func(ctx context.Context, x mfa.Exchange) error {
-				return l.beginAndVerify(ctx, x, d, l.idFor(d, mfa.Credential{}), c.PassCode)
+				return l.beginAndVerify(ctx, x, d, c.PassCode)
 			}}, nil
 		}
 	}
@@ -126,10 +126,11 @@ func (d device) makes(c mfa.Credential) bool {
 	return does.kind != "" && does.sent == "" && (c.Kind == "" || c.Kind == does.kind) && isYubiKey == (len(c.PassCode) >= yubiKeyTypes)
 }
 
-// beginAndVerify begins an authentication, and verifies a passcode with it. Nothing has
-// been sent unless it fails with *mfa.CodeSentError.
-func (l *login) beginAndVerify(ctx context.Context, x mfa.Exchange, d device, id, passCode string) error {
-	said, how, err := l.begin(ctx, d, id, false)
+// beginAndVerify begins an authentication with the device, and verifies a passcode with it.
+// It names the device where that is known: the one that PingID would choose may be another,
+// which gets a code. Nothing has been sent unless it fails with *mfa.CodeSentError.
+func (l *login) beginAndVerify(ctx context.Context, x mfa.Exchange, d device, passCode string) error {
+	said, how, err := l.begin(ctx, string(d.ID), false)
 	switch {
 	case err != nil:
 		return err
@@ -157,13 +158,12 @@ func (l *login) verify(ctx context.Context, x mfa.Exchange, open session, passCo
 		body["formParameters"] = object{"oathResync": "true"}
 	}
 	said, err := l.method.call(ctx, opOffline, body, l.method.client.Timeout, nil)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case said.SessionID != "" && said.SessionID != open.id: // which PingID documents to echo
-		return fmt.Errorf("%w: its session is another", mfa.ErrServiceMalformed)
 	}
 	switch how := said.meaning(); {
+	case how.step == stepDone && said.SessionID != "" && said.SessionID != open.id: // which PingID documents to echo
+		return fmt.Errorf("%w: its session is another", mfa.ErrServiceMalformed)
 	case how.step == stepDone:
 		l.method.open.forget(l.person)
 		x.Answered(l.person, open.device.factor())

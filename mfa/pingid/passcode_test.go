@@ -272,3 +272,32 @@ func TestDevicesAreNotTold(t *testing.T) {
 	assert.NoError(t, methodtest.Login(t.Context(), method, mfa.Credential{PassCode: yubiKey}))
 	assert.Equal(t, []int{0, 0}, []int{user.Pushes(), user.Sent()})
 }
+
+// TestPassCodeSendsNoCode: PingID may choose another device than the list's first, and
+// would send a code there that no guard has permitted.
+func TestPassCodeSendsNoCode(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewPingID(t)
+	srv.AskForDevice() // which it does where no device is named
+	user := srv.AddUserWith(methodtest.Person.Login, mfatest.PingIDDevice{Type: "YubiKey", Nickname: "Key"}, mfatest.PingIDDevice{Type: "SMS"})
+	user.AddPassCode(yubiKey)
+	require.NoError(t, methodtest.Login(t.Context(), methodtest.PingID(t, srv, nil), mfa.Credential{PassCode: yubiKey}))
+	assert.Equal(t, "Key", user.LastDevice())
+}
+
+// TestDeviceOfAnUnknownType may ring or get a code: the guard is asked, and PingID's answer
+// decides.
+func TestDeviceOfAnUnknownType(t *testing.T) {
+	t.Parallel()
+	srv := mfatest.NewPingID(t)
+	user := srv.AddUserWith(methodtest.Person.Login, mfatest.PingIDDevice{Type: "Ring"})
+	method := methodtest.PingID(t, srv, func(c *pingid.Config) { c.Start = true })
+	attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})
+	require.NoError(t, err)
+	require.NotNil(t, attempt.Ring)
+	assert.NotEmpty(t, attempt.Rings)
+	user.ScriptBegin(mfatest.PingIDOutcome{ErrorID: 30005})
+	var sent *mfa.CodeSentError
+	require.ErrorAs(t, methodtest.Login(t.Context(), method, mfa.Credential{}), &sent)
+	assert.Equal(t, okta.FactorEmail, sent.Factor.Type)
+}

@@ -134,7 +134,7 @@ func (l *login) ask(c mfa.Credential) (mfa.Attempt, error) {
 	switch {
 	case err != nil:
 		return mfa.Attempt{}, err
-	case d.takes(mfa.KindPush) && c.Kind != mfa.KindTOTP:
+	case d.takes(mfa.KindPush) && c.Kind != mfa.KindTOTP, !d.isKnown(): // which may ring
 		return l.ring(d, l.idFor(d, c)), nil
 	case d.sends():
 		return l.sending(d, l.idFor(d, c), c.Kind != ""), nil // to name the type is to ask for another code
@@ -174,7 +174,7 @@ func (l *login) sending(d device, id string, anew bool) mfa.Attempt {
 		Sends: true, Factor: d.factor(), By: vendor, Anew: anew, Rings: l.person,
 		Verify: func(ctx context.Context, _ mfa.Exchange) error {
 			// Only the answer tells the session that the code belongs to.
-			said, how, err := l.begin(context.WithoutCancel(ctx), d, id, false)
+			said, how, err := l.begin(context.WithoutCancel(ctx), id, false)
 			if err == nil && how.step != stepDone {
 				err = l.asks(d, said, how)
 			}

@@ -32,7 +32,7 @@ func (l *login) push(ctx context.Context, x mfa.Exchange, d device, id string) (
 		return nil, mfa.MarkNotSent(mfa.ErrPushTimeout)
 	}
 	asking := context.WithoutCancel(ctx)
-	said, how, err := l.begin(asking, d, id, true)
+	said, how, err := l.begin(asking, id, true)
 	if err != nil {
 		return nil, err
 	}

@@ -141,3 +141,15 @@ func TestOpenAuthenticationIsWithdrawn(t *testing.T) {
 	}
 	assert.Equal(t, []int{2, 1}, []int{user.Sent(), user.Cancelled()})
 }
+
+// TestOnlineFlowIsTakenBack: where PingID wants authonline to send the push, the session is
+// known, and ends with the login.
+func TestOnlineFlowIsTakenBack(t *testing.T) {
+	t.Parallel()
+	srv, user, method := starter(t)
+	user.ScriptBegin(mfatest.PingIDOutcome{ErrorID: 30007})
+	push, err := ring(t, t.Context(), method, true, false)
+	require.NoError(t, err)
+	push.Cancel(t.Context())
+	assert.Equal(t, []int{1, 1}, []int{srv.Count("/authonline/do"), user.Cancelled()})
+}

@@ -75,6 +75,7 @@ func TestPingIDPassCode(t *testing.T) {
 func TestPingIDNumberAndWithdrawal(t *testing.T) {
 	t.Parallel()
 	m, ping := withPingID(t)
+	m.mustWrite("config", object{"max_push_failures": 10})
 	ping.SetNumberMatching(true)
 	u := m.addUser("mia@acme.test")
 	there := ping.AddUser("mia@acme.test")
@@ -87,10 +88,10 @@ func TestPingIDNumberAndWithdrawal(t *testing.T) {
 	there.Approve()
 	requireSuccess(t, <-login)
 
-	h := m.begin(u)
+	held := m.login(u, object{"wait": false}).Data()
 	number, _ = there.Number()
-	h.require(object{"state": "waiting", "mfa_method": "my_ping", "correct_answer": float64(number)})
-	require.NoError(t, h.post(object{"cancel": true}).Err())
+	require.Equal(t, []any{"waiting", "my_ping", float64(number)}, []any{held["state"], held["mfa_method"], held["correct_answer"]})
+	require.NoError(t, m.attempt(u.Login(), object{"transaction_id": held["transaction_id"], "cancel": true}).Err())
 	require.Equal(t, []int{0, 1}, []int{there.Waiting(), there.Cancelled()})
 
 	ctx, leave := context.WithCancel(t.Context())
