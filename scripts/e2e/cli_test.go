@@ -23,6 +23,7 @@ func (m *mount) loginArgs(u *oktatest.User, more ...string) []string {
 // runLogin logs in by the command line tool, and returns what it printed.
 func (m *mount) runLogin(cli harness.CLI, args ...string) harness.CLIResult {
 	m.t.Helper()
+	needsVault(m.t, "login -method=okta")
 	result, err := cli.Run(m.t.Context(), args...)
 	require.NoError(m.t, err)
 	if token, err := os.ReadFile(filepath.Join(cli.Home, ".vault-token")); err == nil {

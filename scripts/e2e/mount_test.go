@@ -57,6 +57,9 @@ func enable(t *testing.T, o *org) *mount {
 
 func enableOn(t *testing.T, v *harness.Vault, o *org, version string) *mount {
 	t.Helper()
+	if version == suite.builtinVersion {
+		needsVault(t, "builtin Okta method")
+	}
 	m := &mount{t: t, vault: v, org: o, Path: fmt.Sprintf("okta-%d", mountCount.Add(1))}
 	m.mustDo(http.MethodPost, "sys/auth/"+m.Path, object{
 		"type": "okta", "config": object{"plugin_version": version},

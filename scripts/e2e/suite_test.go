@@ -42,13 +42,14 @@ const (
 	// parallelTests is more than there are cores: tests mostly wait.
 	parallelTests = "24"
 	// suiteDeadline ends a suite that hangs, while Vault can still be stopped.
-	suiteDeadline = 10 * time.Minute
+	suiteDeadline = 40 * time.Minute
 )
 
 // suite is what the tests share.
 var suite struct {
 	vault    *harness.Vault
 	vaultBin string
+	openBao  bool // the host has neither a builtin Okta method nor "login -method=okta"
 	plugin   harness.Plugin
 	proxy    *harness.Proxy
 	env      []string // of Vault servers: the orgs' certificates and the proxy
@@ -121,19 +122,16 @@ func run(m *testing.M) int {
 
 // start starts what the tests share: orgs, proxy, Vault, plugin.
 func start(ctx context.Context, dir string) error {
-	var err error
-	if suite.vaultBin, err = harness.FindVault(ctx, os.Stderr); err != nil {
+	host, err := harness.FindHost(ctx, os.Stderr)
+	if err != nil {
 		return err
 	}
+	suite.vaultBin, suite.openBao = host.Bin, host.OpenBao
 	suite.plugin, err = harness.BuildPlugin(ctx, filepath.Join(dir, "plugins"), pluginVersion)
 	if err != nil {
 		return err
 	}
-	vaultVersion, err := harness.VaultVersion(ctx, suite.vaultBin)
-	if err != nil {
-		return err
-	}
-	suite.builtinVersion, suite.mountVersion = "v"+vaultVersion+"+builtin.vault", pluginVersion
+	suite.builtinVersion, suite.mountVersion = "v"+host.Version+"+builtin.vault", pluginVersion
 	if os.Getenv("E2E_BUILTIN") != "" {
 		suite.mountVersion = suite.builtinVersion
 	}
@@ -218,6 +216,14 @@ func newOrg(t *testing.T) *org {
 	default:
 		t.Fatal("all orgs are used: raise orgCount")
 		return nil
+	}
+}
+
+// needsVault skips a test of what OpenBao does not have.
+func needsVault(t *testing.T, what string) {
+	t.Helper()
+	if suite.openBao {
+		t.Skip("OpenBao has no " + what)
 	}
 }
 
