@@ -23,7 +23,7 @@ BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
 	../../bin/bench -version $(VERSION) -commit $$(git describe --always --dirty --exclude '*') -out ../../bin/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test acceptance dev bench bench-quick fmt lint fuzz cross clean
+.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,13 @@ unit: ## the quick tests: no Vault, no network
 
 test: unit ## all tests, with a real Vault (found, or built once)
 	go -C scripts/bench test -race ./...
+	$(MAKE) e2e
+
+e2e: ## the tests with a real Vault alone: VAULT_VERSION=1.20.4 builds that one, BAO_BIN=bao takes OpenBao
 	go -C scripts/e2e test -count=1 -timeout 45m
+
+chaos: ## kill, stop and seal servers under load, ten times each: a quarter of an hour
+	E2E_CHAOS_ROUNDS=10 go -C scripts/e2e test -count=1 -timeout 45m -v -run '^TestChaos$$'
 
 acceptance: ## log in to a real org; tells which OKTA_ variables it needs
 	go -C scripts/e2e test -count=1 -timeout 45m -tags acceptance -run '^TestAcceptance' -v

@@ -52,6 +52,13 @@ func (p *Process) Err() error {
 	return fmt.Errorf("%s ended: %w", p.name, p.err)
 }
 
+// Kill ends the process at once. Its children are left to themselves until
+// Stop.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // fails if it has ended
+	<-p.done
+}
+
 // Stop asks the process to end, waits, and then ends whatever is left of its
 // group. Further calls do nothing: the id may be another process's by then.
 func (p *Process) Stop() {

@@ -27,12 +27,13 @@ const (
 
 // Config says how to run a Vault server.
 type Config struct {
-	Bin        string   // the vault binary
-	Dir        string   // an existing directory for its configuration and log
-	PluginDir  string   // its plugin_directory
-	StorageDir string   // keep data here, to survive a restart; else in memory
-	Env        []string // added to the environment, e.g. SSL_CERT_FILE=...
-	LogLevel   string   // of Vault and its plugins; "trace" when empty
+	Bin        string    // the vault binary
+	Dir        string    // an existing directory for its configuration and log
+	PluginDir  string    // its plugin_directory
+	StorageDir string    // keep data here, to survive a restart; else in memory
+	Env        []string  // added to the environment, e.g. SSL_CERT_FILE=...
+	LogLevel   string    // of Vault and its plugins; "trace" when empty
+	Raft       *RaftNode // keep data in StorageDir as a node of a raft cluster
 }
 
 // Vault is a running, initialised and unsealed Vault server.
@@ -51,7 +52,7 @@ type Vault struct {
 // StartVault starts a Vault server on a free loopback port, initialises it and
 // unseals it.
 func StartVault(ctx context.Context, config Config) (*Vault, error) {
-	v := &Vault{config: config, LogPath: filepath.Join(config.Dir, "vault.log")}
+	v := newVault(config)
 	if err := v.start(ctx); err != nil {
 		return nil, err
 	}
@@ -60,6 +61,10 @@ func StartVault(ctx context.Context, config Config) (*Vault, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+func newVault(config Config) *Vault {
+	return &Vault{config: config, LogPath: filepath.Join(config.Dir, "vault.log")}
 }
 
 // Process is the server's process.
@@ -71,8 +76,15 @@ func (v *Vault) Stop() {
 	v.http.closeIdleConnections()
 }
 
-// Restart stops the server and starts it again, on another port, with the
-// storage it had.
+// Kill ends the server as a crash does, without a chance to tidy up. What its
+// plugins do then is theirs.
+func (v *Vault) Kill() {
+	v.process.Kill()
+	v.http.closeIdleConnections()
+}
+
+// Restart stops the server and starts it again with the storage it had, on
+// another port unless it is a node of a cluster.
 func (v *Vault) Restart(ctx context.Context) error {
 	if v.config.StorageDir == "" {
 		return errors.New("a Vault with storage in memory cannot be restarted")
@@ -81,7 +93,24 @@ func (v *Vault) Restart(ctx context.Context) error {
 	if err := v.start(ctx); err != nil {
 		return err
 	}
-	return v.unseal(ctx)
+	return v.Unseal(ctx)
+}
+
+// Seal seals the server.
+func (v *Vault) Seal(ctx context.Context) error {
+	_, err := v.must(ctx, http.MethodPut, "sys/seal", nil)
+	return err
+}
+
+// Unseal unseals the server and waits until it serves: as the active node, or
+// as a standby where another node of its cluster is active.
+func (v *Vault) Unseal(ctx context.Context) error {
+	if _, err := v.must(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.unsealKey}); err != nil {
+		return err
+	}
+	return v.waitForHealth(ctx, func(status int) bool {
+		return status == healthActive || status == healthStandby && v.config.Raft != nil && len(v.config.Raft.Join) > 0
+	})
 }
 
 // RegisterPlugin adds a plugin to the catalog, under the name of Vault's own
@@ -110,7 +139,7 @@ func (v *Vault) start(ctx context.Context) error {
 var errPortTaken = errors.New("the port was taken meanwhile")
 
 func (v *Vault) tryStart(ctx context.Context) error {
-	addr, err := freeAddress()
+	addr, err := v.address()
 	if err != nil {
 		return err
 	}
@@ -142,16 +171,25 @@ func (v *Vault) tryStart(ctx context.Context) error {
 // The raw endpoint lets tests compare stored bytes. The same configuration
 // serves tests and development: a server in -dev mode could not be restarted.
 var configTemplate = template.Must(template.New("").Parse(`# Written by scripts/e2e/harness.
-{{if .StorageDir}}storage "file" {
+{{if .Raft}}storage "raft" {
+  path    = {{printf "%q" .StorageDir}}
+  node_id = {{printf "%q" .Raft.ID}}
+}{{else if .StorageDir}}storage "file" {
   path = {{printf "%q" .StorageDir}}
 }{{else}}storage "inmem" {}{{end}}
 
 listener "tcp" {
   address     = {{printf "%q" .Address}}
   tls_disable = true
+{{- if .Raft}}
+  cluster_address = {{printf "%q" .Raft.ClusterAddress}}
+{{- end}}
 }
 
 api_addr             = "http://{{.Address}}"
+{{- if .Raft}}
+cluster_addr         = "https://{{.Raft.ClusterAddress}}"
+{{- end}}
 plugin_directory     = {{printf "%q" .PluginDir}}
 log_level            = {{printf "%q" .LogLevel}}
 disable_mlock        = true
@@ -167,9 +205,9 @@ func (v *Vault) writeConfig(path, addr string) error {
 		return err
 	}
 	var b bytes.Buffer
-	err = configTemplate.Execute(&b, map[string]string{
+	err = configTemplate.Execute(&b, map[string]any{
 		"Address": addr, "PluginDir": plugins, "StorageDir": v.config.StorageDir,
-		"LogLevel": cmp.Or(v.config.LogLevel, "trace"),
+		"LogLevel": cmp.Or(v.config.LogLevel, "trace"), "Raft": v.config.Raft,
 	})
 	if err != nil {
 		return err
@@ -216,27 +254,45 @@ func (v *Vault) initialise(ctx context.Context) error {
 		return fmt.Errorf("initialising Vault: %d keys in the answer, %v", len(out.Keys), err)
 	}
 	v.unsealKey, v.RootToken = out.Keys[0], out.RootToken
-	return v.unseal(ctx)
+	return v.Unseal(ctx)
 }
 
-func (v *Vault) unseal(ctx context.Context) error {
-	if _, err := v.must(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.unsealKey}); err != nil {
-		return err
-	}
+// The statuses of sys/health.
+const (
+	healthActive  = http.StatusOK
+	healthStandby = http.StatusTooManyRequests
+)
+
+// Health is the status that sys/health answers, or an error where no answer
+// comes.
+func (v *Vault) Health(ctx context.Context) (int, error) {
+	a, err := v.Do(ctx, Request{Method: http.MethodGet, Path: "sys/health"})
+	return a.Status, err
+}
+
+func (v *Vault) waitForHealth(ctx context.Context, wanted func(status int) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		// 200 is the health of an active node; other answers are no errors here.
-		a, err := v.Do(ctx, Request{Method: http.MethodGet, Path: "sys/health"})
-		if err == nil && a.Status == http.StatusOK {
+		if status, err := v.Health(ctx); err == nil && wanted(status) {
 			return nil
 		}
 		select {
 		case <-time.After(pollInterval):
+		case <-v.process.Done():
+			return v.startFailure(v.process.Err())
 		case <-ctx.Done():
 			return v.startFailure(ctx.Err())
 		}
 	}
+}
+
+// address is where the server listens: a node of a cluster keeps its address.
+func (v *Vault) address() (string, error) {
+	if v.config.Raft != nil {
+		return v.config.Raft.Address, nil
+	}
+	return freeAddress()
 }
 
 func freeAddress() (string, error) {
