@@ -78,10 +78,9 @@ func TestGuardWhatCounts(t *testing.T) {
 		{"truncated", true, failing("verify", oktatest.TruncatedJSON().Delivered())},
 		{"an empty object", true, failing("verify", oktatest.Body(http.StatusOK, "application/json", `{}`).Delivered())},
 		{"202 with an error", true, failing("verify", oktatest.Accepted202().Delivered())},
-		{"500 on a poll", true, failing("verify", serverError.After(1))},
 		{"401 on a poll", true, failing("verify", oktatest.Status(http.StatusUnauthorized, "E0000011", "The token is not good").After(1))},
 		{"429 on a poll, for long", true, failing("verify", oktatest.RateLimited(0, 10*time.Minute).After(1))},
-		{"closed connection on a poll", true, failing("verify", oktatest.CloseConnection().After(1))},
+		{"truncated on a poll", true, failing("verify", oktatest.TruncatedJSON().After(1))},
 		{"numbers that cannot be shown", true, func(s situation) { s.push.Number(47, 0); s.wait = true; try(s) }},
 		{"an unknown result", true, func(s situation) { s.push.SetScript("BRAND_NEW"); try(s); s.push.SetScript("WAITING") }},
 

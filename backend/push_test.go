@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 func TestLoginPush(t *testing.T) {
@@ -96,6 +98,26 @@ func TestLoginCallerLeavesAtAnyMoment(t *testing.T) {
 			leave() // before the answer has come, or after
 			m.finished(done)
 			m.eventually(func() bool { return push.Waiting() == 0 }, "the push still waits")
+		}
+	})
+}
+
+// TestAPushSurvivesAFailedQuestion: whatever becomes of one question about a push, a
+// login that waits goes on, for Okta's own challenge and for a method of the mount. The
+// phone rings once, and the password is delivered once.
+func TestAPushSurvivesAFailedQuestion(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		push := u.AddPush("WAITING", "WAITING", "SUCCESS")
+		for name, fault := range map[string]oktatest.Fault{
+			"closed": oktatest.CloseConnection(), "page": oktatest.HTML(503), "504": oktatest.Status(504, "E0000067", "The service of the factor is slow"),
+		} {
+			before, passwords := push.Pushes(), m.authnCalls()
+			m.okta.Fail("verify", fault.After(1).Times(1))
+			m.mustLogin(nil)
+			assert.Equal(t, before+1, push.Pushes(), name)
+			assert.Equal(t, passwords+2, m.authnCalls(), "%s: the password, and a question about the state", name)
 		}
 	})
 }

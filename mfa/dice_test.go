@@ -250,6 +250,18 @@ func (d *dice) Previous(ctx context.Context, t okta.Transaction) (okta.Transacti
 	return d.answer(ctx, "previous", t, okta.Factor{}, func() {})
 }
 
+func (d *dice) State(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
+	var asked okta.Factor
+	if w := d.open[transactionOf(t)]; w.last.Factor != nil {
+		asked = *w.last.Factor
+	}
+	tx, err := d.answer(ctx, "state", t, asked, func() {})
+	if err == nil && tx.Status == okta.StatusMFARequired {
+		d.call.further++
+	}
+	return tx, err
+}
+
 func (d *dice) Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
 	name := transactionOf(t)
 	tx, err := d.answer(ctx, "skip", t, okta.Factor{}, func() { d.login.skips[name]++ })

@@ -207,10 +207,27 @@ func refused(err error) bool {
 	return ok && e.HTTPStatus >= 400 && e.HTTPStatus < 500
 }
 
+// didNothing reports whether it is certain that Okta did not do what it was asked: it
+// said so, or it knows nothing of the request.
+func didNothing(err error) bool { return refused(err) || okta.Unsent(err) }
+
+// isPassing reports whether a question failed by something that may be over when it is
+// asked again: the network, a gateway, or Okta itself.
+func isPassing(err error) bool {
+	if e, ok := errors.AsType[*okta.Error](err); ok {
+		return e.HTTPStatus >= http.StatusInternalServerError
+	}
+	return errors.Is(err, okta.ErrBusy) || errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrUnreachable)
+}
+
 // retryAfter is how long Okta wants not to be asked.
 func retryAfter(err error) time.Duration {
-	if e, ok := errors.AsType[*okta.Error](err); ok && e.RetryAfter > 0 {
+	e, ok := errors.AsType[*okta.Error](err)
+	switch {
+	case ok && e.RetryAfter > 0:
 		return e.RetryAfter
+	case isPassing(err):
+		return 0
 	}
 	return assumedPause
 }

@@ -21,6 +21,8 @@ type Authn interface {
 	Previous(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
 	// Skip skips a warning.
 	Skip(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
+	// State reads where the transaction stands, and changes nothing.
+	State(ctx context.Context, t okta.Transaction) (okta.Transaction, error)
 	// Cancel ends the transaction.
 	Cancel(ctx context.Context, t okta.Transaction) error
 }

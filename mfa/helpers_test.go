@@ -211,6 +211,10 @@ func (s *script) Skip(ctx context.Context, t okta.Transaction) (okta.Transaction
 	return s.next(ctx, "skip "+t.StateToken.Reveal())
 }
 
+func (s *script) State(ctx context.Context, t okta.Transaction) (okta.Transaction, error) {
+	return s.next(ctx, "state "+t.StateToken.Reveal())
+}
+
 func (s *script) Cancel(ctx context.Context, t okta.Transaction) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

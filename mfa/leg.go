@@ -25,6 +25,7 @@ type leg struct {
 	tx      okta.Transaction // the newest answer
 	factor  okta.Factor      // of a push: the phone that rings
 	failed  error            // why it is no longer polled
+	lost    error            // why the last question about its push got no answer
 	warned  bool             // a warning has been skipped
 	excused bool             // an enrollment has been skipped
 }
@@ -51,6 +52,29 @@ func (g *leg) verify(ctx context.Context, f okta.Factor, passCode string) error 
 		return nil // the former answer still holds
 	}
 	return g.advance(tx, err)
+}
+
+// poll asks what has become of a push that waits. Where the answer to the last question
+// was lost, it reads the state of the transaction: Okta may have told that the push was
+// rejected, and would take the same question for the wish for another push.
+func (g *leg) poll(ctx context.Context) error {
+	var err error
+	if g.lost == nil || okta.Unsent(g.lost) {
+		err = g.verify(ctx, g.factor, "")
+	} else {
+		var tx okta.Transaction
+		if tx, err = g.okta.State(ctx, g.tx); gone(err) { // it was approved, or cancelled
+			return g.lost
+		}
+		err = g.advance(tx, err)
+	}
+	switch {
+	case err == nil:
+		g.lost = nil
+	case isPassing(err) && !(g.lost != nil && okta.Unsent(err)):
+		g.lost = err
+	}
+	return err
 }
 
 // verifyByType tries a passcode on all factors of a type.

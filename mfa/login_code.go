@@ -21,7 +21,7 @@ const (
 
 // sendCode has Okta send the code of f.
 func (l *login) sendCode(ctx context.Context, f okta.Factor) error {
-	err := l.sendGuarded(ctx, l.person, func() error { return l.main.verify(ctx, f, "") }, refused)
+	err := l.sendGuarded(ctx, l.person, func() error { return l.main.verify(ctx, f, "") }, didNothing)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (l *login) sendCodeAgain(ctx context.Context, resend bool) error {
 }
 
 // isUnsent reports whether err says that no code was sent again.
-func isUnsent(err error) bool { return refused(err) || gone(err) }
+func isUnsent(err error) bool { return didNothing(err) || gone(err) }
 
 // answerCode tries the passcode on the code that was sent and, where another
 // login had it sent, on the other factors in this one's transaction. Where the

@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -18,6 +19,9 @@ const (
 	// leaves room for another login of theirs.
 	// https://developer.okta.com/docs/reference/rl-additional-limits/
 	ringPace = 400 * time.Millisecond
+
+	// sendTries bounds how often Okta is asked for a push while it cannot be reached.
+	sendTries = 3
 )
 
 // ring makes the phones ring, each once: the first, and then the others, unless
@@ -26,9 +30,9 @@ func (l *login) ring(ctx context.Context, phones []okta.Factor, named bool) erro
 	if err := l.begin(ctx, l.person, l.expires(l.main), &l.flow.Mount.pace); err != nil {
 		return err
 	}
-	l.main.factor, l.main.failed = phones[0], nil
-	if err := l.noteRing(phones[0], l.main.verify(ctx, phones[0], "")); err != nil {
-		if refused(err) {
+	l.main.factor, l.main.failed, l.main.lost = phones[0], nil, nil
+	if err := l.noteRing(phones[0], l.sendPush(ctx, phones[0])); err != nil {
+		if didNothing(err) {
 			l.hangUp(uncounted)
 		}
 		return err
@@ -49,6 +53,22 @@ func (l *login) ring(ctx context.Context, phones []okta.Factor, named bool) erro
 		l.schedule(l.interval(l.polls(), true), l.polls())
 	}
 	return nil
+}
+
+// sendPush has Okta send the first push. Where Okta certainly knows nothing of that, it
+// is asked once more, after a while, as long as the person has time to answer.
+func (l *login) sendPush(ctx context.Context, phone okta.Factor) error {
+	err := l.main.verify(ctx, phone, "")
+	for range sendTries - 1 {
+		if !okta.Unsent(err) || ctx.Err() != nil || l.isTooLate(l.ends(l.main).Add(-PollInterval)) {
+			break
+		}
+		if l.flow.Clock.Sleep(ctx, PollInterval) != nil {
+			break
+		}
+		err = l.main.verify(ctx, phone, "")
+	}
+	return err
 }
 
 // ringMore makes further phones ring, until one has an answer or wants a number
@@ -75,10 +95,10 @@ func (l *login) ringMore(ctx context.Context, phones []okta.Factor) error {
 	return nil
 }
 
-// noteRing notes that the phone rings, or may ring, unless err says that Okta has
-// refused the push. It returns err.
+// noteRing notes that the phone rings, or may ring, unless err says that Okta has not
+// sent the push. It returns err.
 func (l *login) noteRing(phone okta.Factor, err error) error {
-	if !refused(err) {
+	if !didNothing(err) {
 		l.hasRung(l.phone(phone))
 	}
 	return err
@@ -114,7 +134,7 @@ func (l *login) poll(ctx context.Context) error {
 		}
 		err := l.late(g, now)
 		if err == nil {
-			err = g.verify(ctx, g.factor, "")
+			err = g.poll(ctx)
 		}
 		switch {
 		case err == nil:
@@ -139,10 +159,11 @@ func (l *login) polls() polls {
 
 func (l *login) phone(f okta.Factor) string { return phoneKey(l.flow.Org, f.ID) }
 
-// late fails once the wait is over, or the challenge has expired.
+// late fails once the wait is over, or the challenge has expired: with why the last
+// question got no answer, if that is so.
 func (l *login) late(g *leg, now time.Time) error {
 	if now.After(l.until) || !g.tx.ExpiresAt.IsZero() && now.After(g.tx.ExpiresAt) {
-		return ErrPushTimeout
+		return cmp.Or(g.lost, ErrPushTimeout)
 	}
 	return nil
 }

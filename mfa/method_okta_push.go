@@ -121,9 +121,9 @@ func unexpectedFactor(t okta.FactorTransaction, why string) error {
 	return &UnexpectedError{FactorResult: t.Result, Why: why}
 }
 
-// unlessRefused marks the error of a challenge that Okta has refused to begin.
+// unlessRefused marks the error of a challenge that Okta has certainly not begun.
 func unlessRefused(err error) error {
-	if refused(err) || errors.Is(err, okta.ErrNoAPIToken) {
+	if didNothing(err) || errors.Is(err, okta.ErrNoAPIToken) {
 		return MarkNotSent(err)
 	}
 	return err

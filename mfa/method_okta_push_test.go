@@ -340,8 +340,6 @@ func TestOktaMethodPollFails(t *testing.T) {
 		oktatest.Fault
 		err error
 	}{
-		"closed connection": {oktatest.CloseConnection(), okta.ErrUnreachable},
-		"500":               {oktatest.Status(500, "E0000009", "Internal Server Error"), broken()},
 		"403":               {oktatest.Status(403, "E0000006", "You do not have permission"), refused(okta.CodeAccessDenied)},
 		"404":               {oktatest.Status(404, "E0000007", "Not found"), refused(okta.CodeNotFound)},
 		"redirect":          {oktatest.Redirect(307, "/api/v1/users/me"), okta.ErrMalformed},
@@ -378,6 +376,43 @@ func TestOktaMethodPendingForEver(t *testing.T) {
 	assertError(t, mfa.ErrPushTimeout, o.satisfy(t, o.method(), mfa.Credential{}))
 	assert.Equal(t, []int{1, 0, 1}, []int{phone.Pushes(), phone.Waiting(), o.deleted()})
 	assert.LessOrEqual(t, o.clock.Now().Sub(noon), mfa.MaxWait+time.Second)
+}
+
+// TestOktaMethodPollIsAskedAgain: a failed question about a push does not end it, and an
+// answer that was lost counts. Where Okta fails until the end, that is the reason.
+func TestOktaMethodPollIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]oktatest.Fault{
+		"closed connection": oktatest.CloseConnection().Delivered(),
+		"page":              oktatest.HTML(502),
+		"500":               oktatest.Status(500, "E0000009", "Internal Server Error").Delivered(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newFactorsOrg(t, oktatest.Options{})
+			phone := o.user.AddPush("WAITING", "SUCCESS")
+			o.Fail("transaction", fault.Times(1))
+			require.NoError(t, o.satisfy(t, o.method(), mfa.Credential{}))
+			assert.Equal(t, 1, phone.Pushes())
+		})
+	}
+	t.Run("the answer that it is over", func(t *testing.T) {
+		t.Parallel()
+		o := newFactorsOrg(t, oktatest.Options{})
+		phone := o.user.AddPush("WAITING", "SUCCESS")
+		o.Fail("transaction", oktatest.CloseConnection().Delivered().After(1).Times(1))
+		assert.ErrorIs(t, o.satisfy(t, o.method(), mfa.Credential{}), okta.ErrUnreachable)
+		assert.Equal(t, 1, phone.Pushes())
+	})
+	t.Run("for good", func(t *testing.T) {
+		t.Parallel()
+		o := newFactorsOrg(t, oktatest.Options{})
+		phone := o.user.AddPush()
+		o.Fail("transaction", oktatest.HTML(503))
+		err := o.satisfy(t, o.method(), mfa.Credential{})
+		assertError(t, &okta.Error{HTTPStatus: 503}, err)
+		assert.Equal(t, []int{1, 1}, []int{phone.Pushes(), o.deleted()})
+	})
 }
 
 // TestOktaMethodChallengeFails: only what Okta has refused has not been sent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,9 @@ func TestPushFaultsAtOrg(t *testing.T) {
 		for after, when := range []string{"the push", "the first poll", "the second poll"} {
 			if name == "202" && after > 0 {
 				continue // the push waits: see TestPollAnsweredByError
+			}
+			if after > 0 && slices.Contains([]string{"closed connection", "web page", "error"}, name) {
+				continue // it is asked again: see TestLostAnswersRingNoPhone
 			}
 			t.Run(name+" at "+when, func(t *testing.T) {
 				t.Parallel()

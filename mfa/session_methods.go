@@ -24,8 +24,9 @@ type demands struct {
 	caller   okta.Caller       // for whom all this was prepared
 	queue    []way             // prepared, in the order in which they are tried
 
-	at   way  // whose push waits
-	push Push // nil: none waits
+	at   way   // whose push waits
+	push Push  // nil: none waits
+	lost error // why the last question about it got no answer
 }
 
 // way is a prepared attempt at a method.
@@ -263,7 +264,7 @@ func (d *demands) ringFor(ctx context.Context, w way) error {
 		return err
 	}
 	d.hasRung(w.Phone)
-	d.at, d.push, d.phase = w, push, PhaseWaiting
+	d.at, d.push, d.lost, d.phase = w, push, nil, PhaseWaiting
 	d.showNumber()
 	if d.isDecided() {
 		return d.look(ctx)
@@ -339,25 +340,33 @@ func (d *demands) poll(ctx context.Context) error { return d.inMethod(d.look(ctx
 
 func (d *demands) look(ctx context.Context) error {
 	ends := d.ends()
-	passed, err := false, error(ErrPushTimeout)
+	passed, err := false, cmp.Or(d.lost, ErrPushTimeout)
 	if d.isDecided() || !d.flow.Clock.Now().After(ends) {
 		passed, err = d.push.Poll(ctx)
 	}
 	switch {
 	case err == nil && passed:
+		d.lost = nil
 		d.hangUp(approved)
 		d.passed[d.at.demand] = d.at.method.ID
 		d.push, d.number, d.phase = nil, nil, PhaseMethods
 		return nil
 	case err == nil:
+		d.lost = nil
 		d.showNumber()
 		d.schedule(d.interval(d.polls(), false), d.polls())
 		return nil
-	case d.mayAskAgain(err, ends):
+	case !d.isDecided() && d.mayAskAgain(err, ends):
+		if isPassing(err) {
+			d.lost = err
+		}
 		d.putOff(retryAfter(err), d.polls())
 		return nil
 	}
 	how := resultOf(err)
+	if d.lost != nil && saidBy(err, okta.CodeNotFound) { // Okta has told the end of the push in an answer that was lost
+		err = d.lost
+	}
 	if NotSent(err) { // some services tell it late
 		how = uncounted
 		delete(d.rang, d.at.Phone)

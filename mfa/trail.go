@@ -196,8 +196,8 @@ func (t *trail) putOff(pause time.Duration, p polls) {
 	t.schedule(t.interval(p, false)+pause, p)
 }
 
-// mayAskAgain reports whether Okta has put a poll off to a time when the push will
-// still wait.
+// mayAskAgain reports whether a poll that failed may be sent again, at a time when the
+// push will still wait.
 func (t *trail) mayAskAgain(err error, ends time.Time) bool {
-	return tooManyRequests(err) && t.flow.Clock.Now().Add(retryAfter(err)).Before(ends)
+	return (tooManyRequests(err) || isPassing(err)) && t.flow.Clock.Now().Add(retryAfter(err)).Before(ends)
 }

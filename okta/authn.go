@@ -36,7 +36,7 @@ func (c *Client) Authenticate(ctx context.Context, username, password string) (T
 	if !c.device.Token.IsZero() {
 		in.Context = &device{c.device.Token.Reveal()}
 	}
-	return c.transact(ctx, authnPath, in)
+	return c.transact(withPassword(ctx), authnPath, in)
 }
 
 // Verify answers a factor with passCode. Where passCode is empty it starts the
@@ -94,6 +94,13 @@ func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, erro
 // https://developer.okta.com/docs/reference/api/authn/#skip-transaction-state
 func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
 	return c.proceed(ctx, t, skipPath, stateRequest{t.StateToken.Reveal()})
+}
+
+// State reads where a transaction stands. It changes nothing and sends nothing to a
+// phone, so it is the question to ask where the answer to another one was lost.
+// https://developer.okta.com/docs/reference/api/authn/#get-transaction-state
+func (c *Client) State(ctx context.Context, t Transaction) (Transaction, error) {
+	return c.proceed(ctx, t, authnPath, stateRequest{t.StateToken.Reveal()})
 }
 
 // Cancel ends a transaction and revokes its state token.

@@ -36,7 +36,15 @@ const (
 	shares // how many there are
 )
 
-type unprovenKey struct{}
+type (
+	passwordKey struct{}
+	unprovenKey struct{}
+)
+
+// withPassword marks a request under the context as one that carries a password.
+func withPassword(ctx context.Context) context.Context {
+	return context.WithValue(ctx, passwordKey{}, true)
+}
 
 // Unproven marks calls of Authenticate under the context as those for a name that
 // nobody has proven to be theirs, at the place from which they call. Strangers can
@@ -46,10 +54,10 @@ func Unproven(ctx context.Context) context.Context {
 	return context.WithValue(ctx, unprovenKey{}, true)
 }
 
-// shareOf returns the share of a request to path under ctx.
-func shareOf(ctx context.Context, path string) share {
+// shareOf returns the share of a request under ctx.
+func shareOf(ctx context.Context) share {
 	switch {
-	case path != authnPath:
+	case ctx.Value(passwordKey{}) == nil:
 		return shareAll
 	case ctx.Value(unprovenKey{}) == nil:
 		return sharePasswords

@@ -136,7 +136,7 @@ func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
-	part := shareOf(req.Context(), req.URL.Path)
+	part := shareOf(req.Context())
 	leave, err := t.queue.enter(req.Context(), part)
 	if err != nil {
 		return nil, nil, &unsentError{err}
