@@ -39,6 +39,7 @@ var table = []row{
 	{isA[*attempts.BusyError], 429, "too many logins are waiting for Okta at this moment: try again in {wait}"},
 	{is(okta.ErrBusy), 429, "too many requests are waiting for Okta at this moment: try again in {wait}"},
 	{is(logical.ErrPermissionDenied), 403, "this mount accepts no login from your address"},
+	{is(errMountGone), 400, "this mount has been disabled, or its plugin stopped: try again later"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},
 	{is(errMethodGone), 400, "this login requires an MFA method that does not exist: ask your Vault administrator to correct mfa_methods"},
 

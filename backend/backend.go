@@ -45,7 +45,7 @@ type backend struct {
 	mappings  *store.Store[groupEntry] // of groups to policies
 	methods   *store.Store[methodEntry]
 	locks     store.Locks // by storage key, and see lockEntry
-	end       func()      // ends what runs in the background
+	life      *life
 	clients   clientCache
 	numbers   numberBoard
 	logins    mfa.Mount // what the logins share
@@ -73,9 +73,8 @@ func factory(s settings) logical.Factory {
 }
 
 func newBackend(s settings) *backend {
-	life, end := context.WithCancel(context.Background())
-	b := &backend{settings: s, end: end, known: newKnownPeople()}
-	stores := store.Options{Life: life, Now: b.now, RefreshFailed: b.refreshFailed}
+	b := &backend{settings: s, life: newLife(), known: newKnownPeople()}
+	stores := store.Options{Life: b.life, Now: b.now, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	people := stores
 	people.Fold = store.FoldLoosely // see usersAbout

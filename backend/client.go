@@ -85,13 +85,14 @@ func (c *clientCache) forget(name string) {
 	c.close(name)
 }
 
-// drop forgets all clients.
+// drop closes all clients, for good.
 func (c *clientCache) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for name := range c.kept {
-		c.close(name)
+	for _, kept := range c.kept {
+		kept.Close()
 	}
+	clear(c.kept)
 }
 
 func (c *clientCache) close(name string) {

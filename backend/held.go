@@ -49,6 +49,7 @@ type heldLogins struct {
 	mu   sync.Mutex
 	byID map[string]*heldLogin
 	uses uint64 // how often a login was kept
+	gone bool   // the mount has ended: no login is kept any more
 }
 
 // full reports whether there is no room for one more.
@@ -60,12 +61,16 @@ func (h *heldLogins) full() bool {
 
 // keep holds login until it expires, and returns the one that gives way, if any. waiting
 // says that login waits for a push. keep fails with mfa.ErrOver where the login has ended
-// meanwhile, and with errTooManyLogins where the person has too many.
+// meanwhile, with errTooManyLogins where the person has too many, and with errMountGone
+// after drain.
 func (h *heldLogins) keep(login *heldLogin, expires time.Time, waiting bool) (gone *heldLogin, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byID == nil {
 		h.byID = map[string]*heldLogin{}
+	}
+	if h.gone {
+		return nil, errMountGone
 	}
 	if login.session.Over() { // by another request
 		return nil, mfa.ErrOver
@@ -153,7 +158,7 @@ func (h *heldLogins) expired(now time.Time) (gone []*heldLogin) {
 	return gone
 }
 
-// drain takes out all logins.
+// drain takes out all logins, for good.
 func (h *heldLogins) drain() (all []*heldLogin) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -161,5 +166,6 @@ func (h *heldLogins) drain() (all []*heldLogin) {
 		all = append(all, login)
 	}
 	clear(h.byID)
+	h.gone = true
 	return all
 }

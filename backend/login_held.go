@@ -130,13 +130,6 @@ func endAll(logins []*heldLogin, end func(*mfa.Session)) {
 	all.Wait()
 }
 
-// clean is called when the mount goes: nobody can continue what is held.
-func (b *backend) clean(ctx context.Context) {
-	endAll(b.held.drain(), func(s *mfa.Session) { s.Close(ctx) })
-	b.clients.drop()
-	b.end()
-}
-
 // tidy is called once a minute: it forgets what has expired.
 func (b *backend) tidy(ctx context.Context, _ *logical.Request) error {
 	now := b.now()

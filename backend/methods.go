@@ -149,6 +149,7 @@ func (c *methodCache) get(entry *methodEntry, accessor string, make func() (mfa.
 	if err != nil {
 		return nil, err
 	}
+	c.close(entry.ID) // one of an older entry
 	if c.byID == nil {
 		c.byID = map[string]cachedMethod{}
 	}
@@ -160,5 +161,21 @@ func (c *methodCache) get(entry *methodEntry, accessor string, make func() (mfa.
 func (c *methodCache) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.close(id)
+}
+
+// drop forgets all methods.
+func (c *methodCache) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.byID {
+		c.close(id)
+	}
+}
+
+func (c *methodCache) close(id string) {
+	if kept, ok := c.byID[id].method.(interface{ CloseIdleConnections() }); ok {
+		kept.CloseIdleConnections()
+	}
 	delete(c.byID, id)
 }

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -17,10 +18,25 @@ import (
 
 // HandleRequest serves one request, the periodic one (RollbackOperation) included.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
-	resp, err := b.serve(ctx, req)
-	if isA[*panics.Error](err) {
+	resp, err := b.serveAlive(ctx, req)
+	if isA[*panics.Error](err) || errors.Is(err, errMountGone) {
 		// A login, or a renewal of one, may have sent a push before. See answer.
 		return b.answer(err, strings.HasPrefix(req.Path, "login/"))
+	}
+	return resp, err
+}
+
+// serveAlive serves a request while the mount lives. What fails because the mount has
+// ended fails with errMountGone.
+func (b *backend) serveAlive(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	ctx, leave, err := b.life.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	resp, err := b.serve(ctx, req)
+	if b.life.Err() != nil && !isA[*panics.Error](err) && (err != nil || resp.IsError()) {
+		return nil, errMountGone
 	}
 	return resp, err
 }

@@ -91,6 +91,13 @@ func (c *Client) OrgURL() string { return c.orgURL }
 // when the client is replaced.
 func (c *Client) CloseIdleConnections() { c.transport.closeIdleConnections() }
 
+// Close closes all connections, those in use among them, and has all calls fail from
+// now on.
+func (c *Client) Close() {
+	c.transport.open.close()
+	c.CloseIdleConnections()
+}
+
 // post sends in as JSON to path and decodes the answer into out; see do.
 func (c *Client) post(ctx context.Context, path string, in, out any) (http.Header, error) {
 	return c.do(ctx, http.MethodPost, path, in, out)

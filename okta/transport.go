@@ -49,6 +49,7 @@ type transport struct {
 	now     func() time.Time
 	limits  rateLimits
 	queue   queue
+	open    *openConnections
 }
 
 // wire is the part of http.Transport that transport uses.
@@ -58,26 +59,27 @@ type wire interface {
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
+	open := newOpenConnections((&net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext)
 	// A connection that resumes a session costs less, and there is one host only.
 	sessions := tls.NewLRUClientSessionCache(8)
 	return &transport{
+		open:    open,
 		org:     org,
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
 		queue:   newQueue(min(cfg.Timeout, maxQueue)),
-		base:    connections(cfg, sessions, maxRequests),
-		apart:   connections(cfg, sessions, MaxUnproven),
+		base:    connections(cfg, open, sessions, maxRequests),
+		apart:   connections(cfg, open, sessions, MaxUnproven),
 	}
 }
 
 // connections makes at most so many connections at once, dials included: a dial
 // continues after its request was cancelled.
-func connections(cfg Config, sessions tls.ClientSessionCache, most int) *http.Transport {
-	dialer := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
+func connections(cfg Config, open *openConnections, sessions tls.ClientSessionCache, most int) *http.Transport {
 	return &http.Transport{
 		Proxy:                  quietly(http.ProxyFromEnvironment),
 		OnProxyConnectResponse: proxyAnswered,
-		DialContext:            dialer.DialContext,
+		DialContext:            open.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs, ClientSessionCache: sessions},
 		TLSHandshakeTimeout:    cfg.Timeout,
 		ForceAttemptHTTP2:      true,

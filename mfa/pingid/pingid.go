@@ -74,6 +74,10 @@ func New(c Config) (*Method, error) {
 	return m, nil
 }
 
+// CloseIdleConnections closes the connections that no request is using. Call it when the
+// method is replaced.
+func (m *Method) CloseIdleConnections() { m.client.Transport.CloseIdleConnections() }
+
 // String returns a placeholder, never the keys.
 func (m *Method) String() string { return "[pingid]" }
 
