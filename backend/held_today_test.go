@@ -265,3 +265,51 @@ func TestHeldAccountWithoutAPIToken(t *testing.T) {
 		assert.Contains(t, text, "does not let this account in (E0000004)")
 	})
 }
+
+// Where Okta let a person in without a factor, it may have done so because of their
+// address. The token of such a login goes to that address only.
+func TestHeldTokenGoesWhereOktaAskedForNoFactor(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		verified bool
+		bypass   bool
+		there    string // who collects the token
+		refused  bool
+	}{
+		{name: "the same address", there: callerIP},
+		{name: "another address", there: "203.0.113.77", refused: true},
+		{name: "an address that is not known", there: "", refused: true},
+		{name: "another address, after a bypass", bypass: true, there: "203.0.113.77", refused: true},
+		{name: "another address, after a factor", verified: true, there: "203.0.113.77"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(fields{"bypass_okta_mfa": test.bypass})
+				u := m.addUser("Everyone")
+				totp := u.AddTOTP("OKTA")
+				if !test.verified && !test.bypass {
+					u.SetStatus("SUCCESS")
+				}
+				app := m.addTOTP("my_totp")
+				m.write("config", fields{"mfa_methods": "my_totp"})
+				begin := fields{"wait": false}
+				if test.verified {
+					begin["totp"] = m.nextCode(totp)
+				}
+				resp, status, text := m.login(begin)
+				data := heldMethods(t, m, resp, status, text)
+				resp, status, text = m.send(t.Context(), m.from(test.there, nil,
+					fields{"transaction_id": data["transaction_id"], "mfa": app.credential()}))
+				if !test.refused {
+					require.Equal(t, http.StatusOK, status, text)
+					assert.NotNil(t, resp.Auth)
+					return
+				}
+				assert.Equal(t, http.StatusBadRequest, status)
+				assert.True(t, resp == nil || resp.Auth == nil)
+				assert.Equal(t, "Okta asked for no factor at the address where this login began, and the token would go to another one: log in again", text)
+				assert.Empty(t, m.inner.held.byID)
+			})
+		})
+	}
+}

@@ -75,6 +75,9 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 	if state.Phase == mfa.PhaseDone {
 		l.held.forget(login)
 		today, err := l.stillGood(ctx, login.session)
+		if err == nil {
+			err = l.sameAddress(login)
+		}
 		if err != nil {
 			return l.fail(login.session, err)
 		}

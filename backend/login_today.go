@@ -8,8 +8,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// changedError says that the mount was configured anew while somebody logged in, and
-// that the login does not satisfy the new configuration.
+// changedError says what has changed while somebody logged in, so that the login lets
+// nobody in: the mount's configuration or the person's address.
 type changedError struct{ what string }
 
 func (e *changedError) Error() string { return e.what }
@@ -19,6 +19,7 @@ var (
 	errBypassEnded    = &changedError{"this mount now requires the factor that Okta asks for, which your login has not verified"}
 	errFactorRefused  = &changedError{"this mount no longer accepts the factor that you have used"}
 	errMethodRequired = &changedError{"this mount now requires an MFA method that your login has not satisfied"}
+	errAddressChanged = &changedError{"Okta asked for no factor at the address where this login began, and the token would go to another one"}
 )
 
 // stillGood compares what a login that has passed has verified with the configuration
@@ -55,6 +56,17 @@ func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*lo
 		return l, errMethodRequired
 	}
 	return &today, nil
+}
+
+// sameAddress refuses to let another client collect the token of a held login than the
+// one for which Okta verified the password, unless Okta has verified a factor, too. Where
+// it asked for none, that may be because of the address: sign-on policies know network
+// zones.
+func (l *loginRequest) sameAddress(login *heldLogin) error {
+	if login.session.Who().Verified == nil && l.caller.Address != login.origin {
+		return errAddressChanged
+	}
+	return nil
 }
 
 // covers reports whether the methods with those ids are all that is required.

@@ -239,14 +239,13 @@ func TestHeldLoginCollectedElsewhere(t *testing.T) {
 			bothWays(t, func(t *testing.T, m *mount) {
 				_, duo := withDuo(m, nil)
 				user := m.okta.User(testLogin)
-				user.SetStatus("SUCCESS")
-				phone := user.AddPush("WAITING")
-				m.createMethod("okta", fields{"method_name": "corp_okta"})
+				totp, phone := user.AddTOTP("GOOGLE"), user.AddPush("WAITING")
+				m.createMethod("okta", fields{"method_name": "corp_okta", "factors": "push"})
 				m.write("config", fields{"mfa_methods": "corp_okta"})
 				if allowed {
 					duo.SetResult("allow", "")
 				}
-				held := m.state(m.send(t.Context(), m.from("203.0.113.1", nil, fields{"wait": false})))
+				held := m.state(m.send(t.Context(), m.from("203.0.113.1", nil, fields{"wait": false, "totp": m.nextCode(totp)})))
 				require.Equal(t, "waiting", held.State)
 				duo.SetResult("auth", "")
 				phone.Approve()
