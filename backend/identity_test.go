@@ -189,6 +189,35 @@ func TestUserEntryIsBoundByAWriteOfItsOwn(t *testing.T) {
 	})
 }
 
+// TestBoundEntryWarns: who binds an entry learns at the write that the builtin method
+// does not keep the binding.
+func TestBoundEntryWarns(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		for _, row := range []struct {
+			data fields
+			want []string
+		}{
+			{fields{"okta_id": "00u1"}, []string{boundWarning}},
+			{fields{"okta_id": nil}, nil},
+			{fields{}, nil}, // which leaves the binding as it is
+			{fields{"okta_id": ""}, nil},
+			{fields{"okta_id": "  "}, nil},
+		} {
+			row.data["policies"] = "admin"
+			resp, status, text := m.do(logical.UpdateOperation, "users/boss", row.data)
+			require.Equal(t, http.StatusOK, status, text)
+			var warnings []string
+			if resp != nil {
+				warnings = resp.Warnings
+			}
+			assert.Equal(t, row.want, warnings, row.data)
+		}
+		m.createMethod("totp", fields{"method_name": "my_totp", "issuer": "Acme"})
+		resp, _, _ := m.do(logical.UpdateOperation, "users/boss", fields{"okta_id": "00u1", "mfa_methods": "my_totp"})
+		assert.Equal(t, []string{requiredWarning, boundWarning}, resp.Warnings)
+	})
+}
+
 // TestUserEntryByOktaID: an entry with an okta_id is that account's, whatever becomes
 // of names; and it is nobody's else.
 func TestUserEntryByOktaID(t *testing.T) {

@@ -95,7 +95,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
 		return nil, err
 	}
-	return answered(requires, len(group.Policies)+len(group.MFAMethods) == 0, emptyGroupWarning), nil
+	return warned(warning{requires, requiredWarning}, warning{len(group.Policies)+len(group.MFAMethods) == 0, emptyGroupWarning}), nil
 }
 
 // pathGroupDelete answers the deletion of a mapping that does not exist with 204; see

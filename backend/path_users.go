@@ -100,12 +100,13 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		user.Policies = d.Get("policies").([]string)
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)
-	boundBefore := user.OktaID
+	boundBefore, binds := user.OktaID, false
 	// A null counts as not given: it must not give the entry to whoever has the name.
 	if v, ok := newest[string](d, "okta_id"); ok && d.Raw["okta_id"] != nil {
 		if user.OktaID = strings.TrimSpace(v); user.OktaID != "" && !isUserID(user.OktaID) {
 			return logical.ErrorResponse(`okta_id must be Okta's id of a user, letters and digits such as "00u1a2b3c4d5e6f7g8h9"`), nil
 		}
+		binds = user.OktaID != ""
 	}
 	if err := b.bind(ctx, req.Storage, user.OktaID, name); err != nil {
 		return nil, err
@@ -118,8 +119,14 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 			return nil, err
 		}
 	}
-	return answered(requires, len(user.Groups)+len(user.Policies)+len(user.MFAMethods) == 0, emptyUserWarning), nil
+	empty := len(user.Groups)+len(user.Policies)+len(user.MFAMethods) == 0
+	return warned(warning{requires, requiredWarning}, warning{binds, boundWarning}, warning{empty, emptyUserWarning}), nil
 }
+
+// boundWarning is given wherever okta_id is set.
+const boundWarning = "okta_id is obeyed by this plugin only: Vault's builtin okta method, should the mount be switched back to it, " +
+	"does not know the field, gives what is in the entry to whoever types its name, and drops the field when it writes the entry. " +
+	"After a switch to the builtin method and back, set okta_id again."
 
 // pathUserDelete answers the deletion of an entry that does not exist as the builtin
 // method does, with 204: Terraform and others delete again what they have deleted.

@@ -33,20 +33,24 @@ func mfaMethodsField(whose string) *framework.FieldSchema {
 const requiredWarning = "mfa_methods is obeyed by this plugin only: Vault's builtin okta method, should the mount be " +
 	"switched back to it, does not know the field, asks for no method, and drops it when it writes the entry."
 
-// answered returns the answer to a write of an entry of users or groups, with a warning
-// if it requires a method, or if the entry is empty.
-func answered(requires, empty bool, emptyWarning string) *logical.Response {
-	resp := &logical.Response{}
-	if requires {
-		resp.AddWarning(requiredWarning)
+// warning is the text of a warning, and whether it is to be given.
+type warning struct {
+	given bool
+	text  string
+}
+
+// warned returns the answer to a write, with the warnings that are to be given.
+func warned(warnings ...warning) (resp *logical.Response) {
+	for _, w := range warnings {
+		if !w.given {
+			continue
+		}
+		if resp == nil {
+			resp = &logical.Response{}
+		}
+		resp.AddWarning(w.text)
 	}
-	if empty {
-		resp.AddWarning(emptyWarning)
-	}
-	if len(resp.Warnings) == 0 {
-		return nil // 204, as the builtin method answers
-	}
-	return resp
+	return resp // nil is 204, as the builtin method answers
 }
 
 // released returns the answer to a delete, with a warning if it drops a requirement.

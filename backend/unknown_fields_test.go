@@ -174,7 +174,7 @@ func TestEmptyEntryWarns(t *testing.T) {
 			{"groups/a", fields{"policies": ""}, nil}, // it requires a method still
 			{"groups/a", fields{"mfa_methods": ""}, []string{emptyGroupWarning}},
 			{"users/fred", nil, []string{emptyUserWarning}},
-			{"users/fred", fields{"okta_id": "00u1"}, []string{emptyUserWarning}},
+			{"users/fred", fields{"okta_id": "00u1"}, []string{boundWarning, emptyUserWarning}},
 			{"users/fred", fields{"groups": "g"}, nil},
 			{"users/fred", fields{"policies": "p"}, nil},
 			{"users/fred", fields{"groups": nil, "policies": nil, "username": "fred"}, []string{emptyUserWarning}},
