@@ -48,6 +48,7 @@ var table = []row{
 	{is(mfa.ErrOver), 400, "the login has ended: log in again"},
 	{is(mfa.ErrReplaced), 400, "another login of yours with the same nonce has replaced this one: continue that one"},
 	{is(errNotRenewable), 400, "this token cannot be renewed: log in again"},
+	{is(attempts.ErrStale), 400, "Okta has refused the password of your login, which a renewal gives it again, so the token is not renewed: log in again"},
 	{is(errNoPush), 400, "Okta asks for a factor, and a renewal can use only a push: log in again"},
 	{is(errOtherPerson), 400, "the name of this token is another account's at Okta by now, so the token is not renewed: log in again"},
 	{is(errPoliciesChanged), 400, "your policies have changed since this token was issued, so the token is not renewed: log in again"},

@@ -126,7 +126,9 @@ func (l *loginRequest) authenticate(ctx context.Context, send func(context.Conte
 	tx, err := send(ctx)
 	said, answered := errors.AsType[*okta.Error](err)
 	switch {
-	case err == nil && tx.Status == okta.StatusLockedOut, answered && said.Code == okta.CodeAuthenticationFailed:
+	case err == nil && tx.Status == okta.StatusLockedOut:
+		ticket.Locked(l.now())
+	case answered && said.Code == okta.CodeAuthenticationFailed:
 		ticket.Wrong(l.now())
 	case err == nil:
 		ticket.Right()
@@ -151,7 +153,7 @@ const (
 // enter gets the leave to send the password.
 func (l *loginRequest) enter(ctx context.Context, limits attempts.Limits) (*attempts.Ticket, error) {
 	table := l.attempts.of(l.client.OrgURL())
-	attempt := attempts.Attempt{Name: l.in.username, Address: l.caller.Address}
+	attempt := attempts.Attempt{Name: l.in.username, Address: l.caller.Address, Password: l.in.password, Renewal: l.in.unattended}
 	ctx, cancel := context.WithTimeout(ctx, maxPatience)
 	defer cancel()
 	for waits := false; ; waits = true {

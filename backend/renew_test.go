@@ -38,6 +38,7 @@ func TestRenew(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, "(E0000004)")
 		u.SetPassword(testPassword)
+		m.mustLogin(nil) // which shows that the password is right again
 
 		push := u.AddPush("WAITING", "SUCCESS")
 		_, status, text = m.renew(auth)
@@ -120,5 +121,41 @@ func TestRenewFromAShutOutAddress(t *testing.T) {
 		_, status, _ := m.renew(auth)
 		assert.Equal(t, http.StatusForbidden, status)
 		assert.Equal(t, 1, push.Pushes(), "that of the login")
+	})
+}
+
+// Vault renews a token again and again with the password of its login. Okta sees a stale
+// one once, so that nobody is locked out by it.
+func TestRenewWithAStalePassword(t *testing.T) {
+	const stale = "Okta has refused the password of your login, which a renewal gives it again, so the token is not renewed: log in again"
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"max_login_failures": 4})
+		u := m.addUser("Everyone")
+		old := issued(m.mustLogin(nil))
+		u.SetPassword("another")
+		_, status, text := m.renew(old)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "(E0000004)")
+		m.okta.Reset()
+		for range 10 {
+			_, status, text = m.renew(old)
+			assert.Equal(t, http.StatusBadRequest, status)
+			assert.Equal(t, stale, text)
+		}
+		assert.Empty(t, m.okta.Requests())
+
+		fresh := issued(m.mustLogin(fields{"password": "another"}))
+		_, status, text = m.renew(fresh)
+		assert.Equal(t, http.StatusOK, status, text)
+		_, _, text = m.renew(old)
+		assert.Equal(t, stale, text)
+
+		// The old password may be the right one again, of which only a login tells.
+		u.SetPassword(testPassword)
+		_, _, text = m.renew(old)
+		assert.Equal(t, stale, text)
+		m.mustLogin(nil)
+		_, status, text = m.renew(old)
+		assert.Equal(t, http.StatusOK, status, text)
 	})
 }

@@ -14,8 +14,8 @@
 //		return err // *BlockedError or *BusyError: 429, with its Wait
 //	}
 //	tx, err := client.Authenticate(ctx, typed, password)
-//	// one of ticket.Right(), ticket.Wrong(now), ticket.Lost(now),
-//	// ticket.Unanswered(now) and ticket.Unsent()
+//	// one of ticket.Right(), ticket.Wrong(now), ticket.Locked(now),
+//	// ticket.Lost(now), ticket.Unanswered(now) and ticket.Unsent()
 //	// and, once the second factor was right as well and a token is to be issued:
 //	ticket.LoggedIn(tx.User.Login)
 //
@@ -49,6 +49,12 @@
 // A right password does not clear the wrong ones of strangers: it would give them
 // more guesses, and show them that the name is somebody's.
 //
+// # Renewals
+//
+// Vault renews a token with the password of its login, again and again. Once Okta has
+// refused that password in a renewal, no renewal of that name sends it once more, until a
+// login has shown that it is right.
+//
 // # Limits of what this can know
 //
 // Everybody behind one address is one stranger, or shares what is known there. What
@@ -61,6 +67,7 @@
 package attempts
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -142,8 +149,10 @@ func (q Quota) low(now time.Time) bool {
 
 // Attempt is a login that is about to send a password.
 type Attempt struct {
-	Name    string // as it was typed
-	Address string // the client's IP address; "" is an unknown one, and never known
+	Name     string // as it was typed
+	Address  string // the client's IP address; "" is an unknown one, and never known
+	Password string // of which the table keeps a hash at most
+	Renewal  bool   // the password is one that is kept with a token
 }
 
 // BlockedError says that there were too many wrong passwords.
@@ -166,8 +175,8 @@ func (e *BusyError) Error() string { return fmt.Sprintf("too many logins at once
 func (e *BusyError) ForAMoment() bool { return e.Wait <= moment && !e.stuck }
 
 // Table remembers, for one mount and one org, the passwords that are at Okta, those
-// that were wrong, and from where people have logged in. It is safe for concurrent
-// use, in memory only, and of bounded size. Names and addresses are kept as hashes.
+// that were wrong, and from where people have logged in. It is safe for concurrent use,
+// in memory only, and of bounded size. Names, addresses and passwords are kept as hashes.
 type Table struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
@@ -177,12 +186,14 @@ type Table struct {
 	owned    map[key]int // records of failures by their owner
 	tallies  *simplelru.LRU[class, tally]
 	known    *simplelru.LRU[key, []place]
+	secret   [sha256.Size]byte // of the marks
+	stale    *simplelru.LRU[key, []mark]
 	swept    time.Time
 }
 
 // New returns an empty table.
 func New() *Table {
-	t := &Table{seed: maphash.MakeSeed(), owned: map[key]int{}, freed: make(chan struct{})}
+	t := &Table{seed: maphash.MakeSeed(), secret: newSecret(), owned: map[key]int{}, freed: make(chan struct{})}
 	t.failures = newLRU(MaxNames, func(_ key, removed *record) {
 		if t.owned[removed.owner]--; t.owned[removed.owner] == 0 {
 			delete(t.owned, removed.owner)
@@ -190,6 +201,7 @@ func New() *Table {
 	})
 	t.tallies = newLRU[class, tally](MaxNames, nil)
 	t.known = newLRU[key, []place](MaxKnown, nil)
+	t.stale = newLRU[key, []mark](MaxKnown, nil)
 	return t
 }
 
@@ -201,20 +213,23 @@ func newLRU[K comparable, V any](size int, evicted func(K, V)) *simplelru.LRU[K,
 	return lru
 }
 
-// Begin asks for leave to send the password of a. The error is a *BlockedError or
-// a *BusyError, and the same whether or not the name is anybody's. Every ticket has
-// to be closed.
+// Begin asks for leave to send the password of a. The error is a *BlockedError, a
+// *BusyError or, for a renewal, ErrStale, and the same whether or not the name is
+// anybody's. Every ticket has to be closed.
 func (t *Table) Begin(now time.Time, a Attempt, l Limits) (*Ticket, error) {
-	w := t.who(a.Name, t.addressKey(a.Address))
+	w, m := t.who(a.Name, t.addressKey(a.Address)), t.mark(a.Password)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if a.Renewal && t.isStale(w, m) {
+		return nil, ErrStale
+	}
 	t.settle(now)
 	w.known = t.knows(w)
 	r := t.live(w.local, now)
 	if err := t.refused(now, w, r, l); err != nil {
 		return nil, err
 	}
-	ticket := &Ticket{table: t, who: w, limits: l, begun: now}
+	ticket := &Ticket{table: t, who: w, limits: l, begun: now, mark: m, renewal: a.Renewal}
 	t.open = append(t.open, ticket)
 	return ticket, nil
 }

@@ -6,26 +6,39 @@ import (
 )
 
 // Ticket is the leave to send one password. It is closed by the first of Right,
-// Wrong, Lost, Unanswered and Unsent; the others then do nothing.
+// Wrong, Locked, Lost, Unanswered and Unsent; the others then do nothing.
 type Ticket struct {
 	who
-	table  *Table
-	limits Limits
-	begun  time.Time
-	closed bool // the fields from here on are under the table's lock
-	right  bool
+	table   *Table
+	limits  Limits
+	begun   time.Time
+	mark    mark // of the password
+	renewal bool
+	closed  bool // the fields from here on are under the table's lock
+	right   bool
 }
 
 // Known reports whether somebody has logged in by that name from that address before.
 func (t *Ticket) Known() bool { return t.known }
 
 // Right closes the ticket of a password that Okta took for right, whatever the
-// account needs beside it. An answer that the account is locked is Wrong.
+// account needs beside it. An answer that the account is locked is Locked.
 func (t *Ticket) Right() { t.end(func() { t.right = true }) }
 
 // Wrong closes the ticket of a password that Okta refused. It does not tell a wrong
 // password from a name that does not exist, and neither does this.
-func (t *Ticket) Wrong(now time.Time) { t.end(func() { t.table.fail(t, now, true) }) }
+func (t *Ticket) Wrong(now time.Time) {
+	t.end(func() {
+		t.table.fail(t, now, true)
+		if t.renewal {
+			t.table.noteStale(t)
+		}
+	})
+}
+
+// Locked closes the ticket where Okta answered that the account is locked, which says
+// nothing about the password. It counts as wrong.
+func (t *Ticket) Locked(now time.Time) { t.end(func() { t.table.fail(t, now, true) }) }
 
 // Unanswered closes the ticket where Okta, or the network on the way there, failed to
 // answer. Okta may have looked at the password. It counts as wrong for FailureLife
@@ -66,10 +79,14 @@ func (t *Ticket) LoggedIn(login string) {
 	byLogin := table.who(login, t.address)
 	table.mu.Lock()
 	defer table.mu.Unlock()
-	if !t.right || t.address == 0 {
+	if !t.right {
 		return
 	}
 	for _, w := range []who{t.who, byLogin} {
+		table.forgetStale(w, t.mark)
+		if t.address == 0 {
+			continue
+		}
 		table.remember(w)
 		table.tallies.Remove(class{w.name, true})
 		if r, ok := table.failures.Peek(w.local); ok {
