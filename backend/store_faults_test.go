@@ -179,7 +179,7 @@ func TestReadOnlyStorageIsForwarded(t *testing.T) {
 	})
 }
 
-// What another node has written, and Vault has not told of, is in logins ten minutes
+// What another node has written, and Vault has not told of, is in logins five minutes
 // later, and no login waits for it.
 func TestLoginsReadAgainInTheBackground(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
@@ -193,7 +193,7 @@ func TestLoginsReadAgainInTheBackground(t *testing.T) {
 			require.NoError(t, m.storage.Put(t.Context(), &logical.StorageEntry{Key: change.key, Value: []byte(change.raw)}))
 		}
 		before := m.storage.Reads()
-		m.clock.advance(9 * time.Minute)
+		m.clock.advance(4 * time.Minute)
 		assert.Equal(t, []string{"old"}, m.mustLogin(nil).Policies)
 		assert.Equal(t, before, m.storage.Reads())
 

@@ -63,7 +63,16 @@ func (r *remembering) hang() (release func()) {
 	}
 }
 
-// What is ten minutes old is read again, once, and nobody waits for it.
+// TestStorePromise: while storage answers, nobody gets what is more than ten minutes old.
+func TestStorePromise(t *testing.T) {
+	assert.LessOrEqual(t, maxAge+maxIdle, 10*time.Minute)
+	outdated(t, func(r *remembering) {
+		r.later(10 * time.Minute)
+		r.has(2, true)
+	})
+}
+
+// What is due is read again, once, and nobody waits for it.
 func TestStoreRefreshesInTheBackground(t *testing.T) {
 	outdated(t, func(r *remembering) {
 		before := r.reads()
@@ -82,7 +91,7 @@ func TestStoreRefreshesInTheBackground(t *testing.T) {
 		r.has(2, true)
 		r.later(maxAge - retryAfter)
 		r.has(2, true)
-		assert.Equal(t, before+2, r.reads(), "good for ten minutes again")
+		assert.Equal(t, before+2, r.reads(), "good for as long again")
 		r.later(1)
 		r.has(2, true)
 		assert.Equal(t, before+4, r.reads(), "from when storage was asked")

@@ -16,13 +16,14 @@ import (
 const (
 	// maxAge is the age at which the store reads an entry again, in the background.
 	// Vault invalidates what another node changes, but does not promise to.
-	maxAge = 10 * time.Minute
+	maxAge = 5 * time.Minute
 	// retryAfter is the time after which the store retries a failed refresh.
 	retryAfter = time.Minute
 	// maxIdle is how long the store still uses an entry that is due. Whoever asks for
 	// the entry meanwhile causes a refresh and sets a new due time, so only what nobody
-	// has asked for gets too old.
-	maxIdle = 10 * time.Minute
+	// has asked for gets too old. Together with maxAge it makes ten minutes, which the
+	// documents promise.
+	maxIdle = 5 * time.Minute
 	// readTimeout bounds each read, because a read does not end with its callers.
 	readTimeout = 30 * time.Second
 )

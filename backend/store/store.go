@@ -5,7 +5,8 @@
 //	user, err := users.Get(ctx, req.Storage, "mia")
 //
 // A Store lists the names once and reads each entry when somebody first asks for it.
-// After ten minutes it reads them again in the background. It finds names in any case.
+// After five minutes it reads them again in the background, and while storage answers, an
+// entry is no older than ten. It finds names in any case.
 // Load, Put and Delete serve entries that no Store holds, and Locks keep writes apart
 // that depend on one another.
 package store
