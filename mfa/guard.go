@@ -17,9 +17,9 @@ import (
 // It belongs to one mount, knows people by their org and Okta user id, and
 // forgets everything when the process ends. The zero value is ready.
 type guard struct {
-	mu     sync.Mutex
-	people byPerson[*record]
-	codes  uint64 // permits for codes so far
+	mu      sync.Mutex
+	people  byPerson[*record]
+	permits uint64 // so far
 }
 
 // record is what the guard knows of one person.
@@ -33,7 +33,7 @@ type failure struct {
 	at         time.Time
 	rejected   bool   // by the person; otherwise nobody answered
 	unattended bool   // nobody had asked for it
-	code       uint64 // that of the permit
+	serial     uint64 // that of the permit
 }
 
 // permit allows a login to send one challenge.
@@ -45,7 +45,7 @@ type permit struct {
 	unattended bool
 	limit      PushLimit
 	isCode     bool      // for a code, which a later login may answer; otherwise for a push
-	code       uint64    // tells a code that is on its way from others
+	serial     uint64    // tells the challenge from others, once it is permitted
 	until      time.Time // when the wait for the push ends; under the guard's lock
 	instead    *permit   // of the same login, which gives that push up for this challenge
 
@@ -111,7 +111,8 @@ func (g *guard) enter(p *permit) (other *permit, err error) {
 	if err := r.forbids(p); err != nil || r.waiting != nil {
 		return r.waiting, err
 	}
-	r.waiting = p
+	g.permits++
+	r.waiting, p.serial = p, g.permits
 	g.people.put(p.person, r)
 	return nil, nil
 }
@@ -126,9 +127,9 @@ func (g *guard) admitCode(p *permit) error {
 	if err := r.forbids(p); err != nil {
 		return err
 	}
-	g.codes++
-	p.code = g.codes
-	r.fail(p, failure{at: p.clock.Now(), unattended: p.unattended, code: p.code})
+	g.permits++
+	p.serial = g.permits
+	r.fail(p, failure{at: p.clock.Now(), unattended: p.unattended, serial: p.serial})
 	g.people.put(p.person, r)
 	g.drop(p.person, r) // where there is no limit
 	return nil
@@ -252,7 +253,7 @@ func (r *record) forgive() {
 func (r *record) expire(now time.Time) {
 	if w := r.waiting; w != nil && now.After(w.until) {
 		r.release()
-		r.fail(w, failure{at: w.until, unattended: w.unattended})
+		r.fail(w, failure{at: w.until, unattended: w.unattended, serial: w.serial})
 	}
 }
 
@@ -283,7 +284,7 @@ func (p *permit) end(how result) {
 	case r == nil:
 		return
 	case p.isCode && how == uncounted:
-		r.failed = slices.DeleteFunc(r.failed, func(f failure) bool { return f.code == p.code })
+		r.excuse(p)
 	case p.isCode || r.waiting != p:
 		return
 	default:
@@ -299,7 +300,24 @@ func (r *record) note(p *permit, how result) {
 	case approved: // who approves has missed the others themselves
 		r.forgive()
 	case rejected, unanswered:
-		r.fail(p, failure{at: p.clock.Now(), rejected: how == rejected, unattended: p.unattended})
+		r.fail(p, failure{at: p.clock.Now(), rejected: how == rejected, unattended: p.unattended, serial: p.serial})
+	}
+}
+
+// excuse drops the failure of p's challenge.
+func (r *record) excuse(p *permit) {
+	r.failed = slices.DeleteFunc(r.failed, func(f failure) bool { return f.serial == p.serial })
+}
+
+// excuse takes back that p's push counts as one that nobody answered: its login gave it up
+// for something else of the person's, which was right.
+func (p *permit) excuse() {
+	g := p.guard
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.people.get(p.person); r != nil {
+		r.excuse(p)
+		g.drop(p.person, r)
 	}
 }
 

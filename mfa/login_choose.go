@@ -148,6 +148,7 @@ func (l *login) goBack(ctx context.Context) error {
 	if err := l.main.advance(l.main.okta.Previous(ctx, l.main.tx)); err != nil {
 		return err
 	}
+	l.giveWayToChoice()
 	l.hangUp(unanswered)
 	l.phase, l.factor, l.number, l.asked = PhaseFactor, okta.Factor{}, nil, nil
 	if l.main.tx.Status != okta.StatusMFARequired {
@@ -191,10 +192,12 @@ func (l *login) verified(ctx context.Context, g *leg) error {
 	switch {
 	case err != nil:
 		return err
-	case step == StepChoose:
-		return l.another(ctx, g)
-	case step != StepDone:
+	case step != StepChoose && step != StepDone:
 		return unexpected(g.tx, leftBefore)
+	}
+	l.provedOwn()
+	if step == StepChoose {
+		return l.another(ctx, g)
 	}
 	f := l.factor
 	return l.done(ctx, g, &f)

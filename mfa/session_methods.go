@@ -68,6 +68,7 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 			return err
 		}
 	}
+	d.giveWayToChoice()
 	d.giveUp(ctx, unanswered)
 	for len(d.queue) > 0 {
 		w := d.queue[0]
@@ -206,6 +207,7 @@ func (d *demands) try(ctx context.Context, w way) error {
 		err = verify()
 	}
 	if err == nil {
+		d.provedOwn()
 		d.passed[w.demand] = w.method.ID
 	}
 	return err

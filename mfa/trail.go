@@ -30,6 +30,7 @@ type trail struct {
 	begun  time.Time // when it was sent
 	until  time.Time // when the wait for it ends
 	due    time.Time // when to poll it next
+	gaveUp []*permit // of pushes that were given up for what the person chose instead
 
 	challenged atomic.Bool
 }
@@ -126,6 +127,23 @@ func (t *trail) hangUp(how result) {
 		t.leave()
 		t.permit = nil
 	}
+}
+
+// giveWayToChoice notes that the push which waits, if one does, is about to be given up
+// for what the person has chosen instead.
+func (t *trail) giveWayToChoice() {
+	if t.permit != nil {
+		t.gaveUp = append(t.gaveUp, t.permit)
+	}
+}
+
+// provedOwn says that the person has given something right. So it was they who gave up
+// the pushes before, which do not count as unanswered then.
+func (t *trail) provedOwn() {
+	for _, p := range t.gaveUp {
+		p.excuse()
+	}
+	t.gaveUp = nil
 }
 
 // canShow reports whether the number of a further push could be shown. A client
