@@ -51,6 +51,11 @@ func (l *login) choose(ctx context.Context, want Want) error {
 	if err != nil {
 		return err
 	}
+	if choice.Action == ActionRing {
+		if choice.Factors, err = l.phones(choice.Factors); err != nil {
+			return err
+		}
+	}
 	first := choice.Factors[0]
 	if choice.Action == ActionAsk {
 		return l.ask(ctx, choice.Factors, want)
@@ -102,11 +107,20 @@ func (l *login) choice(want Want) (Choice, error) {
 	return Choose(l.offered, want, l.flow.Policy, l.pending())
 }
 
+// phones are those of the chosen ones that have not rung in this login. While a push
+// waits on the first one, to ask for a push again is to ask for that, and no other phone
+// rings.
+func (l *login) phones(chosen []okta.Factor) ([]okta.Factor, error) {
+	fresh := only(chosen, func(f okta.Factor) bool { return !l.rang[l.phone(f)] })
+	if len(fresh) == 0 || l.phase == PhaseWaiting && fresh[0].ID != chosen[0].ID {
+		return nil, ErrRungBefore
+	}
+	return fresh, nil
+}
+
 // may says why the choice is refused, before anything is given up for it.
 func (l *login) may(ctx context.Context, choice Choice, want Want) error {
 	switch first := choice.Factors[0]; {
-	case choice.Action == ActionRing && l.rang[l.phone(first)]:
-		return ErrRungBefore
 	case choice.Action == ActionRing:
 		return l.mayRing(ctx, l.person, l.expires(l.main))
 	case choice.Action == ActionSend && (want.Resend || !l.isPending(first)):
