@@ -94,3 +94,66 @@ func TestOneMethodOfSeveral(t *testing.T) {
 	requireRefused(t, m.login(u), http.StatusBadRequest, "first", "second")
 	m.mustLogin(u, object{"mfa": []string{app.at(t, 0)}})
 }
+
+// Groups that could not be read while the phone rang are read again, and the person need
+// not approve a second push.
+func TestGroupsFailBesideThePush(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	u := m.addUser("mia@acme.test", "Scientists")
+	push := u.AddPush("WAITING", "SUCCESS")
+	m.mustWrite("groups/scientists", object{"policies": "science"})
+	m.org.Fail("groups", oktatest.Status(http.StatusInternalServerError, "E0000009", "Internal Server Error").Times(1))
+	require.Equal(t, []any{"default", "science"}, policies(m.mustLogin(u)))
+	require.Equal(t, 1, push.Pushes())
+	require.Equal(t, 2, m.org.Count(http.MethodGet, "/api/v1/users/"+u.ID+"/groups"))
+
+	m.org.Fail("groups", oktatest.Status(http.StatusInternalServerError, "E0000009", "Internal Server Error"))
+	requireRefused(t, m.login(u), http.StatusBadRequest, "E0000009")
+	require.Equal(t, 4, m.org.Count(http.MethodGet, "/api/v1/users/"+u.ID+"/groups"), "twice, and no more")
+}
+
+// A typo costs one wrong passcode, however many phones have Okta Verify.
+func TestPassCodeOfSeveralPhones(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	m.org.Configure(func(o *oktatest.Options) { o.VerifyByType = true })
+	u := m.addUser("mia@acme.test")
+	u.AddTOTP("OKTA")
+	u.AddTOTP("OKTA")
+	third := u.AddTOTP("OKTA")
+	requireRefused(t, m.login(u, object{"totp": "000000"}), http.StatusBadRequest, "passcode")
+	require.Equal(t, 1, u.WrongPassCodes())
+	m.mustLogin(u, object{"totp": third.Code()})
+	require.Equal(t, 2, m.org.Count(http.MethodPost, "/api/v1/authn/factors/token:software:totp/verify"), "once for each login")
+}
+
+// Okta may publish the factor of a challenge as an object by the name of the list.
+func TestFactorOfAChallengeAsAnObject(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, object{"max_push_failures": 1})
+	m.org.Configure(func(o *oktatest.Options) { o.FactorsAsObject = true })
+	u := m.addUser("mia@acme.test")
+	push := u.AddPush("WAITING", "WAITING", "SUCCESS")
+	m.mustLogin(u)
+	push.SetScript("WAITING", "REJECTED")
+	requireRefused(t, m.login(u), http.StatusBadRequest, "rejected")
+	requireRefused(t, m.login(u), http.StatusTooManyRequests, "too many pushes")
+	require.Equal(t, 2, push.Pushes(), "the rejection counts")
+}
+
+// The number of a push is in the very answer before which Okta has told it.
+func TestNumberAsSoonAsOktaTellsIt(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	u := m.addUser("mia@acme.test")
+	push := u.AddPush().Number(47, 1)
+	h := m.begin(u).require(object{"correct_answer": nil})
+	eventually(t, "a poll", func() bool {
+		h.next()
+		return push.Polls() == 1
+	})
+	h.require(object{"state": "waiting", "correct_answer": float64(47)})
+	require.Equal(t, 1, push.Approve())
+	h.requireEnd(h.wait())
+}
