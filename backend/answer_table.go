@@ -125,6 +125,7 @@ var table = []row{
 	{oktaStatus(0, 399), 502, "Okta answered HTTP {http} with an error{code}: try again later"},
 	{code(""), 502, "Okta answered HTTP {http} without saying why: ask your Vault administrator to check org_name and base_url"},
 	{is(okta.ErrTimeout, context.DeadlineExceeded, context.Canceled), 504, "Okta did not answer in time: try again later"},
+	{isA[*okta.DownError], 502, "Okta could not be reached, or failed, several times in a row, so this mount asks it nothing for a moment: try again in a few seconds"},
 	{isA[*okta.UnreachableError], 502, "Okta could not be reached, because {unreachable}: ask your Vault administrator to look up the details in Vault's log"},
 	{is(okta.ErrUnreachable), 502, "Okta could not be reached: ask your Vault administrator to look up the reason in Vault's log"},
 	{is(okta.ErrMalformed), 502, "Okta's answer makes no sense: ask your Vault administrator to check org_name and base_url, and to look up the reason in Vault's log"},

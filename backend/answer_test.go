@@ -183,7 +183,7 @@ func examples() []error {
 		mfa.ErrFactorFailed, mfa.ErrPassCodeReplayed, mfa.ErrPassCodeTimeWindow, mfa.ErrReplaced, mfa.ErrRungBefore, mfa.ErrNoTime,
 		mfa.ErrOver, mfa.ErrNumberChallenge, mfa.ErrWrongPassCode, mfa.ErrUnknownPerson, mfa.ErrSeveralPeople, mfa.ErrOtherPerson,
 		mfa.ErrInactivePerson, mfa.ErrNoKey, mfa.ErrNumberShown, mfa.ErrNoFactor, mfa.ErrServiceTimeout, mfa.ErrServiceUnreachable,
-		mfa.ErrServiceMalformed,
+		mfa.ErrServiceMalformed, &okta.DownError{},
 	} {
 		all = append(all, err, method(err))
 	}

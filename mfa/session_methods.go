@@ -359,7 +359,7 @@ func (d *demands) look(ctx context.Context) error {
 		d.schedule(d.interval(d.polls(), false), d.polls())
 		return nil
 	case !d.isDecided() && d.mayAskAgain(err, ends):
-		if isPassing(err) {
+		if isPassing(err) && (d.lost == nil || !okta.Unsent(err)) {
 			d.lost = err
 		}
 		d.putOff(retryAfter(err), d.polls())

@@ -50,6 +50,7 @@ type transport struct {
 	limits  rateLimits
 	queue   queue
 	open    *openConnections
+	breaker breaker
 }
 
 // wire is the part of http.Transport that transport uses.
@@ -132,19 +133,25 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 }
 
 // send sends req and returns a complete 2xx answer of the org with its body, or an
-// error that wraps *Error, ErrBusy, ErrTimeout, ErrUnreachable, ErrMalformed or
+// error that wraps *Error, *DownError, ErrBusy, ErrTimeout, ErrUnreachable, ErrMalformed or
 // context.Canceled. The time limit begins once the queue has room for the request.
-func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
+func (t *transport) send(req *http.Request) (_ *http.Response, _ []byte, err error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
-	part := shareOf(req.Context())
-	leave, err := t.queue.enter(req.Context(), part)
+	caller := req.Context()
+	part := shareOf(caller)
+	tell, err := t.breaker.enter(t.now(), part, withdraws(req))
+	if err != nil {
+		return nil, nil, &unsentError{err}
+	}
+	defer func() { tell(outcomeOf(caller, part, err), t.now()) }()
+	leave, err := t.queue.enter(caller, part)
 	if err != nil {
 		return nil, nil, &unsentError{err}
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
+	ctx, cancel := context.WithTimeout(caller, t.timeout)
 	defer cancel()
 	ctx, sent := deliverOnce(ctx)
 	req = req.Clone(ctx)
