@@ -33,6 +33,7 @@ build: ## the plugin, as bin/vault-plugin-auth-okta
 
 unit: ## the quick tests: no Vault, no network
 	go test -race ./...
+	go test -run '^TestFaultMatrix$$' ./backend # whole: with -race it plays a part
 
 test: unit ## all tests, with a real Vault (found, or built once)
 	go -C scripts/bench test -race ./...

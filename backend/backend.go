@@ -24,6 +24,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // settings hold what a test changes and a mount does not.
@@ -31,6 +32,7 @@ type settings struct {
 	version string
 	rootCAs *x509.CertPool // nil: the system's
 	timeout time.Duration  // of one request to Okta; zero: okta.DefaultTimeout
+	dial    okta.Dial      // to Okta and the services of methods; nil: a net.Dialer
 	clock   mfa.Clock      // nil: the system's
 }
 

@@ -53,6 +53,7 @@ func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Clien
 		Timeout:   b.timeout,
 		Now:       b.now,
 		RootCAs:   b.rootCAs,
+		Dial:      b.dial,
 	})
 	if err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func describeDuoMethod(entry *methodEntry, data map[string]any) {
 func makeDuoMethod(_ context.Context, b *backend, req *logical.Request, _ *configEntry, entry *methodEntry) (mfa.Method, error) {
 	return b.kept(entry, req.MountAccessor, func(format mfa.Format) (mfa.Method, error) {
 		config := entry.Duo.config()
-		config.Format, config.UserAgent, config.RootCAs, config.Timeout = format, b.userAgent(), b.rootCAs, b.timeout
+		config.Format, config.UserAgent, config.RootCAs, config.Timeout, config.Dial = format, b.userAgent(), b.rootCAs, b.timeout, b.dial
 		config.Clock = b.clock
 		return duo.New(config)
 	})

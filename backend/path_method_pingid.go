@@ -95,7 +95,7 @@ func makePingIDMethod(_ context.Context, b *backend, req *logical.Request, _ *co
 			return nil, err
 		}
 		return pingid.New(pingid.Config{
-			Settings: settings, Start: entry.PingID.Start, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Now: b.now,
+			Settings: settings, Start: entry.PingID.Start, Format: format, UserAgent: b.userAgent(), RootCAs: b.rootCAs, Timeout: b.timeout, Dial: b.dial, Now: b.now,
 		})
 	})
 }

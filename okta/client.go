@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -40,7 +41,13 @@ type Config struct {
 
 	// RootCAs verifies the org's certificate; nil means the system's roots.
 	RootCAs *x509.CertPool
+
+	// Dial connects to the org or to the proxy; nil means a net.Dialer of Timeout.
+	Dial Dial
 }
+
+// Dial connects to an address, as the method DialContext of a net.Dialer does.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Client calls one Okta org. It is safe for concurrent use and meant to be kept:
 // its connections are reused from one login to the next.

@@ -21,7 +21,8 @@ import (
 )
 
 // TestFaults: whatever an endpoint does, the request is delivered once and to
-// the org alone, and an error of the right kind comes back in bounded time.
+// the org alone, and an error of the right kind comes back. What it means for a login,
+// and how long that takes, is in the fault matrix of package backend.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	var leaked atomic.Int32
@@ -88,9 +89,7 @@ func TestFaults(t *testing.T) {
 						}, 10*time.Second, time.Millisecond)
 						srv.Reset()
 						srv.Fail(call.endpoint, f.fault.After(call.pass))
-						start := time.Now()
 						err := call.do(t.Context(), c)
-						took := time.Since(start)
 						sent := srv.Requests()
 						srv.ClearFaults()
 
@@ -101,7 +100,6 @@ func TestFaults(t *testing.T) {
 							}
 							assert.NotContains(t, err.Error(), "<html", "bodies are not quoted")
 						}
-						assert.Less(t, took, 15*time.Second)
 						require.Len(t, sent, call.pass+1)
 						assert.Equal(t, call.method, sent[call.pass].Method)
 						assert.Equal(t, call.path, sent[call.pass].Path)

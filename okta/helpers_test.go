@@ -112,9 +112,7 @@ func both(t *testing.T, c *okta.Client, check func(*testing.T, error)) {
 		func() error { _, err := c.Authenticate(t.Context(), login, password); return err },
 		func() error { _, err := c.Groups(t.Context(), "00u1"); return err },
 	} {
-		start := time.Now()
 		err := do()
-		assert.Less(t, time.Since(start), 5*time.Second)
 		if assert.Error(t, err) {
 			check(t, err)
 		}

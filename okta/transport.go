@@ -60,7 +60,11 @@ type wire interface {
 }
 
 func newTransport(org *url.URL, cfg Config) *transport {
-	open := newOpenConnections((&net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext)
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext
+	}
+	open := newOpenConnections(dial)
 	// A connection that resumes a session costs less, and there is one host only.
 	sessions := tls.NewLRUClientSessionCache(8)
 	return &transport{

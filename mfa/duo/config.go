@@ -15,6 +15,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // Config says which application of a Duo account lets people in.
@@ -42,6 +43,8 @@ type Config struct {
 	Timeout time.Duration
 	// Clock tells the time and waits before a login has an exchange. Nil is the system's.
 	Clock mfa.Clock
+	// Dial connects to the host; nil means a net.Dialer.
+	Dial okta.Dial
 }
 
 // String returns a placeholder, never the keys.

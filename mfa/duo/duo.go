@@ -38,7 +38,7 @@ func New(c Config) (*Method, error) {
 	api := duoapi.NewDuoApi(c.IntegrationKey, c.SecretKey, c.APIHostname, c.UserAgent)
 	m := &Method{
 		api:         func() duoapi.DuoApi { return *api },
-		client:      service.New(c.roots(), c.Timeout),
+		client:      service.New(c.roots(), c.Timeout, c.Dial),
 		clock:       c.Clock,
 		host:        strings.ToLower(c.APIHostname),
 		pushInfo:    c.PushInfo,

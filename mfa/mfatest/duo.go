@@ -36,6 +36,15 @@ func NewDuo(t TB, hosts ...string) *DuoServer {
 
 // StartDuo serves a Duo on a TCP address until Close.
 func StartDuo(address string, hosts ...string) (*DuoServer, error) {
+	s := MakeDuo()
+	if err := s.start(address, hosts); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// MakeDuo returns a Duo that does not listen: its ServeHTTP answers requests.
+func MakeDuo() *DuoServer {
 	s := &DuoServer{
 		IntegrationKey: "DI" + random(18),
 		SecretKey:      random(40),
@@ -44,10 +53,8 @@ func StartDuo(address string, hosts ...string) (*DuoServer, error) {
 		codes:          map[string]*duoCode{},
 	}
 	s.addSecrets(s.SecretKey)
-	if err := s.start(address, hosts, s.handler()); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s.prepare(s.handler())
+	return s
 }
 
 // DuoUser is a person whom a Duo account knows.

@@ -40,6 +40,15 @@ func NewPingID(t TB, hosts ...string) *PingIDServer {
 
 // StartPingID serves a PingID on a TCP address until Close.
 func StartPingID(address string, hosts ...string) (*PingIDServer, error) {
+	s := MakePingID()
+	if err := s.start(address, hosts); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// MakePingID returns a PingID that does not listen: its ServeHTTP answers requests.
+func MakePingID() *PingIDServer {
 	s := &PingIDServer{
 		OrgAlias: strings.ToLower(random(32)),
 		Token:    random(32),
@@ -49,10 +58,8 @@ func StartPingID(address string, hosts ...string) (*PingIDServer, error) {
 	}
 	_, _ = rand.Read(s.Key) // which never fails
 	s.addSecrets(s.Token, base64.StdEncoding.EncodeToString(s.Key))
-	if err := s.start(address, hosts, http.HandlerFunc(s.serve)); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s.prepare(http.HandlerFunc(s.serve))
+	return s
 }
 
 // Settings returns the organization's settings file, in base64, as the admin

@@ -34,7 +34,8 @@ type Server struct {
 	CertPEM []byte
 
 	pool   *x509.CertPool
-	http   *http.Server
+	http   *http.Server // nil: it does not listen
+	served http.Handler
 	done   chan struct{} // closed when it no longer serves
 	closed chan struct{} // closed with it: lets go of what hangs
 
@@ -68,8 +69,17 @@ type Fault struct {
 	Late bool
 }
 
-// start serves handler on a TCP address until Close.
-func (s *Server) start(address string, hosts []string, handler http.Handler) error {
+// prepare makes a server of handler that does not listen.
+func (s *Server) prepare(handler http.Handler) {
+	s.served, s.now = s.record(handler), time.Now
+	s.done, s.closed = make(chan struct{}), make(chan struct{})
+}
+
+// ServeHTTP serves a request that came some other way than to the server's address.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.served.ServeHTTP(w, r) }
+
+// start serves on a TCP address until Close.
+func (s *Server) start(address string, hosts []string) error {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -80,12 +90,11 @@ func (s *Server) start(address string, hosts []string, handler http.Handler) err
 		_ = ln.Close()
 		return err
 	}
-	s.URL, s.CertPEM, s.now = "https://"+ln.Addr().String(), ca, time.Now
+	s.URL, s.CertPEM = "https://"+ln.Addr().String(), ca
 	s.pool = x509.NewCertPool()
 	s.pool.AppendCertsFromPEM(ca)
-	s.done, s.closed = make(chan struct{}), make(chan struct{})
 	s.http = &http.Server{
-		Handler:           s.record(handler),
+		Handler:           s,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: time.Minute,
 		// Handshakes that clients refuse are part of what is tested.
@@ -107,8 +116,10 @@ func (s *Server) Close() {
 		close(s.closed)
 	}
 	s.mu.Unlock()
-	_ = s.http.Close()
-	<-s.done
+	if s.http != nil {
+		_ = s.http.Close()
+		<-s.done
+	}
 }
 
 // CertPool returns a pool that trusts the server.

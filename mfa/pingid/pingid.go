@@ -36,6 +36,8 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Timeout bounds a request that does not wait for the person. Zero means 15 s.
 	Timeout time.Duration
+	// Dial connects to PingID; nil means a net.Dialer.
+	Dial okta.Dial
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
 }
@@ -58,7 +60,7 @@ func New(c Config) (*Method, error) {
 		return nil, errors.New("settings_file_base64 is required")
 	}
 	m := &Method{
-		settings: c.Settings, client: service.New(c.RootCAs, c.Timeout), start: c.Start,
+		settings: c.Settings, client: service.New(c.RootCAs, c.Timeout, c.Dial), start: c.Start,
 		format: c.Format, userAgent: c.UserAgent, now: c.Now,
 	}
 	if m.now == nil {

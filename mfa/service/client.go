@@ -1,7 +1,7 @@
 // Package service has what the methods of foreign services share: a client for
 // their requests, and errors that say what became of one.
 //
-//	client := service.New(roots, timeout)
+//	client := service.New(roots, timeout, nil)
 //	resp, body, err := client.Send(req, payload, client.Timeout, nil)
 //
 // It knows no service. The packages mfa/duo and mfa/pingid each do.
@@ -43,10 +43,14 @@ type Client struct {
 }
 
 // New makes a client that trusts roots, or the system's where they are nil. A
-// timeout of zero is the default, 15 s.
-func New(roots *x509.CertPool, timeout time.Duration) *Client {
+// timeout of zero is the default, 15 s. It connects with dial, or with a net.Dialer of
+// that timeout where dial is nil.
+func New(roots *x509.CertPool, timeout time.Duration, dial okta.Dial) *Client {
 	if timeout <= 0 {
 		timeout = defaultTimeout
+	}
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	// With HTTP/2, net/http repeats a request whose stream the server resets, even one
 	// that rings a phone. With HTTP/1.1 it repeats a POST only where it has not written a
@@ -57,7 +61,7 @@ func New(roots *x509.CertPool, timeout time.Duration) *Client {
 		Timeout: timeout,
 		Transport: &http.Transport{
 			Proxy:                  environmentProxy,
-			DialContext:            (&net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:            dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout:    timeout,
 			Protocols:              protocols,

@@ -1,0 +1,5 @@
+//go:build !race
+
+package backend
+
+const everyNthFault = 1 // all of them
