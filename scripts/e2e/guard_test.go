@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -27,19 +28,21 @@ func (m *mount) tune(headers ...string) {
 	vaultCommand(m.t, m.vault, append(args, m.Path+"/")...)
 }
 
-// requireLogged checks that a line of Vault's log has all of the words, which
-// come in no fixed order.
+// requireLogged waits until a line of Vault's log has all of the words, which come
+// in no fixed order. Vault writes the lines of a plugin when it gets to it.
 func (m *mount) requireLogged(words ...string) {
 	m.t.Helper()
-	log, err := os.ReadFile(m.vault.LogPath)
-	require.NoError(m.t, err)
-	for line := range strings.Lines(string(log)) {
-		missing := func(word string) bool { return !strings.Contains(line, word) }
-		if !slices.ContainsFunc(words, missing) {
-			return
+	eventually(m.t, fmt.Sprintf("%q in the log", words), func() bool {
+		log, err := os.ReadFile(m.vault.LogPath)
+		require.NoError(m.t, err)
+		for line := range strings.Lines(string(log)) {
+			missing := func(word string) bool { return !strings.Contains(line, word) }
+			if !slices.ContainsFunc(words, missing) {
+				return true
+			}
 		}
-	}
-	require.Fail(m.t, "not in the log", "%q", words)
+		return false
+	})
 }
 
 // While a push waits, another login gets none, whatever its address: it may be somebody

@@ -36,7 +36,7 @@ const (
 	// pluginVersion is no released version: nobody mistakes these mounts.
 	pluginVersion = "v9.9.9-e2e"
 	// orgCount is the number of orgs there are for tests, one for each.
-	orgCount = 480
+	orgCount = 800
 	// serviceCount is that of Duos, and of PingIDs.
 	serviceCount = 4
 	// parallelTests is more than there are cores: tests mostly wait.
