@@ -255,6 +255,6 @@ func TestNetworkErrors(t *testing.T) {
 		{fmt.Errorf("x: %w", &tls.CertificateVerificationError{Err: errors.New("x509: unknown authority")}), "tls: failed to verify certificate: x509: unknown authority"},
 		{errors.New("mia@acme.test"), "the connection failed (*errors.errorString)"},
 	} {
-		assert.Equal(t, tc.want, detail(tc.err))
+		assert.Equal(t, tc.want, NetworkDetail(tc.err))
 	}
 }

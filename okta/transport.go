@@ -82,8 +82,8 @@ func newTransport(org *url.URL, cfg Config) *transport {
 // continues after its request was cancelled.
 func connections(cfg Config, open *openConnections, sessions tls.ClientSessionCache, most int) *http.Transport {
 	return &http.Transport{
-		Proxy:                  quietly(http.ProxyFromEnvironment),
-		OnProxyConnectResponse: proxyAnswered,
+		Proxy:                  EnvironmentProxy,
+		OnProxyConnectResponse: ProxyAnswered,
 		DialContext:            open.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs, ClientSessionCache: sessions},
 		TLSHandshakeTimeout:    cfg.Timeout,
@@ -115,6 +115,12 @@ type networkError string
 
 func (e networkError) Error() string { return string(e) }
 
+// EnvironmentProxy returns the proxy that the environment names for a request, or nil.
+// Its error quotes nothing of the proxy's URL, which may have a password.
+func EnvironmentProxy(req *http.Request) (*url.URL, error) {
+	return quietly(http.ProxyFromEnvironment)(req)
+}
+
 // quietly finds a proxy with find. Its error does not say what is wrong with the URL of
 // the proxy: net/http quotes all of it, a password included.
 func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
@@ -127,9 +133,9 @@ func quietly(find func(*http.Request) (*url.URL, error)) func(*http.Request) (*u
 	}
 }
 
-// proxyAnswered tells the status of a proxy that refuses to connect. Without it,
+// ProxyAnswered is a http.Transport's OnProxyConnectResponse that tells the status of a proxy that refuses to connect. Without it,
 // net/http tells the text that the proxy sent.
-func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+func ProxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return networkError(fmt.Sprintf("the proxy answered HTTP %d", resp.StatusCode))
 	}

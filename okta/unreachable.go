@@ -41,7 +41,7 @@ func (e *UnreachableError) Unwrap() error { return ErrUnreachable }
 
 // unreachable translates an error of the network.
 func unreachable(err error) error {
-	return &UnreachableError{reasonOf(err), detail(err)}
+	return &UnreachableError{reasonOf(err), NetworkDetail(err)}
 }
 
 func reasonOf(err error) UnreachableReason {
@@ -90,10 +90,10 @@ func isA[E error](err error) bool {
 	return ok
 }
 
-// detail tells an administrator what is wrong with the network. It repeats the text of
+// NetworkDetail tells an administrator what is wrong with the network. It repeats the text of
 // errors that name addresses and certificates only. Others may quote what the server
 // sent, so it tells no more than the reason or their type.
-func detail(err error) string {
+func NetworkDetail(err error) string {
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return e.Error()
 	}

@@ -12,13 +12,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"time"
 
@@ -60,7 +58,8 @@ func New(roots *x509.CertPool, timeout time.Duration, dial okta.Dial) *Client {
 	return &Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			Proxy:                  environmentProxy,
+			Proxy:                  okta.EnvironmentProxy,
+			OnProxyConnectResponse: okta.ProxyAnswered,
 			DialContext:            dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout:    timeout,
@@ -70,16 +69,6 @@ func New(roots *x509.CertPool, timeout time.Duration, dial okta.Dial) *Client {
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
-}
-
-// environmentProxy returns the proxy that the environment names. It hides why a proxy's
-// URL is wrong, because net/http's error quotes all of it, with a password.
-func environmentProxy(req *http.Request) (*url.URL, error) {
-	proxy, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, errors.New("the proxy that the environment names (HTTPS_PROXY) is not a valid URL")
-	}
-	return proxy, nil
 }
 
 // Send sends payload with req, and returns the answer and its body. The request

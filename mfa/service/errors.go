@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -19,8 +18,7 @@ import (
 // maxText bounds a service's text in an error, in characters.
 const maxText = 256
 
-// sendError sorts an error of the network. It keeps the text of err, which names no
-// more than addresses and certificates, but does not wrap err.
+// sendError sorts an error of the network, and tells what an administrator may read of it.
 func sendError(ctx context.Context, err error) error {
 	netErr, isNet := errors.AsType[net.Error](err)
 	switch done := ctx.Err(); {
@@ -28,10 +26,8 @@ func sendError(ctx context.Context, err error) error {
 		return context.Canceled
 	case done != nil, isNet && netErr.Timeout():
 		return mfa.ErrServiceTimeout
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: the connection was closed before the answer was complete", mfa.ErrServiceUnreachable)
 	}
-	return fmt.Errorf("%w: %s", mfa.ErrServiceUnreachable, Clip(err.Error()))
+	return fmt.Errorf("%w: %s", mfa.ErrServiceUnreachable, okta.NetworkDetail(err))
 }
 
 // Refusal makes an error of an answer whose HTTP status is not 200 and whose body
