@@ -42,6 +42,7 @@ var table = []row{
 	{is(errMountGone), 400, "this mount has been disabled, or its plugin stopped: try again later"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},
 	{is(errMethodGone), 400, "this login requires an MFA method that does not exist: ask your Vault administrator to correct mfa_methods"},
+	{is(errNoRequiredGroup), 400, "this mount lets in only members of certain groups, and you are in none of them: ask your Vault administrator"},
 
 	// Logins that are continued, and renewals.
 	{is(errNoTransaction), 400, "no login of this user is open under this transaction_id: log in again"},

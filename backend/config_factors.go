@@ -125,7 +125,7 @@ func texts(kinds []mfa.Kind) []string {
 func (cfg *configEntry) settings() []setting {
 	policy, limits := cfg.policy(), cfg.attemptLimits()
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
-	return []setting{
+	return append(cfg.groupSettings(), []setting{
 		{"alias_metadata", mapped(cfg.AliasMetadata), len(cfg.AliasMetadata) > 0},
 		{"mfa_factors", texts(policy.Factors), len(cfg.MFAFactors) > 0},
 		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
@@ -143,7 +143,7 @@ func (cfg *configEntry) settings() []setting {
 		{"alias_source", cfg.source(), cfg.AliasSource != "" && cfg.AliasSource != sourceLogin},
 		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
 		{"trusted_proxies", cfg.TrustedProxies.list(), len(cfg.TrustedProxies) > 0},
-	}
+	}...)
 }
 
 // updateFactors changes the fields about factors that the request names.

@@ -19,6 +19,7 @@ var (
 	errPoliciesChanged = errors.New("the policies have changed")
 	errOtherPerson     = errors.New("the name is another account's by now")
 	errMethodsChanged  = errors.New("a method is required that the login has not satisfied")
+	errNoRequiredGroup = errors.New("the person is in none of required_groups")
 	errAPIToken        = errors.New("okta refused the API token")
 	errNoTransaction   = errors.New("no login has this transaction_id")
 	errTooManyLogins   = &busyError{what: "too many logins are waiting on this mount", wait: busyWait}

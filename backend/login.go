@@ -129,6 +129,9 @@ func (l *loginRequest) flow() mfa.Flow {
 	if !l.in.unattended {
 		flow.Require = l.require
 	}
+	if len(l.cfg.RequiredGroups) > 0 {
+		flow.Admit = l.admit
+	}
 	return flow
 }
 
@@ -197,6 +200,15 @@ func (l *loginRequest) require(ctx context.Context, who mfa.Subject) (_ []mfa.Re
 	return l.found.required, err
 }
 
+// admit denies a login before a factor where the person is in none of required_groups.
+func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
+	users, err := l.usersAbout(ctx, l.req.Storage, who)
+	if err == nil && !l.cfg.isRequired(who.Groups, own(l.cfg, who, users).Groups) {
+		err = errNoRequiredGroup
+	}
+	return err
+}
+
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
 func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
 	called := make([]string, len(who.Groups))
@@ -214,6 +226,9 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 		return person{}, err
 	}
 	user := own(l.cfg, who, users)
+	if !l.cfg.isRequired(who.Groups, user.Groups) {
+		return person{}, errNoRequiredGroup
+	}
 	found.groups = unique(slices.Concat(called, user.Groups))
 	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
 	if err != nil {

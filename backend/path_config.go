@@ -80,6 +80,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, factorFields())
 	maps.Copy(fields, identityFields())
 	maps.Copy(fields, attemptFields())
+	maps.Copy(fields, groupSettingFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	fields["trusted_proxies"] = trustedProxiesField()
 	fields["defaults"] = defaultsField()
@@ -179,6 +180,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateIdentity(d, stored == nil); err != nil {
 		return answerInput(err)
 	}
+	if err := cfg.updateGroupSettings(d); err != nil {
+		return answerInput(err)
+	}
 	unsound, err := judge(d, stored == nil, append(cfg.connectionProblems(), cfg.tokenProblems()...))
 	if err != nil {
 		return answerInput(err)
@@ -205,6 +209,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if requires {
 		resp.AddWarning(requiredWarning)
 	}
+	cfg.warnOfGroupSettings(resp, d)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}
@@ -298,6 +303,8 @@ type configEntry struct {
 	AliasSource       string        `json:"alias_source,omitempty"`
 	LoginDomain       string        `json:"login_domain,omitempty"`
 	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
+
+	RequiredGroups []string `json:"required_groups,omitempty"`
 
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`

@@ -67,6 +67,10 @@ type Flow struct {
 	// Okta's last word about the account is older than MaxAge. Nil means that nobody
 	// can tell.
 	Active func(ctx context.Context, userID string) error
+	// Admit says why a person may not log in, before Okta asks them for a factor. A
+	// Session does not ask where it does not know their groups by then, so Require has
+	// to decide again. Nil admits everybody.
+	Admit func(ctx context.Context, who Subject) error
 	// Require returns the methods that a person has to satisfy after Okta is
 	// satisfied. A Session calls it in each call, so that a change meanwhile counts.
 	// Where it is nil, no method is required.

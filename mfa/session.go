@@ -54,11 +54,35 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 	s.okta = newLogin(s.trail, tx, s.readGroups)
 	s.methods = &demands{trail: s.trail, passed: map[string]string{}, excused: map[string]bool{}, life: s.life}
 	return s, s.do(ctx, func(ctx context.Context) error {
+		if err := s.admit(ctx); err != nil {
+			return err
+		}
 		if err := s.okta.start(ctx, in.Want); err != nil {
 			return err
 		}
 		return s.advance(ctx)
 	})
+}
+
+// admit asks whether the person may log in, where Okta is about to ask for a factor.
+// Where the groups cannot be read now, Require decides at the end.
+func (s *Session) admit(ctx context.Context) error {
+	tx := s.okta.main.tx
+	if s.flow.Admit == nil || tx.Status != okta.StatusMFARequired || tx.User.ID == "" || tx.User.Login == "" {
+		return nil
+	}
+	var groups []okta.Group
+	if s.flow.Groups != nil {
+		now := s.flow.Clock.Now()
+		if !s.groups.isOf(tx.User.ID, now.Add(-MaxAge)) {
+			s.groups = ReadGroups(s.life, now, tx.User.ID, s.flow.Groups)
+		}
+		var err error
+		if groups, err = s.groups.wait(ctx); err != nil {
+			return ctx.Err()
+		}
+	}
+	return s.flow.Admit(ctx, s.subject(tx.User, groups))
 }
 
 // Run brings a session that is not held to its end, and polls the pushes that it
@@ -204,12 +228,7 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.who = Subject{
-		ID: s.okta.admitted.ID, Org: s.flow.Org, Login: s.okta.admitted.Login, Groups: groups,
-		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
-		Verified: s.okta.by, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed,
-		rang: func(phone string) bool { return s.rang[phone] },
-	}
+	s.who = s.subject(s.okta.admitted, groups)
 	if s.flow.Alias != nil {
 		s.who.Alias = s.flow.Alias(s.who)
 	}
@@ -217,6 +236,16 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 		return nil, nil
 	}
 	return s.flow.Require(ctx, s.who)
+}
+
+// subject is what the session knows of the user by now.
+func (s *Session) subject(user okta.User, groups []okta.Group) Subject {
+	return Subject{
+		ID: user.ID, Org: s.flow.Org, Login: user.Login, Groups: groups,
+		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
+		Verified: s.okta.by, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed,
+		rang: func(phone string) bool { return s.rang[phone] },
+	}
 }
 
 // readGroups begins to read the groups of a person whose password was right,
