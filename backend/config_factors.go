@@ -30,6 +30,12 @@ const (
 	defaultPushWindow = 10 * time.Minute
 	minPushWindow     = time.Second
 	maxPushWindow     = 24 * time.Hour
+
+	// The longest leaves a login the time to take its push back within loginTimeout. The
+	// shortest leaves people twice the time without which no push is sent.
+	defaultPushTimeout = time.Minute
+	minPushTimeout     = 10 * time.Second
+	maxPushTimeout     = 80 * time.Second
 )
 
 // defaultFactors are the kinds of factor that are accepted where mfa_factors is empty.
@@ -77,6 +83,13 @@ func factorFields() map[string]*framework.FieldSchema {
 			Default:      defaultPushWindow.String(),
 			Description:  "For how long a rejected or unanswered push or code counts against max_push_failures: 1s to 24h, and 10m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
+		},
+		"push_timeout": {
+			Type:    framework.TypeDurationSecond,
+			Default: defaultPushTimeout.String(),
+			Description: "How long a login that waits does so for its pushes, all of them together: 10s to 80s, and 60s when not " +
+				"set. A login with wait=false holds no request.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Timeout"},
 		},
 		"skip_enrollment": {
 			Type:    framework.TypeBool,
@@ -131,6 +144,7 @@ func (cfg *configEntry) settings() []setting {
 		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
 		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},
 		{"push_failure_window", seconds(policy.Push.Window), cfg.PushFailureWindow != 0},
+		{"push_timeout", seconds(policy.PushTimeout), cfg.PushTimeout != 0},
 		{"passcode_separator", cfg.PasscodeSeparator, cfg.PasscodeSeparator != ""},
 		{"skip_enrollment", cfg.SkipEnrollment, cfg.SkipEnrollment},
 		{"remember_device", cfg.RememberDevice, cfg.RememberDevice},
@@ -195,6 +209,13 @@ func (cfg *configEntry) updatePushLimit(d *framework.FieldData) error {
 		}
 		cfg.PushFailureWindow = window
 	}
+	if v, ok := newest[int](d, "push_timeout"); ok && d.Raw["push_timeout"] != nil {
+		timeout := time.Duration(v) * time.Second
+		if timeout < minPushTimeout || timeout > maxPushTimeout {
+			return invalid("push_timeout", "must be 10s to 80s")
+		}
+		cfg.PushTimeout = timeout
+	}
 	return nil
 }
 
@@ -231,6 +252,7 @@ func (cfg *configEntry) policy() mfa.Policy {
 		SkipEnrollment: cfg.SkipEnrollment,
 		Factors:        factors,
 		AllDevices:     cfg.PushDevices != firstDevice,
+		PushTimeout:    cmp.Or(cfg.PushTimeout, defaultPushTimeout),
 		Push: mfa.PushLimit{
 			Failures: cmp.Or(cfg.MaxPushFailures, defaultPushFailures),
 			Window:   cmp.Or(cfg.PushFailureWindow, defaultPushWindow),

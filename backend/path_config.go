@@ -295,6 +295,7 @@ type configEntry struct {
 	PushDevices       string        `json:"push_devices,omitempty"`
 	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
 	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
+	PushTimeout       time.Duration `json:"push_timeout,omitempty"`
 	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
 	SkipEnrollment    bool          `json:"skip_enrollment,omitempty"`
 	RememberDevice    bool          `json:"remember_device,omitempty"`

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -199,6 +200,9 @@ func TestConfigInvalid(t *testing.T) {
 		{"no push_failure_window", fields{"org_name": "acme", "push_failure_window": 0}, "push_failure_window must be 1s to 24h"},
 		{"push_failure_window that is no duration", fields{"org_name": "acme", "push_failure_window": "soon"}, "push_failure_window"},
 		{"negative push_failure_window", fields{"org_name": "acme", "push_failure_window": "-1m"}, "push_failure_window"},
+		{"push_timeout too short", fields{"org_name": "acme", "push_timeout": "9s"}, "push_timeout must be 10s to 80s"},
+		{"push_timeout too long", fields{"org_name": "acme", "push_timeout": 81}, "push_timeout must be 10s to 80s"},
+		{"no push_timeout", fields{"org_name": "acme", "push_timeout": 0}, "push_timeout must be 10s to 80s"},
 		{"passcode_separator", fields{"org_name": "acme", "passcode_separator": ",,"}, "passcode_separator must be one punctuation character"},
 		{"one good field and a bad one", fields{"org_name": "acme", "mfa_factors": "sms", "passcode_separator": "x"}, "passcode_separator"},
 	}
@@ -226,7 +230,7 @@ func TestConfigInvalid(t *testing.T) {
 func TestConfigFactors(t *testing.T) {
 	defaults := func(more fields) fields {
 		want := fields{"mfa_factors": []string{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": int64(3),
-			"push_failure_window": int64(600), "passcode_separator": ""}
+			"push_failure_window": int64(600), "push_timeout": int64(60), "passcode_separator": ""}
 		for k, v := range more {
 			want[k] = v
 		}
@@ -257,6 +261,9 @@ func TestConfigFactors(t *testing.T) {
 		{"the most", fields{"max_push_failures": "100", "push_failure_window": "24h"},
 			defaults(fields{"max_push_failures": int64(100), "push_failure_window": int64(86400)})},
 		{"named", fields{"max_push_failures": 3, "push_failure_window": "10m", "push_devices": "ALL"}, defaults(nil)},
+		{"a longer wait", fields{"push_timeout": "80s"}, defaults(fields{"push_timeout": int64(80)})},
+		{"null, as for other durations", fields{"push_timeout": nil}, defaults(fields{"push_timeout": int64(80)})},
+		{"the usual wait", fields{"push_timeout": "1m"}, defaults(nil)},
 		{"a separator", fields{"passcode_separator": "+"}, defaults(fields{"passcode_separator": "+"})},
 		{"none", fields{"passcode_separator": ""}, defaults(nil)},
 		{"a separator again", fields{"passcode_separator": "|"}, defaults(fields{"passcode_separator": "|"})},
@@ -322,10 +329,12 @@ func TestConfigPolicy(t *testing.T) {
 		{"all devices", `{"push_devices":"all"}`, mfa.Policy{Factors: unset, AllDevices: true, Push: limit}},
 		{"first device", `{"push_devices":"first"}`, mfa.Policy{Factors: unset, Push: limit}},
 		{"failures", `{"max_push_failures":9}`, mfa.Policy{Factors: unset, AllDevices: true, Push: mfa.PushLimit{Failures: 9, Window: 10 * time.Minute}}},
+		{"timeout", `{"push_timeout":20000000000}`, mfa.Policy{Factors: unset, AllDevices: true, PushTimeout: 20 * time.Second, Push: limit}},
 		{"window", `{"push_failure_window":1000000000}`, mfa.Policy{Factors: unset, AllDevices: true, Push: mfa.PushLimit{Failures: 3, Window: time.Second}}},
 	} {
 		var cfg configEntry
 		require.NoError(t, json.Unmarshal([]byte(test.stored), &cfg), test.name)
+		test.want.PushTimeout = cmp.Or(test.want.PushTimeout, time.Minute)
 		assert.Equal(t, test.want, cfg.policy(), test.name)
 	}
 }

@@ -121,3 +121,23 @@ func TestAPushSurvivesAFailedQuestion(t *testing.T) {
 		}
 	})
 }
+
+// TestLoginWaitsForPushTimeout: a login holds up its client, and whoever waits for that, no
+// longer than push_timeout, which is a minute where it is not set.
+func TestLoginWaitsForPushTimeout(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		for _, timeout := range []time.Duration{time.Minute, 10 * time.Second, 80 * time.Second} {
+			if timeout != time.Minute {
+				m.write("config", fields{"push_timeout": timeout.String()})
+			}
+			began := m.clock.Now()
+			assert.Contains(t, m.refused(nil), "the push was not answered in time")
+			took := m.clock.Now().Sub(began)
+			assert.InDelta(t, timeout.Seconds(), took.Seconds(), 2)
+			assert.Zero(t, push.Waiting(), "it is taken back")
+			m.clock.advance(time.Hour)
+		}
+	})
+}

@@ -13,7 +13,7 @@ import (
 func TestReadHasTheFieldsThatWereSet(t *testing.T) {
 	builtins := []string{"bypass_okta_mfa", "org_name", "organization", "token_bound_cidrs", "token_explicit_max_ttl",
 		"token_max_ttl", "token_no_default_policy", "token_num_uses", "token_period", "token_policies", "token_ttl", "token_type"}
-	ours := map[string]any{"alias_metadata": map[string]any{"team": "blue"}, "mfa_factors": "push", "push_devices": "all", "max_push_failures": 3, "push_failure_window": "10m",
+	ours := map[string]any{"alias_metadata": map[string]any{"team": "blue"}, "mfa_factors": "push", "push_devices": "all", "max_push_failures": 3, "push_failure_window": "10m", "push_timeout": "60s",
 		"passcode_separator": ",", "mfa_methods": "mine", "prefetch_groups": true, "max_login_failures": 0,
 		"login_failure_window": "1h", "login_lockout_duration": "1h", "alias_source": "okta_id", "login_domain": "acme.test",
 		"trusted_proxies": "192.0.2.1", "skip_enrollment": true, "remember_device": true, "required_groups": "ops"}

@@ -19,6 +19,9 @@ type Policy struct {
 	Factors []Kind
 	// AllDevices makes each phone of a person ring. Otherwise the first one does.
 	AllDevices bool
+	// PushTimeout is how long a login that is not held waits for its pushes, all of them
+	// together, counted from the right password. Zero is MaxWait.
+	PushTimeout time.Duration
 	// Push bounds the pushes and codes that go wrong.
 	Push PushLimit
 }

@@ -45,7 +45,7 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 		f.Clock = systemClock{}
 	}
 	s := &Session{
-		trail: &trail{flow: f, rang: map[string]bool{}},
+		trail: &trail{flow: f, opened: f.Clock.Now(), rang: map[string]bool{}},
 		turn:  newTurn(), given: in.Given, groups: f.Begun,
 	}
 	s.life, s.stop = context.WithCancelCause(context.Background())

@@ -20,6 +20,7 @@ type trail struct {
 	// withdraw ends the login in favor of another one.
 	withdraw func(ctx context.Context)
 
+	opened time.Time // when the password was right
 	phase  Phase
 	rang   map[string]bool // by phoneKey: no phone rings twice in one login
 	number *Number         // of the push that waits
@@ -160,12 +161,20 @@ func (t *trail) show(number Number) {
 }
 
 // patience is how long a push may wait. A login that is held goes on from call to
-// call; any other has to answer before its context ends.
+// call; any other waits for as long as its policy says, and has to answer before its
+// context ends.
 func (t *trail) patience(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok && !t.flow.Hold {
-		return min(MaxWait, time.Until(deadline)-reserve)
+	wait := MaxWait
+	if t.flow.Hold {
+		return wait
 	}
-	return MaxWait
+	if most := t.flow.Policy.PushTimeout; most > 0 {
+		wait = most - t.flow.Clock.Now().Sub(t.opened)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)-reserve)
+	}
+	return wait
 }
 
 // interval is the time until the next poll of a push; first says that there was none

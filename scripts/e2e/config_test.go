@@ -84,7 +84,7 @@ func TestConfigOfFactors(t *testing.T) {
 	m := newMount(t)
 	want := object{
 		"mfa_factors": []any{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
-		"passcode_separator": "", "base_url": "okta.test",
+		"push_timeout": number(60), "passcode_separator": "", "base_url": "okta.test",
 	}
 	requireInForce(t, m, want)
 	for field := range want {
@@ -94,11 +94,11 @@ func TestConfigOfFactors(t *testing.T) {
 	}
 	m.mustWrite("config", object{
 		"mfa_factors": "Push, totp,push", "push_devices": "FIRST", "max_push_failures": "5", "push_failure_window": "1h",
-		"passcode_separator": ",",
+		"passcode_separator": ",", "push_timeout": "80s",
 	})
 	want = object{
 		"mfa_factors": []any{"push", "totp"}, "push_devices": "first", "max_push_failures": number(5),
-		"push_failure_window": number(3600), "passcode_separator": ",", "base_url": "okta.test",
+		"push_failure_window": number(3600), "push_timeout": number(80), "passcode_separator": ",", "base_url": "okta.test",
 	}
 	requireInForce(t, m, want)
 	m.mustWrite("config", json.RawMessage(`{"token_ttl":"20m","mfa_factors":null,"max_push_failures":null,"push_failure_window":null}`))
@@ -106,6 +106,7 @@ func TestConfigOfFactors(t *testing.T) {
 	for field, values := range map[string][]any{
 		"mfa_factors": {"webauthn", "push,fax", []string{""}}, "push_devices": {"some", "second"},
 		"max_push_failures": {0, -1, 1000, "many"}, "push_failure_window": {0, "soon", "48h"},
+		"push_timeout":       {0, "9s", "81s"},
 		"passcode_separator": {"a", "1", " ", ",,", "é"},
 	} {
 		for _, value := range values {

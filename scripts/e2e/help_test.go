@@ -17,7 +17,7 @@ func TestHelp(t *testing.T) {
 	for path, want := range map[string][]string{
 		"": {"^config$", "^users/?$", "^login/", "^verify/"},
 		"config": {"org_name", "api_token", "base_url", "bypass_okta_mfa", "token_ttl",
-			"mfa_factors", "push_devices", "max_push_failures", "push_failure_window", "passcode_separator", "trusted_proxies"},
+			"mfa_factors", "push_devices", "max_push_failures", "push_failure_window", "push_timeout", "passcode_separator", "trusted_proxies"},
 		"users":      {"users"},
 		"users/fred": {"groups", "policies"},
 		"groups":     {"groups"},
