@@ -51,10 +51,10 @@ func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
 
 // replaces reports whether a write has a say about the field. The builtin method's
 // writes replace the whole entry. A write that names mfa_methods or okta_id is by a
-// client that knows this plugin, and changes only what it names.
-func replaces(d *framework.FieldData, field string) bool {
+// client that knows this plugin, and changes only what it names, as a patch does.
+func replaces(req *logical.Request, d *framework.FieldData, field string) bool {
 	_, named := d.Raw[field]
-	return named || d.Raw["mfa_methods"] == nil && d.Raw["okta_id"] == nil
+	return named || !isPatch(req) && d.Raw["mfa_methods"] == nil && d.Raw["okta_id"] == nil
 }
 
 // setting is a field that the builtin method does not have.
@@ -135,4 +135,11 @@ func written() map[int][]framework.Response {
 		http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}},
 		http.StatusOK:        {{Description: "OK, with warnings"}},
 	}
+}
+
+// patched is how a patch is answered.
+func patched() map[int][]framework.Response {
+	responses := written()
+	responses[http.StatusNotFound] = []framework.Response{{Description: http.StatusText(http.StatusNotFound)}}
+	return responses
 }

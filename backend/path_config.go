@@ -113,6 +113,18 @@ func (b *backend) pathConfig() *framework.Path {
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
 				Responses:    written(),
 			},
+			logical.PatchOperation: &framework.PathOperation{
+				Callback:     b.pathConfigWrite,
+				Summary:      "Change the fields of the configuration that are given, and take those that are null back to their defaults.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch", OperationSuffix: "configuration"},
+				Responses:    patched(),
+			},
+			logical.DeleteOperation: &framework.PathOperation{
+				Callback:     b.pathConfigDelete,
+				Summary:      "Delete the configuration. Nobody can log in until it is written again.",
+				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "configuration"},
+				Responses:    written(),
+			},
 		},
 		ExistenceCheck:  b.pathConfigExists,
 		HelpSynopsis:    "Configure the connection to Okta and the tokens that logins get.",
@@ -169,6 +181,14 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	cfg := &configEntry{}
 	if stored != nil {
 		*cfg = *stored // which logins are using
+	}
+	if isPatch(req) {
+		if stored == nil {
+			return nil, errNothingToPatch("configuration")
+		}
+		if cfg, d, err = cfg.patched(d); err != nil {
+			return answerInput(err)
+		}
 	}
 	before, _ := cfg.orgURL() // none, where what is stored is not sound
 	if err := cfg.update(req, d); err != nil {

@@ -40,6 +40,9 @@ func (b *backend) pathGroups() *framework.Path {
 				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: okResponse()},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: written()},
+			logical.PatchOperation: &framework.PathOperation{
+				Callback: b.pathGroupWrite, Summary: "Change the fields of a group that are given.", Responses: patched(),
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch"}},
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.pathGroupDelete, Summary: "Remove the mapping of a group.", Responses: written()},
 		},
@@ -69,6 +72,9 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	if isPatch(req) {
+		d = emptiedBy(d)
+	}
 	unlock, err := b.lockEntry(ctx, groupPrefix+store.Fold(name), d)
 	if err != nil {
 		return nil, err
@@ -80,6 +86,9 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	}
 	group := &groupEntry{}
 	if before == nil {
+		if isPatch(req) {
+			return nil, errNothingToPatch("entry of this name")
+		}
 		stored = lower(name)
 	} else {
 		*group = *before // which logins are using
@@ -88,7 +97,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err != nil {
 		return answerInput(err)
 	}
-	if replaces(d, "policies") {
+	if replaces(req, d, "policies") {
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
 	}
 	group.Policies = listed(group.Policies)

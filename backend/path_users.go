@@ -48,6 +48,9 @@ func (b *backend) pathUsers() *framework.Path {
 				Callback: b.pathUserRead, Summary: "Read a user's groups and policies.", Responses: okResponse()},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathUserWrite, Summary: "Give a user groups and policies.", Responses: written()},
+			logical.PatchOperation: &framework.PathOperation{
+				Callback: b.pathUserWrite, Summary: "Change the fields of a user that are given.", Responses: patched(),
+				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch"}},
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.pathUserDelete, Summary: "Take a user's groups and policies away.", Responses: written()},
 		},
@@ -80,23 +83,33 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	if err := checkName("name", name); err != nil {
 		return logical.ErrorResponse(err.Error()), nil
 	}
+	if isPatch(req) {
+		d = emptiedBy(d)
+	}
 	unlock, err := b.lockEntry(ctx, userPrefix+name, d)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	user, err := b.user(ctx, req.Storage, name)
+	before, err := b.users.Get(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
+	}
+	user := userEntry{}
+	switch {
+	case before != nil:
+		user = *before // which logins are using
+	case isPatch(req):
+		return nil, errNothingToPatch("entry of this name")
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &user.MFAMethods)
 	if err != nil {
 		return answerInput(err)
 	}
-	if replaces(d, "groups") {
+	if replaces(req, d, "groups") {
 		user.Groups = d.Get("groups").([]string)
 	}
-	if replaces(d, "policies") {
+	if replaces(req, d, "policies") {
 		user.Policies = d.Get("policies").([]string)
 	}
 	user.Groups, user.Policies = listed(user.Groups), listed(user.Policies)

@@ -32,7 +32,7 @@ var alsoSent = map[string][]string{"users/": {"username"}}
 // never a value.
 func (b *backend) takeUnknown(req *logical.Request) (known *logical.Request, warnings []string) {
 	switch req.Operation {
-	case logical.CreateOperation, logical.UpdateOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
+	case logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.ReadOperation, logical.ListOperation, logical.DeleteOperation:
 	default:
 		return req, nil // what Vault's core asks, and for help
 	}
@@ -112,7 +112,7 @@ func nearestFields(path *framework.Path, op logical.Operation, name string) (nea
 	}
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	inPath := captured.FindStringSubmatch(path.Pattern)
-	writes := op == logical.CreateOperation || op == logical.UpdateOperation
+	writes := op == logical.CreateOperation || op == logical.UpdateOperation || op == logical.PatchOperation
 	var parts []string
 	best := 0
 	for _, field := range slices.Sorted(maps.Keys(path.Fields)) {
