@@ -15,6 +15,7 @@ package backend
 import (
 	"context"
 	"crypto/x509"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,36 @@ func newBackend(s settings) *backend {
 		Clean:        b.clean,
 	}
 	b.sensitive = sensitiveFields(b.Paths)
+	forward(b.Paths)
 	return b
+}
+
+// forward has a node that cannot write hand requests on to one that can.
+//
+// A standby hands on all of them but lookaheads, reads included. What it has in memory,
+// and in a storage that lags, may be older than what was answered last: it would refuse to
+// require a method that has just been created. And held logins, numbers and counts are in
+// the memory of the active node; a login that ran here would be run again there, push
+// included. OpenBao's standbys go by the same flag.
+//
+// A performance secondary issues tokens of its own, so logins stay there, and reads. It
+// hands on writes by itself, as soon as its storage refuses one. Here it does so before a
+// storage that lags is asked whether there is anything to write.
+//
+// A host that does not know the flags hands on what its storage refuses. So a deletion
+// asks storage to delete also what is not there.
+func forward(paths []*framework.Path) {
+	for _, path := range paths {
+		for op, handler := range path.Operations {
+			operation := handler.(*framework.PathOperation)
+			operation.ForwardPerformanceStandby = op != logical.AliasLookaheadOperation
+			operation.ForwardPerformanceSecondary = writes(op) && !strings.HasPrefix(path.Pattern, "login/")
+		}
+	}
+}
+
+func writes(op logical.Operation) bool {
+	return slices.Contains([]logical.Operation{logical.CreateOperation, logical.UpdateOperation, logical.PatchOperation, logical.DeleteOperation}, op)
 }
 
 // now returns the time by the mount's clock.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	gplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/hashicorp/vault/sdk/plugin"
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,8 @@ type mount struct {
 	clock   *stepClock // of the mount and of the org
 	logs    *syncBuffer
 	trusted [][]byte // further certificates, in PEM
+
+	replication consts.ReplicationState // of the node
 }
 
 // bothWays runs test on a backend in this process, and on one behind the plugin
@@ -87,6 +90,7 @@ func (m *mount) start() {
 		return b, err
 	}
 	system := logical.TestSystemView()
+	system.ReplicationStateVal = m.replication
 	system.PluginEnvironment = &logical.PluginEnvironment{VaultVersion: "1.21.0"} // the OpenAPI document names it
 	conf := &logical.BackendConfig{
 		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.logs}),

@@ -73,12 +73,13 @@ func isMethodID(id string) bool {
 	return checkName("method_id", id) == nil && !strings.Contains(id, "/")
 }
 
-// method returns the method of a type with that id, nil if it does not exist.
-func (b *backend) method(ctx context.Context, s logical.Storage, typ, id string) (*methodEntry, error) {
+// storedMethod returns what storage holds of the method of a type with that id, nil if
+// it does not exist. The entry is the caller's own.
+func (b *backend) storedMethod(ctx context.Context, s logical.Storage, typ, id string) (*methodEntry, error) {
 	if !isMethodID(id) {
 		return nil, nil
 	}
-	m, err := b.methods.Get(ctx, s, id)
+	m, err := b.methods.Stored(ctx, s, id)
 	switch {
 	case err != nil || m == nil || m.Type != typ:
 		return nil, err
@@ -86,6 +87,12 @@ func (b *backend) method(ctx context.Context, s logical.Storage, typ, id string)
 		return nil, errNoSense
 	}
 	return m, nil
+}
+
+// storedMethods returns all methods that storage holds.
+func (b *backend) storedMethods(ctx context.Context, s logical.Storage) (all []*methodEntry, err error) {
+	err = b.methods.Scan(ctx, s, func(_ string, m *methodEntry) { all = append(all, m) })
+	return all, err
 }
 
 func findMethod(all []*methodEntry, name string) *methodEntry {

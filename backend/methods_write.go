@@ -34,21 +34,9 @@ func noMethod(t *methodType, ref string) error {
 	return logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no MFA method of type %s with this %s", t.title, what))
 }
 
-// methodAt returns the method of a type that a path calls by its id or its name, nil if
-// it does not exist.
-func (b *backend) methodAt(ctx context.Context, s logical.Storage, t *methodType, ref string) (*methodEntry, error) {
-	if isUUID(ref) {
-		return b.method(ctx, s, t.name, ref)
-	}
-	all, err := b.methods.All(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	return t.named(all, ref)
-}
-
-// storedMethodAt is methodAt for deletions, which go by storage, and not by what this
-// node remembers of it.
+// storedMethodAt returns the method of a type that a path calls by its id or its name, nil
+// if it does not exist. It goes by storage, and not by what this node remembers of it. The
+// entry is the caller's own.
 func (b *backend) storedMethodAt(ctx context.Context, s logical.Storage, t *methodType, ref string) (*methodEntry, error) {
 	var all []*methodEntry
 	if isUUID(ref) {
@@ -106,7 +94,7 @@ func (b *backend) writeMethodAt(t *methodType) framework.OperationFunc {
 			return nil, err
 		}
 		defer unlock()
-		m, err := b.methodAt(ctx, req.Storage, t, ref)
+		m, err := b.storedMethodAt(ctx, req.Storage, t, ref)
 		switch {
 		case err != nil:
 			return nil, err
@@ -140,7 +128,7 @@ func (b *backend) changeMethod(ctx context.Context, req *logical.Request, d *fra
 		return nil, err
 	}
 	defer unlock()
-	stored, err := b.method(ctx, req.Storage, t.name, id)
+	stored, err := b.storedMethod(ctx, req.Storage, t.name, id)
 	switch {
 	case err != nil:
 		return nil, err
@@ -223,7 +211,7 @@ func (b *backend) nameMethod(ctx context.Context, s logical.Storage, entry *meth
 // checkRename refuses a name that another method has, and refuses to change a name that
 // is in use.
 func (b *backend) checkRename(ctx context.Context, s logical.Storage, entry *methodEntry, name string) error {
-	all, err := b.methods.All(ctx, s)
+	all, err := b.storedMethods(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -174,13 +174,13 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		return nil, err
 	}
 	defer unlock()
-	stored, err := b.config(ctx, req.Storage)
+	stored, err := b.configs.Stored(ctx, req.Storage, configKey)
 	if err != nil {
 		return nil, err
 	}
 	cfg := &configEntry{}
 	if stored != nil {
-		*cfg = *stored // which logins are using
+		*cfg = *stored // which is compared with the result
 	}
 	if isPatch(req) {
 		if stored == nil {

@@ -80,18 +80,15 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		return nil, err
 	}
 	defer unlock()
-	stored, before, err := b.mappings.Find(ctx, req.Storage, name)
+	stored, group, err := b.mappings.FindStored(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
-	group := &groupEntry{}
-	if before == nil {
+	if group == nil {
 		if isPatch(req) {
 			return nil, errNothingToPatch("entry of this name")
 		}
-		stored = lower(name)
-	} else {
-		*group = *before // which logins are using
+		stored, group = lower(name), &groupEntry{}
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &group.MFAMethods)
 	if err != nil {
@@ -119,9 +116,12 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 		return nil, err
 	}
 	defer unlock()
-	stored, group, err := b.mappings.Find(ctx, req.Storage, name)
-	if err != nil || group == nil {
+	stored, group, err := b.mappings.FindStored(ctx, req.Storage, name)
+	if err != nil {
 		return nil, err
+	}
+	if group == nil {
+		stored, group = lower(name), &groupEntry{} // deleted all the same: see forward
 	}
 	if err := b.mappings.Remove(ctx, req.Storage, stored); err != nil {
 		return nil, err

@@ -39,11 +39,6 @@ func (b *backend) pathLogin() *framework.Path {
 				Callback:  b.pathLoginUpdate,
 				Summary:   "Log in with an Okta username, password and, where Okta asks for it, factor.",
 				Responses: okResponse(),
-				// A node that cannot write would run the login, factor included, and
-				// then have it run again elsewhere: two pushes for one login. (Not so a
-				// performance secondary, which issues tokens of its own; one of the
-				// primary's would be none there.)
-				ForwardPerformanceStandby: true,
 			},
 			logical.AliasLookaheadOperation: &framework.PathOperation{
 				Callback: b.pathLoginAlias,

@@ -102,7 +102,7 @@ func usernameFormatField() *framework.FieldSchema {
 
 func (b *backend) listMethods(typ string) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-		all, err := b.methods.All(ctx, req.Storage)
+		all, err := b.storedMethods(ctx, req.Storage)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (b *backend) listMethods(typ string) framework.OperationFunc {
 
 func (b *backend) readMethod(t *methodType) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
-		m, err := b.methodAt(ctx, req.Storage, t, d.Get("method_id").(string))
+		m, err := b.storedMethodAt(ctx, req.Storage, t, d.Get("method_id").(string))
 		if err != nil || m == nil {
 			return nil, err
 		}

@@ -58,7 +58,7 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 	if err != nil {
 		return answerInput(err)
 	}
-	m, err := b.methodAt(ctx, req.Storage, totpMethodType, ref)
+	m, err := b.storedMethodAt(ctx, req.Storage, totpMethodType, ref)
 	switch {
 	case err != nil:
 		return nil, err
@@ -71,7 +71,7 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 		return nil, err
 	}
 	defer unlock()
-	switch m, err = b.method(ctx, req.Storage, totpMethodType.name, id); {
+	switch m, err = b.storedMethod(ctx, req.Storage, totpMethodType.name, id); {
 	case err != nil:
 		return nil, err
 	case m == nil:

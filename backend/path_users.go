@@ -91,16 +91,15 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		return nil, err
 	}
 	defer unlock()
-	before, err := b.users.Get(ctx, req.Storage, name)
+	user, err := b.users.Stored(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
 	}
-	user := userEntry{}
-	switch {
-	case before != nil:
-		user = *before // which logins are using
-	case isPatch(req):
-		return nil, errNothingToPatch("entry of this name")
+	if user == nil {
+		if isPatch(req) {
+			return nil, errNothingToPatch("entry of this name")
+		}
+		user = &userEntry{}
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &user.MFAMethods)
 	if err != nil {
@@ -124,7 +123,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	if err := b.bind(ctx, req.Storage, user.OktaID, name); err != nil {
 		return nil, err
 	}
-	if err := b.users.Write(ctx, req.Storage, name, &user); err != nil {
+	if err := b.users.Write(ctx, req.Storage, name, user); err != nil {
 		return nil, err
 	}
 	if boundBefore != user.OktaID {
@@ -153,9 +152,12 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 		return nil, err
 	}
 	defer unlock()
-	user, err := b.user(ctx, req.Storage, name)
+	user, err := b.users.Stored(ctx, req.Storage, name)
 	if err != nil {
 		return nil, err
+	}
+	if user == nil {
+		user = &userEntry{} // deleted all the same: see forward
 	}
 	if err := b.users.Remove(ctx, req.Storage, name); err != nil {
 		return nil, err
@@ -183,19 +185,6 @@ type userEntry struct {
 // isUserID reports whether s can be the id of a user at Okta.
 func isUserID(s string) bool {
 	return len(s) <= 64 && s != "" && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == ""
-}
-
-// user returns a copy of what the mount gives the person of that name. It is empty if
-// the mount gives them nothing, or if no entry could have that name.
-func (b *backend) user(ctx context.Context, s logical.Storage, name string) (userEntry, error) {
-	if checkName("name", name) != nil {
-		return userEntry{}, nil
-	}
-	user, err := b.users.Get(ctx, s, name)
-	if err != nil || user == nil {
-		return userEntry{}, err
-	}
-	return *user, nil
 }
 
 const usersHelp = `

@@ -46,9 +46,6 @@ func (b *backend) pathVerify() *framework.Path {
 						},
 					},
 				}}},
-				// The number is in the memory of the node that runs the login, which is
-				// marked alike.
-				ForwardPerformanceStandby: true,
 			},
 		},
 		HelpSynopsis:    "Read the right number of a login's number challenge.",

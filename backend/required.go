@@ -105,7 +105,7 @@ func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *frame
 	if !ok || d.Raw["mfa_methods"] == nil {
 		return false, nil
 	}
-	all, err := b.methods.All(ctx, s)
+	all, err := b.storedMethods(ctx, s)
 	if err != nil {
 		return false, err
 	}
@@ -141,7 +141,7 @@ func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string
 		return slices.ContainsFunc(namesIn(methods), func(m string) bool { return slices.Contains(names, m) })
 	}
 	var uses []string
-	cfg, err := store.Load[configEntry](ctx, s, configKey)
+	cfg, err := b.configs.Stored(ctx, s, configKey)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (b *backend) usersBoundTo(ctx context.Context, s logical.Storage, userID st
 	if err != nil || noted == nil {
 		return nil, err
 	}
-	return slices.Clone(noted.Names), nil
+	return noted.Names, nil
 }
 
 // bind notes the name of an entry under its user id. It comes before the write of the
@@ -85,9 +85,13 @@ func (b *backend) changeBound(ctx context.Context, s logical.Storage, userID str
 		return err
 	}
 	defer unlock()
-	before, err := b.usersBoundTo(ctx, s, userID)
+	noted, err := b.userIDs.Stored(ctx, s, userID)
 	if err != nil {
 		return err
+	}
+	var before []string
+	if noted != nil {
+		before = noted.Names
 	}
 	after := change(slices.Clone(before))
 	switch {

@@ -56,13 +56,53 @@ func Names(ctx context.Context, from logical.Storage, prefix string) (names []st
 	return names, err
 }
 
-// List lists the names of all entries. It asks storage, not the memory.
+// The methods below ask storage and not the memory, which may be older: whoever writes or
+// deletes decides by them. What they return is the caller's own.
+
+// Stored returns the entry with exactly that name. It returns nil if storage has none.
+func (s *Store[T]) Stored(ctx context.Context, from logical.Storage, name string) (*T, error) {
+	entry, err := Load[T](ctx, from, s.prefix+name)
+	if err != nil {
+		return nil, asked(ctx, err)
+	}
+	if entry != nil && s.ready != nil {
+		s.ready(entry)
+	}
+	return entry, nil
+}
+
+// FindStored returns what Find returns once memory knows all that is in storage.
+func (s *Store[T]) FindStored(ctx context.Context, from logical.Storage, name string) (stored string, entry *T, err error) {
+	if entry, err = s.Stored(ctx, from, name); err != nil || entry != nil {
+		return name, entry, err
+	}
+	names, err := s.List(ctx, from)
+	if err != nil {
+		return "", nil, asked(ctx, err)
+	}
+	for _, other := range newIndex(s.Fold, names).spellings(name) {
+		if entry, err = s.Stored(ctx, from, other); err != nil || entry != nil {
+			return other, entry, err
+		}
+	}
+	return "", nil, nil
+}
+
+// asked is the error of a call of storage, or ErrTimeout where ctx has timed out: the
+// plugin protocol hands on the text of an error only.
+func asked(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return gaveUp(ctx)
+	}
+	return err
+}
+
+// List lists the names of all entries.
 func (s *Store[T]) List(ctx context.Context, from logical.Storage) ([]string, error) {
 	return Names(ctx, from, s.prefix)
 }
 
-// Scan visits all entries, in the order of List. It asks storage, not the
-// memory.
+// Scan visits all entries, in the order of List.
 func (s *Store[T]) Scan(ctx context.Context, from logical.Storage, visit func(name string, entry *T)) error {
 	names, err := s.List(ctx, from)
 	if err != nil {

@@ -28,6 +28,10 @@ type Storage struct {
 	mu            sync.Mutex
 	count         map[string]int
 	before, after Step
+
+	old      logical.Storage                   // what reads see, unless it is nil
+	keepLate bool                              // writes are kept
+	late     []func(ctx context.Context) error // writes that Heal does
 }
 
 // Step runs before or after an operation. If it returns an error, so does the operation.
@@ -53,21 +57,21 @@ func (s *Storage) run(ctx context.Context, op string, do func() error) error {
 }
 
 func (s *Storage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
-	err = s.run(ctx, "get "+key, func() (err error) { entry, err = s.Storage.Get(ctx, key); return err })
+	err = s.run(ctx, "get "+key, func() (err error) { entry, err = s.read().Get(ctx, key); return err })
 	return entry, err
 }
 
 func (s *Storage) List(ctx context.Context, prefix string) (names []string, err error) {
-	err = s.run(ctx, "list "+prefix, func() (err error) { names, err = s.Storage.List(ctx, prefix); return err })
+	err = s.run(ctx, "list "+prefix, func() (err error) { names, err = s.read().List(ctx, prefix); return err })
 	return names, err
 }
 
 func (s *Storage) Put(ctx context.Context, entry *logical.StorageEntry) error {
-	return s.run(ctx, "put "+entry.Key, func() error { return s.Storage.Put(ctx, entry) })
+	return s.write(ctx, "put "+entry.Key, func(ctx context.Context) error { return s.Storage.Put(ctx, entry) })
 }
 
 func (s *Storage) Delete(ctx context.Context, key string) error {
-	return s.run(ctx, "delete "+key, func() error { return s.Storage.Delete(ctx, key) })
+	return s.write(ctx, "delete "+key, func(ctx context.Context) error { return s.Storage.Delete(ctx, key) })
 }
 
 // Stage sets what runs before and after each operation from now on.
@@ -75,6 +79,97 @@ func (s *Storage) Stage(before, after Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before, s.after = before, after
+}
+
+// A Fault is what a storage can be like. It stays so until Heal.
+type Fault string
+
+const (
+	ReadOnly Fault = "read-only" // writes are refused as Vault refuses them
+	Lagging  Fault = "lagging"   // reads answer what was there when it began, and writes are refused
+	Failing  Fault = "failing"   // nothing is answered but errors
+	Hanging  Fault = "hanging"   // nothing is answered until the caller leaves
+	Late     Fault = "late"      // a write fails, and is done by Heal
+)
+
+// Faults are all faults.
+var Faults = []Fault{ReadOnly, Lagging, Failing, Hanging, Late}
+
+// Suffer has the storage be like that.
+func (s *Storage) Suffer(ctx context.Context, fault Fault) error {
+	if fault == Lagging {
+		old, err := copied(ctx, s.Storage)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.old = old
+		s.mu.Unlock()
+	}
+	s.Stage(func(ctx context.Context, op string) error {
+		switch {
+		case fault == Hanging:
+			<-ctx.Done()
+			return ErrGone
+		case fault == Failing, fault == Late && Writes(op):
+			return ErrDown
+		case (fault == ReadOnly || fault == Lagging) && Writes(op):
+			return logical.ErrReadOnly
+		}
+		return nil
+	}, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepLate = fault == Late
+	return nil
+}
+
+// Heal ends a fault. What was late is done.
+func (s *Storage) Heal(ctx context.Context) (err error) {
+	s.Stage(nil, nil)
+	s.mu.Lock()
+	late := s.late
+	s.late, s.old, s.keepLate = nil, nil, false
+	s.mu.Unlock()
+	for _, write := range late {
+		err = errors.Join(err, write(ctx))
+	}
+	return err
+}
+
+// read is where reads go.
+func (s *Storage) read() logical.Storage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.old != nil {
+		return s.old
+	}
+	return s.Storage
+}
+
+// write runs a write, or keeps it for later.
+func (s *Storage) write(ctx context.Context, op string, do func(context.Context) error) error {
+	s.mu.Lock()
+	if s.keepLate {
+		s.late = append(s.late, do)
+	}
+	s.mu.Unlock()
+	return s.run(ctx, op, func() error { return do(ctx) })
+}
+
+func copied(ctx context.Context, from logical.Storage) (logical.Storage, error) {
+	to := &logical.InmemStorage{}
+	keys, err := logical.CollectKeys(ctx, from)
+	for _, key := range keys {
+		if err != nil {
+			return nil, err
+		}
+		var entry *logical.StorageEntry
+		if entry, err = from.Get(ctx, key); err == nil && entry != nil {
+			err = to.Put(ctx, entry)
+		}
+	}
+	return to, err
 }
 
 // Stop makes operations op wait when they are done, until they are released or their
