@@ -17,8 +17,14 @@ import (
 
 // This file holds the fields of config that say which groups count, and for what.
 
-// maxRequiredGroups bounds required_groups.
-const maxRequiredGroups = 100
+const (
+	maxRequiredGroups = 100  // groups
+	maxGroupFilter    = 1024 // bytes
+)
+
+// allGroupTypes are the types of groups that Okta has.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/Group/#tag/Group/operation/listGroups
+var allGroupTypes = []string{"OKTA_GROUP", "APP_GROUP", "BUILT_IN"}
 
 func groupSettingFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
@@ -30,6 +36,21 @@ func groupSettingFields() map[string]*framework.FieldSchema {
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Required Groups",
 				Description: "Groups, by name or Okta id, of which a person has to be in at least one to log in."},
 		},
+		"group_types": {
+			Type: framework.TypeCommaStringSlice,
+			Description: "Types of groups in Okta that count: a list or a comma-separated string of OKTA_GROUP (made in Okta), " +
+				"APP_GROUP (imported from a directory or an application) and BUILT_IN (such as Everyone). Groups of other types give no " +
+				"policies, are no group aliases and let nobody in; their mfa_methods are required all the same. All types, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Group Types",
+				Description: "Types of groups in Okta that count: OKTA_GROUP, APP_GROUP, BUILT_IN. All, when empty."},
+		},
+		"group_filter": {
+			Type: framework.TypeString,
+			Description: "A regular expression (RE2) that the name of a group in Okta has to match to count, anywhere in the name unless " +
+				"it is anchored: ^vault-. Case matters, unless it begins with (?i). Other groups give no policies, are no group aliases " +
+				"and let nobody in; their mfa_methods are required all the same. All names, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Group Filter"},
+		},
 	}
 }
 
@@ -37,6 +58,8 @@ func groupSettingFields() map[string]*framework.FieldSchema {
 func (cfg *configEntry) groupSettings() []setting {
 	return []setting{
 		{"required_groups", listed(cfg.RequiredGroups), len(cfg.RequiredGroups) > 0},
+		{"group_types", listed(cfg.GroupTypes), len(cfg.GroupTypes) > 0},
+		{"group_filter", cfg.GroupFilter, cfg.GroupFilter != ""},
 	}
 }
 
@@ -50,7 +73,42 @@ func (cfg *configEntry) updateGroupSettings(d *framework.FieldData) error {
 		}
 		cfg.RequiredGroups = groups
 	}
+	if given, ok := newest[[]string](d, "group_types"); ok && d.Raw["group_types"] != nil {
+		types := make([]string, len(given))
+		for i, name := range given {
+			if types[i] = strings.ToUpper(strings.TrimSpace(name)); !slices.Contains(allGroupTypes, types[i]) {
+				return invalid("group_types", "must be a list of "+strings.Join(allGroupTypes, ", ")+"; empty means all")
+			}
+		}
+		cfg.GroupTypes = unique(types)
+	}
+	if given, ok := newest[string](d, "group_filter"); ok && d.Raw["group_filter"] != nil {
+		if len(given) > maxGroupFilter {
+			return invalid("group_filter", fmt.Sprintf("must not be longer than %d bytes", maxGroupFilter))
+		}
+		cfg.GroupFilter = given
+		if err := cfg.compileFilter(); err != nil {
+			return invalid("group_filter", fmt.Sprintf("must be a regular expression of RE2, such as ^vault-: %v", err))
+		}
+	}
 	return nil
+}
+
+// compileFilter makes the expression of GroupFilter. Where that fails, no group counts.
+func (cfg *configEntry) compileFilter() (err error) {
+	cfg.filter, err = regexp.Compile(cfg.GroupFilter)
+	return err
+}
+
+// counted returns those of a person's groups in Okta that give rights.
+func (cfg *configEntry) counted(inOkta []okta.Group) (counted []okta.Group) {
+	for _, g := range inOkta {
+		ofType := len(cfg.GroupTypes) == 0 || slices.Contains(cfg.GroupTypes, g.Type)
+		if ofType && (cfg.GroupFilter == "" || cfg.filter != nil && cfg.filter.MatchString(g.Name)) {
+			counted = append(counted, g)
+		}
+	}
+	return counted
 }
 
 // parseGroups reads names and ids of groups, and keeps each once. An empty name among
@@ -87,7 +145,7 @@ func (cfg *configEntry) isRequired(inOkta []okta.Group, own []string) bool {
 		return true
 	}
 	names, ids := slices.Clone(own), map[string]bool{}
-	for _, g := range inOkta {
+	for _, g := range cfg.counted(inOkta) {
 		names = append(names, g.Name)
 		ids[g.ID] = true
 	}
@@ -107,12 +165,20 @@ func (cfg *configEntry) isRequired(inOkta []okta.Group, own []string) bool {
 // know.
 var lostGroupSettings = map[string]string{
 	"required_groups": "it lets in everybody whom Okta lets in",
+	"group_types":     "groups of every type give policies and are group aliases there",
+	"group_filter":    "groups of every name give policies and are group aliases there",
 }
+
+const unanchoredWarning = "group_filter does not begin with ^, so it matches anywhere in a group's name: whoever can name a group " +
+	"in Okta may write anything before it"
 
 // warnOfGroupSettings adds warnings about those of the fields that the request sets.
 func (cfg *configEntry) warnOfGroupSettings(resp *logical.Response, d *framework.FieldData) {
 	for _, s := range cfg.groupSettings() {
 		if lost := lostGroupSettings[s.field]; s.set && names(d, s.field) {
+			if s.field == "group_filter" && !strings.HasPrefix(cfg.GroupFilter, "^") && !strings.HasPrefix(cfg.GroupFilter, "(?i)^") {
+				resp.AddWarning(unanchoredWarning)
+			}
 			resp.AddWarning(s.field + " is obeyed by this plugin only: Vault's builtin okta method, should the mount be switched back " +
 				"to it, does not know the field: " + lost + ", and drops the field when it writes the configuration.")
 		}

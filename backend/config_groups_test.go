@@ -132,6 +132,11 @@ func TestGroupSettingsAreChecked(t *testing.T) {
 		for _, bad := range []fields{
 			{"required_groups": []string{"ops", " "}},
 			{"required_groups": []string{"a\nb"}},
+			{"group_types": []string{"OKTA_GROUP", ""}},
+			{"group_types": "IMPORTED"},
+			{"group_filter": "^(vault-"},
+			{"group_filter": "(?<!x)vault"},
+			{"group_filter": strings.Repeat("x", maxGroupFilter+1)},
 			{"required_groups": []string{strings.Repeat("x", maxName+1)}},
 		} {
 			_, status, text := m.do(logical.UpdateOperation, "config", bad)
@@ -156,12 +161,73 @@ func TestGroupSettingsAreChecked(t *testing.T) {
 func TestGroupSettingsAreLostAtTheBuiltin(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		for field, value := range map[string]any{"required_groups": "ops"} {
+		for field, value := range map[string]any{"required_groups": "ops", "group_types": "OKTA_GROUP", "group_filter": "^vault-"} {
 			resp := m.write("config", fields{field: value})
 			require.NotNil(t, resp, field)
 			assert.Contains(t, strings.Join(resp.Warnings, "\n"), field+" is obeyed by this plugin only")
 			assert.Nil(t, m.write("config", fields{"token_ttl": "1h"}), "a write that does not set it")
 			assert.Nil(t, m.write("config", fields{field: ""}))
 		}
+	})
+}
+
+// TestGroupsThatCount: groups of other types and names give no policies, are no aliases
+// and let nobody in, and what they require is required all the same.
+func TestGroupsThatCount(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		mia := m.addUser("Everyone", "vault-dev", "sales")
+		mia.AddGroup("vault-admin", "APP_GROUP")
+		for _, name := range []string{"Everyone", "vault-dev", "sales", "vault-admin"} {
+			m.write("groups/"+name, fields{"policies": "by-" + strings.ToLower(name)})
+		}
+		for _, tc := range []struct {
+			set  fields
+			want []string
+		}{
+			{nil, []string{"Everyone", "vault-dev", "sales", "vault-admin"}},
+			{fields{"group_types": "okta_group"}, []string{"vault-dev", "sales"}},
+			{fields{"group_types": "BUILT_IN,APP_GROUP"}, []string{"Everyone", "vault-admin"}},
+			{fields{"group_filter": "^vault-"}, []string{"vault-dev", "vault-admin"}},
+			{fields{"group_filter": "(?i)^VAULT-|^S"}, []string{"vault-dev", "sales", "vault-admin"}},
+			{fields{"group_types": "OKTA_GROUP", "group_filter": "^vault-"}, []string{"vault-dev"}},
+			{fields{"group_types": nil, "group_filter": nil}, []string{"vault-dev"}},
+		} {
+			if v, named := tc.set["group_types"]; !named || v != nil { // a null changes nothing
+				m.write("config", fields{"group_types": "", "group_filter": ""})
+			}
+			m.write("config", tc.set)
+			check := func() {
+				t.Helper()
+				auth := m.mustLogin(nil)
+				assert.Equal(t, tc.want, aliasNames(auth), "%v", tc.set)
+				var policies []string
+				for _, name := range tc.want {
+					policies = append(policies, "by-"+strings.ToLower(name))
+				}
+				assert.ElementsMatch(t, policies, auth.Policies, "%v", tc.set)
+			}
+			check()
+			m.start() // which reads it from storage
+			check()
+		}
+
+		m.write("config", fields{"required_groups": "sales"})
+		assert.Contains(t, m.refused(nil), notAMember)
+		m.write("config", fields{"required_groups": "vault-dev"})
+		m.createMethod("totp", fields{"issuer": "Acme", "method_name": "mine"})
+		m.write("groups/sales", fields{"mfa_methods": "mine"})
+		assert.Contains(t, m.refused(nil), "mine")
+		m.write("groups/sales", fields{"mfa_methods": ""})
+
+		m.write("config", fields{"required_groups": "", "group_filter": "^nothing$"})
+		resp, status, text := m.login(nil)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Empty(t, aliasNames(resp.Auth))
+		assert.Equal(t, []string{noneCountsWarning}, resp.Warnings)
+
+		// What another version has stored and this one cannot read lets no group count.
+		m.plant("config", strings.Replace(m.stored("config"), "^nothing$", "^(", 1))
+		assert.Empty(t, aliasNames(m.mustLogin(nil)))
 	})
 }

@@ -211,13 +211,12 @@ func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
 
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
 func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
-	called := make([]string, len(who.Groups))
-	for i, g := range who.Groups {
-		called[i] = g.Name
-	}
+	called := groupNames(l.cfg.counted(who.Groups))
 	switch {
 	case l.cfg.Token == "":
 		found.warnings = append(found.warnings, unreadWarning)
+	case len(called) == 0 && len(who.Groups) > 0:
+		found.warnings = append(found.warnings, noneCountsWarning)
 	case len(called) == 0:
 		found.warnings = append(found.warnings, noGroupsWarning)
 	}
@@ -239,8 +238,16 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = l.requiredOf(ctx, l.req, l.cfg, found.groups, users)
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, slices.Concat(groupNames(who.Groups), user.Groups), users)
 	return found, err
+}
+
+func groupNames(groups []okta.Group) []string {
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = g.Name
+	}
+	return names
 }
 
 // fail answers with why a login did not succeed. session is nil where the password

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"time"
 
@@ -326,6 +327,10 @@ type configEntry struct {
 	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
 
 	RequiredGroups []string `json:"required_groups,omitempty"`
+	GroupTypes     []string `json:"group_types,omitempty"`
+	GroupFilter    string   `json:"group_filter,omitempty"`
+
+	filter *regexp.Regexp // of GroupFilter
 
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
@@ -342,6 +347,7 @@ func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, 
 func (cfg *configEntry) ready() {
 	// The builtin method keeps the line end of the file that a token came from.
 	cfg.Token = strings.TrimSpace(cfg.Token)
+	_ = cfg.compileFilter() // which a write has checked
 	// Entries from before the token_* fields have only the old names.
 	if cfg.TokenTTL == 0 && cfg.TTL > 0 {
 		cfg.TokenTTL = cfg.TTL

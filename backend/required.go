@@ -178,7 +178,7 @@ func inUse(uses []string) string {
 var errMethodGone = errors.New("a required MFA method does not exist")
 
 // requiredOf returns the methods that a person has to satisfy: those that config
-// requires, those that the groups require, and those that each entry of users requires
+// requires, those that the groups require, also those that give no rights, and those that each entry of users requires
 // that may be about the person, with the groups that it names. It finds requirements
 // more coarsely than rights, so that no other spelling avoids one.
 func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []string, users []namedUser) ([]mfa.Required, error) {

@@ -29,3 +29,19 @@ func TestRequiredGroups(t *testing.T) {
 	status, _ = m.renew(a.Token())
 	require.Equal(t, http.StatusBadRequest, status)
 }
+
+// TestGroupsThatCount: a group that was imported, or whose name does not match, is no alias
+// of an external identity group and gives no policy.
+func TestGroupsThatCount(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, object{"group_types": "OKTA_GROUP", "group_filter": "^vault-"})
+	u := m.addUser("mia@acme.test", "vault-dev", "sales")
+	u.AddGroup("vault-admin", "APP_GROUP")
+	for _, group := range []string{"vault-dev", "sales", "vault-admin"} {
+		m.externalGroup(group, m.Path+"-"+group)
+		m.mustWrite("groups/"+group, object{"policies": "by-" + group})
+	}
+	a := m.mustLogin(u)
+	require.Equal(t, []any{m.Path + "-vault-dev"}, a.Auth()["identity_policies"])
+	require.Equal(t, []any{"by-vault-dev", "default"}, policies(a))
+}
