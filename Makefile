@@ -28,8 +28,9 @@ BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the plugin, as bin/vault-plugin-auth-okta
+build: ## the plugin, as bin/vault-plugin-auth-okta, and bin/okta-login
 	$(GO_BUILD) -o bin/$(NAME) ./cmd/$(NAME)
+	$(GO_BUILD) -o bin/okta-login ./cmd/okta-login
 
 unit: ## the quick tests: no Vault, no network
 	go test -race ./...
@@ -79,13 +80,13 @@ fuzz: ## every fuzz target for a short time (FUZZTIME=10s)
 		done; \
 	done
 
-cross: ## the plugin for every platform, in bin/
-	@for platform in $(PLATFORMS); do \
+cross: ## the plugin and okta-login for every platform, in bin/
+	@for platform in $(PLATFORMS); do for command in $(NAME) okta-login; do \
 		os=$${platform%/*} arch=$${platform#*/} suffix=; \
 		test $$os != windows || suffix=.exe; \
-		echo "bin/$(NAME)_$${os}_$${arch}$$suffix"; \
-		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "bin/$(NAME)_$${os}_$${arch}$$suffix" ./cmd/$(NAME) || exit 1; \
-	done
+		echo "bin/$${command}_$${os}_$${arch}$$suffix"; \
+		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "bin/$${command}_$${os}_$${arch}$$suffix" ./cmd/$$command || exit 1; \
+	done; done
 
 clean: ## remove what was built here (the built Vault stays in the user's cache)
 	rm -rf bin

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -36,7 +37,13 @@ type CLIResult struct {
 
 // Run runs one command to its end, with no terminal and nothing to read.
 func (c CLI) Run(ctx context.Context, args ...string) (CLIResult, error) {
+	return c.RunWith(ctx, nil, args...)
+}
+
+// RunWith is Run with something to read.
+func (c CLI) RunWith(ctx context.Context, stdin io.Reader, args ...string) (CLIResult, error) {
 	cmd := c.command(ctx, args)
+	cmd.Stdin = stdin
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

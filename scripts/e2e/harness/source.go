@@ -15,6 +15,7 @@ import (
 const (
 	pluginCommand    = "vault-plugin-auth-okta"
 	simulatorCommand = "okta-sim"
+	loginCommand     = "okta-login"
 )
 
 // Plugin is a plugin binary in a plugin directory, ready to be registered.
@@ -51,6 +52,12 @@ func BuildPlugin(ctx context.Context, dir, version string) (Plugin, error) {
 func BuildSimulator(ctx context.Context, dir string) (string, error) {
 	out := filepath.Join(dir, simulatorCommand)
 	return out, buildCommand(ctx, simulatorCommand, out)
+}
+
+// BuildLogin builds okta-login into dir and returns its path.
+func BuildLogin(ctx context.Context, dir string) (string, error) {
+	out := filepath.Join(dir, loginCommand)
+	return out, buildCommand(ctx, loginCommand, out)
 }
 
 func buildCommand(ctx context.Context, name, out string, flags ...string) error {

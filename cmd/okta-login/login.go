@@ -1,0 +1,369 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os/user"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	pollInterval  = 2 * time.Second
+	cancelTimeout = 5 * time.Second
+)
+
+// login is one login, from the password to the token.
+type login struct {
+	server      *server
+	screen      *screen
+	opts        *options
+	deviceToken string
+
+	username    string
+	transaction string // once the server holds the login open
+	told        string // what the screen already says about the challenge
+}
+
+// fields is the body of a request.
+type fields map[string]any
+
+// state is what a held login waits for; see docs/mfa.md for the fields.
+type state struct {
+	State         string     `json:"state"`
+	TransactionID string     `json:"transaction_id"`
+	Factor        string     `json:"factor"`
+	Provider      string     `json:"provider"`
+	Method        string     `json:"mfa_method"`
+	Methods       []method   `json:"mfa_methods"`
+	Device        string     `json:"device"`
+	SentTo        string     `json:"sent_to"`
+	Question      string     `json:"question"`
+	Number        *int       `json:"correct_answer"`
+	Code          string     `json:"verification_code"`
+	ExpiresAt     *time.Time `json:"expires_at"`
+	Factors       []factor   `json:"factors"`
+}
+
+type method struct {
+	Name string `json:"mfa_method"`
+	Type string `json:"mfa_type"`
+}
+
+// factor is one that the person can choose.
+type factor struct {
+	ID       string `json:"id"`
+	Factor   string `json:"factor"`
+	Provider string `json:"provider"`
+	Device   string `json:"device"`
+	SentTo   string `json:"sent_to"`
+	Question string `json:"question"`
+}
+
+// run logs in. A login that does not come to its end is cancelled, so that no push
+// stays on a phone.
+func (l *login) run(ctx context.Context) (auth *authAnswer, err error) {
+	body, err := l.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.cancel()
+		}
+	}()
+	for {
+		a, err := l.send(ctx, body)
+		if refused, ok := errors.AsType[*refusal](err); ok && refused.isOpen() && l.screen.person {
+			l.screen.say("%s", strings.TrimSpace(strings.ReplaceAll(refused.text, stillOpen, "")))
+			body = fields{}
+			l.told = ""
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, warning := range a.Warnings {
+			l.screen.say("Warning: %s", clean(warning))
+		}
+		if a.Auth != nil {
+			return l.identityMFA(ctx, a.Auth)
+		}
+		var now state
+		if err := json.Unmarshal(a.Data, &now); err != nil || now.TransactionID == "" {
+			return nil, fmt.Errorf("%w: the answer is not one of the Okta auth method (is -mount right?)", errUnavailable)
+		}
+		l.transaction = now.TransactionID
+		if body, err = l.answerTo(ctx, now); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// begin asks for the username and the password.
+func (l *login) begin(ctx context.Context) (fields, error) {
+	var err error
+	if l.username = l.opts.username; l.username == "" {
+		if l.username, err = l.askUsername(ctx); err != nil {
+			return nil, err
+		}
+	}
+	password, err := l.screen.askSecret(ctx, fmt.Sprintf("Okta password of %s: ", clean(l.username)))
+	if err != nil {
+		return nil, err
+	}
+	body := fields{"password": password, "wait": false}
+	for name, value := range map[string]string{
+		"factor": l.opts.factor, "device": l.opts.device, "device_token": l.deviceToken,
+	} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	if len(l.opts.mfa) > 0 {
+		body["mfa"] = []string(l.opts.mfa)
+	}
+	return body, nil
+}
+
+func (l *login) askUsername(ctx context.Context) (string, error) {
+	name := ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	typed, err := l.screen.ask(ctx, fmt.Sprintf("Okta username [%s]: ", clean(name)))
+	if err == nil && typed == "" {
+		typed = name
+	}
+	if err == nil && typed == "" {
+		err = fmt.Errorf("a username is needed: %w", errUsage)
+	}
+	return typed, err
+}
+
+func (l *login) send(ctx context.Context, body fields) (*answer, error) {
+	if l.transaction != "" {
+		body = maps.Clone(body)
+		body["transaction_id"] = l.transaction
+	}
+	return l.server.post(ctx, "auth/"+l.opts.mount+"/login/"+l.username, body)
+}
+
+// cancel ends a login that is held open. The caller's context may have ended.
+func (l *login) cancel() {
+	if l.transaction == "" {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.Background(), cancelTimeout)
+	defer stop()
+	_, _ = l.send(ctx, fields{"cancel": true}) // it ends by itself, too, in a few minutes
+}
+
+// answerTo is the next request for a login that waits.
+func (l *login) answerTo(ctx context.Context, now state) (fields, error) {
+	switch now.State {
+	case "waiting":
+		return fields{}, l.wait(ctx, now)
+	case "passcode_required":
+		return l.givePassCode(ctx, now)
+	case "factor_required":
+		return l.chooseFactor(ctx, now)
+	case "mfa_required":
+		return l.giveCredentials(ctx, now)
+	}
+	return nil, fmt.Errorf("the login waits for %q, which this version of okta-login does not know", clean(now.State))
+}
+
+// wait tells what the person has to do on the phone, and counts down to the next poll.
+func (l *login) wait(ctx context.Context, now state) error {
+	phone := "your phone"
+	if now.Device != "" {
+		phone = fmt.Sprintf("%q", clean(now.Device))
+	}
+	if now.Method != "" {
+		phone += " for " + clean(now.Method)
+	}
+	l.tell("push "+phone, "A push was sent to %s: approve it there.", phone)
+	switch {
+	case now.Code != "":
+		l.tell("code "+now.Code, "Type this code there:\n%s", large(now.Code))
+	case now.Number != nil:
+		l.tell(fmt.Sprint("number ", *now.Number), "Tap this number there:\n%s", large(fmt.Sprint(*now.Number)))
+	}
+	return l.screen.countDown(ctx, pollInterval, now.ExpiresAt)
+}
+
+// tell says something unless the screen says it already.
+func (l *login) tell(key, format string, args ...any) {
+	if strings.Contains(l.told, key+"\n") {
+		return
+	}
+	l.told += key + "\n"
+	l.screen.say(format, args...)
+}
+
+func (l *login) givePassCode(ctx context.Context, now state) (fields, error) {
+	switch {
+	case now.SentTo != "":
+		l.tell("sent "+now.Factor+now.SentTo, "Okta sent a code to %s. To have another one sent, press Enter.", clean(now.SentTo))
+	case now.Question != "":
+		l.tell("question "+now.Question, "%s", clean(now.Question))
+	}
+	typed, err := l.screen.askSecret(ctx, promptOf(now))
+	if err != nil {
+		return nil, err
+	}
+	if typed == "" && now.SentTo != "" {
+		l.told = ""
+		return fields{"resend": true}, nil
+	}
+	return fields{"totp": typed}, nil
+}
+
+func promptOf(now state) string {
+	switch {
+	case now.Question != "":
+		return "Answer: "
+	case now.SentTo != "":
+		return "Code: "
+	}
+	return fmt.Sprintf("Passcode of %s: ", nameOf(factor{Factor: now.Factor, Provider: now.Provider}))
+}
+
+func (l *login) chooseFactor(ctx context.Context, now state) (fields, error) {
+	if len(now.Factors) == 0 {
+		return nil, errors.New("Okta offers no factor that this mount takes: ask your Vault administrator")
+	}
+	names := make([]string, len(now.Factors))
+	for i, f := range now.Factors {
+		names[i] = nameOf(f)
+	}
+	i, err := l.screen.choose(ctx, "Which factor?", names)
+	if err != nil {
+		return nil, fmt.Errorf("%w; name one with -factor and -device", err)
+	}
+	chosen := now.Factors[i]
+	switch chosen.Factor {
+	case "push", "sms", "call", "email":
+		return fields{"factor": chosen.Factor, "device": chosen.ID}, nil
+	case "question":
+		return fields{"factor": chosen.Factor}, nil
+	}
+	return fields{"provider": chosen.Provider}, nil
+}
+
+// nameOf is what people call a factor.
+func nameOf(f factor) string {
+	detail := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return " " + clean(s)
+	}
+	switch f.Factor {
+	case "push":
+		return "push" + detail(f.Device)
+	case "sms":
+		return "SMS to" + detail(f.SentTo)
+	case "call":
+		return "voice call to" + detail(f.SentTo)
+	case "email":
+		return "e-mail to" + detail(f.SentTo)
+	case "question":
+		return "security question:" + detail(f.Question)
+	}
+	provider := map[string]string{
+		"OKTA": "Okta Verify", "GOOGLE": "Google Authenticator", "YUBICO": "your YubiKey",
+		"RSA": "your RSA token", "SYMANTEC": "your Symantec token",
+	}[f.Provider]
+	if provider == "" {
+		provider = strings.TrimSpace("your authenticator" + detail(f.Provider))
+	}
+	return provider
+}
+
+// giveCredentials asks for what the MFA methods of the mount want.
+func (l *login) giveCredentials(ctx context.Context, now state) (fields, error) {
+	var credentials []string
+	for _, m := range now.Methods {
+		prompt := fmt.Sprintf("Passcode for %s, or nothing for a push: ", clean(m.Name))
+		if m.Type == "totp" {
+			prompt = fmt.Sprintf("Passcode for %s: ", clean(m.Name))
+		}
+		typed, err := l.screen.askSecret(ctx, prompt)
+		if err != nil {
+			return nil, fmt.Errorf("%w; give it with -mfa", err)
+		}
+		credential := m.Name
+		if typed != "" {
+			credential += ":" + typed
+		}
+		credentials = append(credentials, credential)
+	}
+	return fields{"mfa": credentials}, nil
+}
+
+// identityMFA satisfies Vault's own login MFA, where the login asks for it.
+func (l *login) identityMFA(ctx context.Context, auth *authAnswer) (*authAnswer, error) {
+	if auth.Requirement == nil {
+		if auth.ClientToken == "" {
+			return nil, fmt.Errorf("%w: the answer has no token", errUnavailable)
+		}
+		return auth, nil
+	}
+	l.transaction = "" // Okta's part is over
+	payload := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(auth.Requirement.Constraints)) {
+		chosen, err := l.chooseIdentityMethod(ctx, auth.Requirement.Constraints[name].Any)
+		if err != nil {
+			return nil, err
+		}
+		given := []string{}
+		if chosen.UsesPasscode {
+			code, err := l.screen.askSecret(ctx, fmt.Sprintf("Passcode for %s: ", identityName(chosen)))
+			if err != nil {
+				return nil, err
+			}
+			given = append(given, code)
+		} else {
+			l.screen.say("Approve the login for %s.", identityName(chosen))
+		}
+		payload[chosen.ID] = given
+	}
+	a, err := l.server.post(ctx, "sys/mfa/validate", fields{
+		"mfa_request_id": auth.Requirement.RequestID, "mfa_payload": payload,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.Auth == nil || a.Auth.ClientToken == "" {
+		return nil, fmt.Errorf("%w: the answer has no token", errUnavailable)
+	}
+	return a.Auth, nil
+}
+
+func (l *login) chooseIdentityMethod(ctx context.Context, methods []identityMethod) (identityMethod, error) {
+	if len(methods) == 0 {
+		return identityMethod{}, errors.New("an MFA enforcement names no method: tell your Vault administrator")
+	}
+	if len(methods) == 1 {
+		return methods[0], nil
+	}
+	names := make([]string, len(methods))
+	for i, m := range methods {
+		names[i] = identityName(m)
+	}
+	i, err := l.screen.choose(ctx, "Which MFA method?", names)
+	return methods[i], err
+}
+
+func identityName(m identityMethod) string {
+	if m.Name != "" {
+		return clean(m.Name)
+	}
+	return clean(m.Type)
+}

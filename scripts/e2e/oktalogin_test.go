@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+)
+
+// okta-login on a terminal, as people use it: every row is a login from its first
+// question to the token, which is good for Vault afterwards.
+func TestOktaLogin(t *testing.T) {
+	t.Parallel()
+	bin, err := harness.BuildLogin(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	for name, row := range map[string]func(t *testing.T, p oktaLogin){
+		"password": func(_ *testing.T, p oktaLogin) { p.begin() },
+		"passcode": func(_ *testing.T, p oktaLogin) {
+			generator := p.user.AddTOTP("OKTA")
+			p.begin()
+			p.answer("Passcode of Okta Verify: ", generator.Code())
+		},
+		"push with a number": func(t *testing.T, p oktaLogin) {
+			phone := p.user.AddPush().Number(47, 1)
+			p.begin()
+			p.waitFor(`Tap this number there:[\s#]*47`)
+			eventually(t, "a phone that rings", func() bool { return phone.Approve() == 1 })
+		},
+		"choice and SMS": func(t *testing.T, p oktaLogin) {
+			p.m.mustWrite("config", allFactors)
+			sms, mail := p.user.AddFactor("sms", "OKTA"), p.user.AddFactor("email", "OKTA")
+			p.begin()
+			choice := p.waitFor(`(\d)  SMS to`)
+			p.answer(`1 to 2 \[1\]: `, choice[1])
+			p.waitFor("Okta sent a code to")
+			p.answer("Code: ", "000000")
+			p.waitFor("did not accept the passcode")
+			p.answer("Code: [^:]*Code: ", sms.Code())
+			require.Zero(t, mail.Sent())
+		},
+		"Vault's own login MFA": func(_ *testing.T, p oktaLogin) {
+			method := p.m.identityTOTP().enforce()
+			key := method.keyOf(p.user)
+			p.begin()
+			p.answer("Passcode for ", key.code())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newOktaLogin(t, bin)
+			row(t, p)
+			p.waitFor("The token is kept in")
+			require.Zero(t, p.terminal.Wait(), p.terminal.Screen())
+			token, err := os.ReadFile(filepath.Join(p.cli.Home, ".vault-token"))
+			require.NoError(t, err)
+			noteSecret(string(token))
+			require.NotContains(t, p.terminal.Screen(), string(token))
+			require.NotContains(t, p.terminal.Screen(), p.user.Password())
+			lookup, err := p.m.vault.CLI(p.cli.Home, "").Run(t.Context(), "token", "lookup")
+			require.NoError(t, err)
+			require.Zero(t, lookup.Code, lookup.Stderr)
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		t.Parallel()
+		p := newOktaLogin(t, bin)
+		phone := p.user.AddPush()
+		p.begin()
+		p.waitFor("approve it there")
+		require.NoError(t, p.terminal.Interrupt())
+		require.Equal(t, 130, p.terminal.Wait())
+		require.Equal(t, 1, phone.Withdrawn())
+	})
+	t.Run("in a script", func(t *testing.T) {
+		t.Parallel()
+		p := newOktaLogin(t, bin)
+		generator := p.user.AddTOTP("OKTA")
+		out, code := p.inScript(p.user.Password()+"\n"+generator.Code()+"\n", "-format=json")
+		require.Zero(t, code, out)
+		var answer struct {
+			Auth struct {
+				ClientToken string `json:"client_token"`
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &answer))
+		require.NotEmpty(t, answer.Auth.ClientToken)
+		noteSecret(answer.Auth.ClientToken)
+		_, code = p.inScript(secret()+"\n", "-format=token")
+		require.Equal(t, 1, code, "a wrong password")
+		_, code = p.inScript(p.user.Password()+"\n", "-format=token")
+		require.Equal(t, 3, code, "a passcode is asked for, and none comes")
+	})
+}
+
+// oktaLogin is somebody who runs okta-login.
+type oktaLogin struct {
+	t        *testing.T
+	m        *mount
+	user     *oktatest.User
+	cli      harness.CLI
+	terminal *harness.Terminal
+}
+
+func newOktaLogin(t *testing.T, bin string) oktaLogin {
+	t.Helper()
+	m := newMount(t)
+	cli := m.vault.CLI(t.TempDir(), "")
+	cli.Bin = bin
+	p := oktaLogin{t: t, m: m, user: m.addUser("mia@acme.test"), cli: cli}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	var err error
+	p.terminal, err = cli.OnTerminal(ctx, "-mount="+m.Path, p.user.Login())
+	require.NoError(t, err)
+	return p
+}
+
+// begin answers the question for the password.
+func (p oktaLogin) begin() {
+	p.t.Helper()
+	p.answer("Okta password of mia@acme.test: ", p.user.Password())
+}
+
+func (p oktaLogin) waitFor(pattern string) []string {
+	p.t.Helper()
+	found, err := p.terminal.WaitFor(p.t.Context(), regexp.MustCompile(pattern))
+	require.NoError(p.t, err)
+	return found
+}
+
+func (p oktaLogin) answer(question, line string) {
+	p.t.Helper()
+	p.waitFor(question)
+	require.NoError(p.t, p.terminal.Type(line))
+}
+
+// inScript runs the command without a terminal.
+func (p oktaLogin) inScript(input string, args ...string) (stdout string, code int) {
+	p.t.Helper()
+	result, err := p.cli.RunWith(p.t.Context(), strings.NewReader(input), append(args, "-mount="+p.m.Path, p.user.Login())...)
+	require.NoError(p.t, err)
+	return result.Stdout, result.Code
+}
