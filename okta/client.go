@@ -150,12 +150,19 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 	return resp.Header, nil
 }
 
-// localTime translates a time of Okta's to this machine's clock. The two clocks may
-// differ by more than a transaction's life.
+// localTime translates a time at which something of Okta's expires to this machine's
+// clock. The two clocks may differ by more than a transaction's life. It returns the zero
+// time, as where Okta names no expiry, for one that is past on arrival: then a proxy has
+// changed or removed the Date, or a clock is wrong, because Okta answers about nothing
+// that has expired.
 func (c *Client) localTime(t time.Time, answer http.Header) time.Time {
+	now := c.transport.now()
 	date, err := http.ParseTime(answer.Get("Date"))
-	if err != nil || t.IsZero() {
-		return t
+	if err != nil {
+		date = now
 	}
-	return c.transport.now().Add(t.Sub(date))
+	if !t.After(date) {
+		return time.Time{}
+	}
+	return now.Add(t.Sub(date))
 }

@@ -19,7 +19,7 @@ const usersPath = "/api/v1/users"
 // cancel the push.
 type FactorTransaction struct {
 	Result    FactorResult
-	ExpiresAt time.Time  // by this machine's clock; zero where the answer has none
+	ExpiresAt time.Time  // by this machine's clock; zero where the answer has none that makes sense
 	Challenge *Challenge // nil unless the push was begun with a number
 
 	poll, cancel Secret // paths, which name the transaction

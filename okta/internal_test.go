@@ -70,6 +70,37 @@ func TestNextCursor(t *testing.T) {
 	}
 }
 
+// An expiry that is past on arrival is not known, by whichever clock it is past. A push
+// would end at its first question otherwise.
+func TestExpiryThatIsPastOnArrivalIsNotKnown(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	c := &Client{transport: &transport{now: func() time.Time { return now }}}
+	for name, tc := range map[string]struct {
+		date    string
+		expires time.Duration // after now
+		want    time.Duration // after now; 0: not known
+	}{
+		"same clock":                {now.Format(http.TimeFormat), 5 * time.Minute, 5 * time.Minute},
+		"Okta's clock is behind":    {now.Add(-time.Hour).Format(http.TimeFormat), -55 * time.Minute, 5 * time.Minute},
+		"Date after the expiry":     {now.Add(time.Hour).Format(http.TimeFormat), 5 * time.Minute, 0},
+		"Date at the expiry":        {now.Add(5 * time.Minute).Format(http.TimeFormat), 5 * time.Minute, 0},
+		"no Date":                   {"", 5 * time.Minute, 5 * time.Minute},
+		"no Date, our clock ahead":  {"", -time.Second, 0},
+		"no sense, our clock ahead": {"yesterday", -time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.localTime(now.Add(tc.expires), http.Header{"Date": {tc.date}})
+			if tc.want == 0 {
+				assert.Zero(t, got)
+			} else {
+				assert.Equal(t, now.Add(tc.want), got)
+			}
+		})
+	}
+	assert.Zero(t, c.localTime(time.Time{}, http.Header{}))
+}
+
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)

@@ -61,7 +61,7 @@ type Transaction struct {
 	Status       Status
 	FactorResult FactorResult
 	StateToken   Secret    // whoever has it can continue the transaction
-	ExpiresAt    time.Time // when StateToken expires, by this machine's clock; each answer extends it
+	ExpiresAt    time.Time // when StateToken expires, by this machine's clock, zero where that is not known; each answer extends it
 	User         User
 	Factors      []Factor   // the person may choose one of them; in Okta's order
 	Factor       *Factor    // the factor of an open challenge
