@@ -87,3 +87,6 @@ const movedWarning = "the request has given organization, the old name of org_na
 func (cfg *configEntry) movedByOldName(stored *configEntry, d *framework.FieldData) bool {
 	return stored != nil && stored.Organization != "" && stored.Organization != cfg.Organization && !names(d, "org_name")
 }
+
+const fullURLWarning = "base_url is a full URL, which this plugin only understands: after a switch back to Vault's builtin okta method " +
+	"nobody could log in. Where the org's host is org_name and a domain, such as acme and okta.com, write them by themselves"

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -282,6 +283,9 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 		auth.InternalData[methodsKey] = session.Satisfied()
 	}
 	l.cfg.PopulateTokenAuth(auth) // replaces the policies: first
+	// It sets the alias's custom metadata, which Vault keeps as they are at the first login.
+	// Metadata it takes over at each login, so that they change, and go, with the config.
+	auth.Alias.Metadata = maps.Clone(l.cfg.AliasMetadata)
 	auth.Policies = l.tokenPolicies()
 	// Vault answers "data": {} for an empty map, as for the builtin method, and null for none.
 	return &logical.Response{Auth: auth, Data: map[string]any{}, Warnings: l.warnings(session)}

@@ -231,6 +231,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		resp.AddWarning(requiredWarning)
 	}
 	cfg.warnOfGroupSettings(resp, d)
+	if names(d, "base_url") && strings.Contains(cfg.BaseURL, "://") {
+		resp.AddWarning(fullURLWarning)
+	}
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}

@@ -475,3 +475,13 @@ func TestPathProperties(t *testing.T) {
 		}
 	}
 }
+
+func TestFullURLWarnsOfTheBuiltin(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		resp := m.write("config", fields{"org_name": "acme", "api_token": "t", "base_url": "https://login.acme.test"})
+		require.NotNil(t, resp)
+		assert.Equal(t, []string{fullURLWarning}, resp.Warnings)
+		assert.Nil(t, m.write("config", fields{"token_ttl": "1h"}), "the write does not name it")
+		assert.Nil(t, m.write("config", fields{"base_url": "oktapreview.com", "api_token": "t"}))
+	})
+}

@@ -31,6 +31,7 @@ func TestLogin(t *testing.T) {
 		assert.Equal(t, testLogin, auth.DisplayName)
 		assert.Equal(t, testLogin, auth.Alias.Name)
 		assert.Equal(t, map[string]string{"team": "blue"}, auth.Alias.CustomMetadata)
+		assert.Equal(t, map[string]string{"team": "blue"}, auth.Alias.Metadata)
 		assert.Equal(t, []string{"Everyone", "Scientists", "Unmapped", "LOCAL"}, aliasNames(auth))
 		assert.Equal(t, time.Hour, auth.TTL)
 		assert.Equal(t, 2*time.Hour, auth.MaxTTL)

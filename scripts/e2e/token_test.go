@@ -65,10 +65,18 @@ func TestTokenNumUses(t *testing.T) {
 func TestAliasMetadata(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, object{"alias_metadata": object{"team": "science"}})
-	a := m.mustLogin(m.addUser("mia@acme.test"))
-	entity := m.mustDo(http.MethodGet, "identity/entity/id/"+a.Auth()["entity_id"].(string), nil).Data()
-	alias := entity["aliases"].([]any)[0].(object)
-	require.Equal(t, object{"team": "science"}, alias["custom_metadata"])
+	u := m.addUser("mia@acme.test")
+	alias := func() object {
+		a := m.mustLogin(u)
+		entity := m.mustDo(http.MethodGet, "identity/entity/id/"+a.Auth()["entity_id"].(string), nil).Data()
+		return entity["aliases"].([]any)[0].(object)
+	}
+	require.Equal(t, object{"team": "science"}, alias()["custom_metadata"])
+	require.Equal(t, object{"team": "science"}, alias()["metadata"])
+	m.mustWrite("config", object{"alias_metadata": object{"team": "art"}})
+	require.Equal(t, object{"team": "art"}, alias()["metadata"], "the entity exists")
+	m.mustWrite("config", object{"alias_metadata": object{}})
+	require.Empty(t, alias()["metadata"])
 }
 
 // Each of a user's groups is a group alias: an external identity group with
