@@ -47,6 +47,7 @@ type backend struct {
 	userIDs   *store.Store[userIDEntry]
 	mappings  *store.Store[groupEntry] // of groups to policies
 	methods   *store.Store[methodEntry]
+	keys      *store.Store[keysEntry]
 	locks     store.Locks // by storage key, and see lockEntry
 	life      *life
 	clients   clientCache
@@ -85,13 +86,14 @@ func newBackend(s settings) *backend {
 	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
 	b.methods = store.New[methodEntry](methodPrefix, nil, stores)
+	b.keys = store.New("", (*keysEntry).ready, stores)
 	b.Backend = &framework.Backend{
 		Help:           backendHelp,
 		BackendType:    logical.TypeCredential,
 		RunningVersion: s.version,
 		PathsSpecial: &logical.Paths{
-			Unauthenticated: []string{"login/*", "verify/*"},
-			SealWrapStorage: []string{configKey, methodPrefix, totpKeyPrefix},
+			Unauthenticated: []string{"login/*", "verify/*", "jwks"},
+			SealWrapStorage: []string{configKey, methodPrefix, totpKeyPrefix, keysKey},
 		},
 		Paths: append([]*framework.Path{
 			b.pathConfig(),
@@ -102,7 +104,7 @@ func newBackend(s settings) *backend {
 			b.pathGroups(),
 			b.pathLogin(),
 			b.pathVerify(),
-		}, b.pathsMethods()...),
+		}, append(b.pathsMethods(), b.pathsKeys()...)...),
 		AuthRenew:    b.pathLoginRenew,
 		Invalidate:   b.invalidate,
 		PeriodicFunc: b.tidy,
@@ -164,6 +166,9 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	if key == configKey {
 		b.configs.Drop(key)
 		b.clients.forget("")
+	}
+	if key == keysKey {
+		b.keys.Drop(key)
 	}
 	if name, isUser := strings.CutPrefix(key, userPrefix); isUser {
 		b.users.Drop(name)

@@ -452,8 +452,8 @@ func TestConfigStorageFails(t *testing.T) {
 func TestSpecialPaths(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		special := m.backend.SpecialPaths()
-		assert.ElementsMatch(t, []string{"login/*", "verify/*"}, special.Unauthenticated)
-		assert.ElementsMatch(t, []string{"config", "mfa/method/", "mfa/totp/"}, special.SealWrapStorage)
+		assert.ElementsMatch(t, []string{"login/*", "verify/*", "jwks"}, special.Unauthenticated)
+		assert.ElementsMatch(t, []string{"config", "mfa/method/", "mfa/totp/", "service-app/keys"}, special.SealWrapStorage)
 		assert.Equal(t, logical.TypeCredential, m.backend.Type())
 	})
 }

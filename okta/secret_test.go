@@ -61,6 +61,7 @@ func secretive(t *testing.T) map[string][]any {
 		"Device": shapes(okta.Device{Token: okta.NewSecret(canary), Remember: true}),
 		"Client": append(shapes(*c.OnDevice(okta.Device{Token: okta.NewSecret(canary)})),
 			shapes(c.For(okta.Caller{Address: "198.51.100.7"}))...),
+		"SigningKey":        shapes(*newKey(t)), // see TestSigningKeyDoesNotPrint
 		"Transaction":       shapes(tx),
 		"FactorTransaction": shapes(pushed),
 	}

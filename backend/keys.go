@@ -1,0 +1,157 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file holds the keys by which the mount proves itself to Okta as a service app.
+
+// keysKey is where the keys are stored. The builtin method does not know the entry.
+const keysKey = "service-app/keys"
+
+// retiredFor is how long the public half of a key is served after its successor has
+// taken over. Okta takes an assertion for an hour at most.
+const retiredFor = time.Hour
+
+// keysEntry is what is stored of the keys.
+type keysEntry struct {
+	Current *keyPair    `json:"current,omitempty"` // signs
+	Next    *keyPair    `json:"next,omitempty"`    // is served, so that Okta knows it before it signs
+	Retired *retiredKey `json:"retired,omitempty"`
+}
+
+// keyPair is a key pair in storage.
+type keyPair struct {
+	PrivateKey string    `json:"private_key"` // PEM
+	Created    time.Time `json:"created"`
+
+	signing *okta.SigningKey // PrivateKey, if it can be read
+}
+
+// retiredKey is a key that no longer signs. Its private half is gone.
+type retiredKey struct {
+	JWK   json.RawMessage `json:"jwk"`
+	Until time.Time       `json:"until"` // it is served until then
+}
+
+// ready parses the keys of an entry that was read from storage.
+func (e *keysEntry) ready() {
+	for _, k := range []*keyPair{e.Current, e.Next} {
+		if k != nil {
+			k.signing, _ = okta.ParseSigningKey(okta.NewSecret(k.PrivateKey)) // see errKeyUnreadable
+		}
+	}
+}
+
+var errKeyUnreadable = invalid("config/key", "cannot be read from storage: delete it, and make a new one")
+
+// signs returns the key that signs, nil where there is none.
+func (e *keysEntry) signs() (*okta.SigningKey, error) {
+	switch {
+	case e == nil || e.Current == nil:
+		return nil, nil
+	case e.Current.signing == nil:
+		return nil, errKeyUnreadable
+	}
+	return e.Current.signing, nil
+}
+
+// newKeyPair makes a key.
+func newKeyPair(algorithm string, now time.Time) (*keyPair, error) {
+	signing, err := okta.NewSigningKey(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	text, err := signing.PEM()
+	if err != nil {
+		return nil, err
+	}
+	return &keyPair{PrivateKey: text.Reveal(), Created: now.UTC(), signing: signing}, nil
+}
+
+// promoted returns the keys once the next one has taken over.
+func (e *keysEntry) promoted(now time.Time) (*keysEntry, error) {
+	after := &keysEntry{Current: e.Next}
+	if e.Current.signing == nil {
+		return after, nil
+	}
+	jwk, err := e.Current.signing.PublicJWK()
+	after.Retired = &retiredKey{jwk, now.Add(retiredFor).UTC()}
+	return after, err
+}
+
+// served returns the public keys that Okta may need by now.
+func (e *keysEntry) served(now time.Time) ([]json.RawMessage, error) {
+	served := []json.RawMessage{}
+	if e == nil {
+		return served, nil
+	}
+	for _, k := range []*keyPair{e.Current, e.Next} {
+		if k == nil || k.signing == nil {
+			continue
+		}
+		jwk, err := k.signing.PublicJWK()
+		if err != nil {
+			return nil, err
+		}
+		served = append(served, jwk)
+	}
+	if e.Retired != nil && now.Before(e.Retired.Until) {
+		served = append(served, e.Retired.JWK)
+	}
+	return served, nil
+}
+
+// describe tells a key, without its private half.
+func (k *keyPair) describe() (map[string]any, error) {
+	if k.signing == nil {
+		return nil, errKeyUnreadable
+	}
+	raw, err := k.signing.PublicJWK()
+	if err != nil {
+		return nil, err
+	}
+	var jwk map[string]any
+	if err := json.Unmarshal(raw, &jwk); err != nil {
+		return nil, err
+	}
+	return map[string]any{
+		"kid":          k.signing.ID(),
+		"algorithm":    k.signing.Algorithm(),
+		"created_time": k.Created.Format(time.RFC3339),
+		"public_jwk":   jwk,
+	}, nil
+}
+
+// keysOfMount returns the keys, nil where the mount has none. Callers must not change them.
+func (b *backend) keysOfMount(ctx context.Context, s logical.Storage) (*keysEntry, error) {
+	return b.keys.Get(ctx, s, keysKey)
+}
+
+// changeKeys stores what change makes of the keys, unless it fails. It returns what is
+// stored. change gets no nil.
+func (b *backend) changeKeys(ctx context.Context, s logical.Storage, change func(*keysEntry) (*keysEntry, error)) (*keysEntry, error) {
+	unlock, err := b.locks.Lock(ctx, keysKey)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	before, err := b.keysOfMount(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if before == nil {
+		before = &keysEntry{}
+	}
+	after, err := change(before)
+	if err != nil {
+		return nil, err
+	}
+	return after, b.keys.Write(ctx, s, keysKey, after)
+}

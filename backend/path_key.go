@@ -1,0 +1,235 @@
+package backend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+func (b *backend) pathsKeys() []*framework.Path {
+	update := func(summary string, f framework.OperationFunc) map[logical.Operation]framework.OperationHandler {
+		return map[logical.Operation]framework.OperationHandler{
+			logical.UpdateOperation: &framework.PathOperation{Callback: f, Summary: summary, Responses: okResponse()},
+		}
+	}
+	return []*framework.Path{
+		{
+			Pattern: "config/key",
+			Fields:  map[string]*framework.FieldSchema{"algorithm": algorithmField()},
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ReadOperation: &framework.PathOperation{
+					Callback: b.pathKeyRead, Summary: "Read the public keys of the mount's service app.", Responses: okResponse(),
+				},
+				logical.UpdateOperation: &framework.PathOperation{
+					Callback: b.pathKeyWrite, Summary: "Make the first key of the mount's service app.", Responses: okResponse(),
+				},
+				logical.DeleteOperation: &framework.PathOperation{
+					Callback: b.pathKeyDelete, Summary: "Delete the keys of the mount's service app.", Responses: written(),
+				},
+			},
+			HelpSynopsis:    "The key by which the mount proves itself to Okta as a service app.",
+			HelpDescription: keyHelp,
+			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "key"},
+		},
+		{
+			Pattern:         "config/key/rotate",
+			Fields:          map[string]*framework.FieldSchema{"algorithm": algorithmField()},
+			Operations:      update("Make the next key, which is served beside the current one.", b.pathKeyRotate),
+			HelpSynopsis:    "Make the next key of the mount's service app.",
+			HelpDescription: keyHelp,
+			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "key"},
+		},
+		{
+			Pattern:         "config/key/promote",
+			Fields:          map[string]*framework.FieldSchema{"kid": promoteKidField()},
+			Operations:      update("Sign with the next key from now on.", b.pathKeyPromote),
+			HelpSynopsis:    "Have the next key of the mount's service app take over.",
+			HelpDescription: keyHelp,
+			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "promote", OperationSuffix: "key"},
+		},
+		{
+			Pattern: "jwks",
+			Operations: map[logical.Operation]framework.OperationHandler{
+				logical.ReadOperation: &framework.PathOperation{
+					Callback: b.pathJWKSRead, Summary: "Read the public keys as a JWK set, without a token.", Responses: okResponse(),
+				},
+			},
+			HelpSynopsis:    "The public keys of the mount's service app, as a JWK set.",
+			HelpDescription: "The jwks_uri of a service app in Okta may be this path. It needs no token, and answers with the plain JWK set.",
+			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "jwks"},
+		},
+	}
+}
+
+func algorithmField() *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type:          framework.TypeString,
+		Default:       okta.RS256,
+		AllowedValues: []any{okta.RS256, okta.ES256},
+		Description:   `Algorithm of the key: "RS256", with 3072 bits, or "ES256". "RS256" when empty.`,
+		DisplayAttrs:  &framework.DisplayAttributes{Name: "Algorithm"},
+	}
+}
+
+func promoteKidField() *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type:         framework.TypeString,
+		Description:  "The kid of the key that is meant: the request fails where another one is the next key. Whichever is next, when empty.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Key ID"},
+	}
+}
+
+// algorithmOf returns the algorithm of a request.
+func algorithmOf(d *framework.FieldData) (string, error) {
+	switch v, _ := newest[string](d, "algorithm"); v {
+	case "":
+		return okta.RS256, nil
+	case okta.RS256, okta.ES256:
+		return v, nil
+	}
+	return "", invalid("algorithm", fmt.Sprintf("must be %q or %q", okta.RS256, okta.ES256))
+}
+
+func (b *backend) pathKeyRead(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	keys, err := b.keysOfMount(ctx, req.Storage)
+	if err != nil || keys == nil || keys.Current == nil {
+		return nil, err
+	}
+	data, err := keys.Current.describe()
+	if err != nil {
+		return answerInput(err)
+	}
+	if keys.Next != nil {
+		if data["next"], err = keys.Next.describe(); err != nil {
+			return answerInput(err)
+		}
+	}
+	return &logical.Response{Data: data}, nil
+}
+
+// pathKeyWrite makes the first key. It replaces none, because Okta would know the new one
+// too late.
+func (b *backend) pathKeyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	return b.makeKey(ctx, req, d, func(keys *keysEntry, made *keyPair) error {
+		if keys.Current != nil {
+			return invalid("config/key", "exists: write config/key/rotate and then config/key/promote, or delete it first")
+		}
+		keys.Current = made
+		return nil
+	})
+}
+
+// pathKeyRotate makes a next key in place of one that has not been promoted.
+func (b *backend) pathKeyRotate(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	return b.makeKey(ctx, req, d, func(keys *keysEntry, made *keyPair) error {
+		if keys.Current == nil {
+			return errNoKey
+		}
+		keys.Next = made
+		return nil
+	})
+}
+
+var (
+	errNoKey     = invalid("config/key", "does not exist: write it first")
+	errNoNextKey = invalid("config/key/promote", "needs a next key: write config/key/rotate first")
+)
+
+// makeKey makes a key, has put place it, and answers with its public half.
+func (b *backend) makeKey(ctx context.Context, req *logical.Request, d *framework.FieldData, put func(*keysEntry, *keyPair) error) (*logical.Response, error) {
+	algorithm, err := algorithmOf(d)
+	if err != nil {
+		return answerInput(err)
+	}
+	made, err := newKeyPair(algorithm, b.now())
+	if err != nil {
+		return nil, err
+	}
+	_, err = b.changeKeys(ctx, req.Storage, func(before *keysEntry) (*keysEntry, error) {
+		after := *before
+		return &after, put(&after, made)
+	})
+	if err != nil {
+		return answerInput(err)
+	}
+	return answerKey(made)
+}
+
+func answerKey(k *keyPair) (*logical.Response, error) {
+	data, err := k.describe()
+	if err != nil {
+		return nil, err
+	}
+	return &logical.Response{Data: data}, nil
+}
+
+func (b *backend) pathKeyPromote(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
+	kid, _ := newest[string](d, "kid")
+	keys, err := b.promoteKey(ctx, req.Storage, kid)
+	if err != nil {
+		return answerInput(err)
+	}
+	return answerKey(keys.Current)
+}
+
+// promoteKey has the next key take over, which must have that kid unless kid is empty.
+func (b *backend) promoteKey(ctx context.Context, s logical.Storage, kid string) (*keysEntry, error) {
+	return b.changeKeys(ctx, s, func(before *keysEntry) (*keysEntry, error) {
+		if before.Current == nil || before.Next == nil {
+			return nil, errNoNextKey
+		}
+		next := before.Next.signing
+		switch {
+		case next == nil:
+			return nil, errKeyUnreadable
+		case kid != "" && kid != next.ID():
+			return nil, invalid("kid", "is not that of the next key: read config/key")
+		}
+		return before.promoted(b.now())
+	})
+}
+
+func (b *backend) pathKeyDelete(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	unlock, err := b.locks.Lock(ctx, configKey, keysKey)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return nil, b.keys.Remove(ctx, req.Storage, keysKey)
+}
+
+func (b *backend) pathJWKSRead(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
+	keys, err := b.keysOfMount(ctx, req.Storage)
+	if err != nil {
+		return nil, err
+	}
+	served, err := keys.served(b.now())
+	if err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(map[string]any{"keys": served})
+	if err != nil {
+		return nil, err
+	}
+	return &logical.Response{Data: map[string]any{
+		logical.HTTPStatusCode:  http.StatusOK,
+		logical.HTTPContentType: "application/json",
+		logical.HTTPRawBody:     body,
+	}}, nil
+}
+
+const keyHelp = `
+An OAuth 2.0 service app in Okta takes the place of an API token. The mount makes the
+key pair itself: the private key never leaves Vault's storage. Give the public key to
+the app in Okta, or have it read the path "jwks", and then write client_id to "config".
+
+"config/key/rotate" makes a next key, which is served beside the current one, and
+"config/key/promote" signs with it from then on. Give Okta the next key in between,
+unless it reads "jwks". The key before is served for another hour.
+`
