@@ -23,7 +23,7 @@ BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
 	../../bin/bench -version $(VERSION) -commit $$(git describe --always --dirty --exclude '*') -out ../../bin/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz cross clean
+.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz cross reproducible clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,13 @@ cross: ## the plugin and okta-login for every platform, in bin/
 		echo "bin/$${command}_$${os}_$${arch}$$suffix"; \
 		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "bin/$${command}_$${os}_$${arch}$$suffix" ./cmd/$$command || exit 1; \
 	done; done
+
+reproducible: ## build the plugin here, and anew in another directory, and compare
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(GO_BUILD) -o $$dir/here ./cmd/$(NAME) && \
+	mkdir $$dir/copy && cp -R go.mod go.sum cmd backend okta mfa internal $$dir/copy && \
+	(cd $$dir/copy && $(GO_BUILD) -a -o ../there ./cmd/$(NAME)) && \
+	cmp $$dir/here $$dir/there && sha256sum $$dir/here | cut -d ' ' -f 1
 
 clean: ## remove what was built here (the built Vault stays in the user's cache)
 	rm -rf bin

@@ -98,3 +98,24 @@ func constants[T ~string](name string) []T {
 	}
 	return all
 }
+
+// TestDependenciesHaveAReason: docs/design.md says of each direct dependency what it is
+// for, and names no other.
+func TestDependenciesHaveAReason(t *testing.T) {
+	t.Parallel()
+	read := func(path string, line *regexp.Regexp) (modules []string) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		_, section, _ := strings.Cut(string(text), "\n## Dependencies\n")
+		if section == "" {
+			section = string(text)
+		}
+		for _, m := range line.FindAllStringSubmatch(section, -1) {
+			modules = append(modules, m[1])
+		}
+		return modules
+	}
+	required := read("../go.mod", regexp.MustCompile(`(?m)^\t(\S+) v\S+$`))
+	require.NotEmpty(t, required)
+	require.Equal(t, required, read("../docs/design.md", regexp.MustCompile("(?m)^\\| `(\\S+)` \\| [^|]{5,} \\|$")))
+}
