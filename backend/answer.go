@@ -109,7 +109,8 @@ func (b *backend) logFailure(err error, r reply) {
 // the person nor a client that has left is the cause.
 func operational(err error) bool {
 	return !errors.Is(err, context.Canceled) &&
-		(replyTo(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken) || errors.Is(err, errMethodGone) ||
+		(replyTo(err).status >= http.StatusInternalServerError || errors.Is(err, errAPIToken) ||
+			errors.Is(err, errServiceApp) || errors.Is(err, errMethodGone) ||
 			refusesMount(err))
 }
 

@@ -132,6 +132,7 @@ var table = []row{
 	{is(okta.ErrMalformed), 502, "Okta's answer makes no sense: ask your Vault administrator to check org_name and base_url, and to look up the reason in Vault's log"},
 
 	// Okta's refusals.
+	{is(errServiceApp), 400, "Okta refused the service app of this mount{code}: ask your Vault administrator to check client_id, scopes and config/key, and what is granted to the app in Okta"},
 	{is(errAPIToken), 400, "Okta refused the API token of this mount{code}: ask your Vault administrator to configure a valid api_token"},
 	{code(okta.CodeAuthenticationFailed), 400, "Okta did not accept the username and password, or does not let this account in{code}"},
 	{code(okta.CodePolicyDenied), 400, "Okta's sign-on policy does not let you in at this time{code}"},

@@ -158,7 +158,7 @@ func examples() []error {
 		method(&mfa.CredentialError{Problem: "takes no device"}), method(&mfa.DeniedError{Reason: "Locked out."}),
 		method(&mfa.PassCodesBarredError{Wait: time.Minute}), method(okta.ErrNoAPIToken), method(&okta.Error{HTTPStatus: 403, Code: okta.CodeAccessDenied, Endpoint: okta.EndpointFactors}),
 		method(&mfa.ServiceError{Status: 429}), method(&mfa.ServiceError{Status: 503}), method(&mfa.ServiceError{Status: 401}), method(&mfa.ServiceError{Status: 400}), method(mfa.ErrCodeUnshown),
-		fmt.Errorf("%w: %w", errAPIToken, said(401, okta.CodeInvalidToken)),
+		fmt.Errorf("%w: %w", errAPIToken, said(401, okta.CodeInvalidToken)), fmt.Errorf("%w: %w", errServiceApp, said(401, "invalid_client")),
 		&attempts.BlockedError{Wait: time.Minute}, &attempts.BusyError{Wait: time.Second}, okta.ErrBusy, store.ErrTimeout,
 		mfa.ErrEnrollmentMaySkip, mfa.ErrAdminConsent, fmt.Errorf("%w: %w", mfa.ErrSignInPage, &mfa.UnexpectedError{Status: okta.StatusDeviceActivate}),
 		&okta.Error{HTTPStatus: 409, Code: okta.CodeNextPassCode, Words: okta.NewSecret("Wait for the code to change.")},

@@ -1,7 +1,11 @@
 package backend
 
 import (
+	"context"
+	"strings"
 	"sync"
+
+	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
@@ -17,17 +21,35 @@ type clientCache struct {
 
 type keptClient struct {
 	*okta.Client
-	from          any // the entry it was made of
-	orgURL, token string
+	from made       // the entries it was made of
+	to   connection // what they say
 }
 
-// client returns the client for cfg, the kept one if cfg still leads to the
-// same org with the same token.
-func (b *backend) client(cfg *configEntry) (*okta.Client, error) { return b.clientOf("", cfg, cfg) }
+// made is the entries that a client is made of. Entries do not change, so where they are
+// the same there is nothing to check.
+type made struct {
+	from any // what holds the connection
+	keys *keysEntry
+}
 
-// clientOf is client for the connection of that name. from is the entry that cfg is
-// part of: entries do not change, so where it is the same there is nothing to check.
-func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Client, error) {
+// connection is all that makes a client another one.
+type connection struct{ orgURL, token, clientID, scopes, kid string }
+
+// client returns the client for cfg, the kept one if cfg still leads to the
+// same org with the same token or service app.
+func (b *backend) client(ctx context.Context, s logical.Storage, cfg *configEntry) (*okta.Client, error) {
+	if cfg.ClientID == "" {
+		return b.clientOf("", made{from: cfg}, cfg)
+	}
+	keys, err := b.keysOfMount(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return b.clientOf("", made{cfg, keys}, cfg)
+}
+
+// clientOf is client for the connection of that name, which from has and cfg describes.
+func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Client, error) {
 	if client := b.clients.of(name, from); client != nil {
 		return client, nil
 	}
@@ -38,10 +60,18 @@ func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Clien
 	if err := checkToken(cfg.Token); err != nil {
 		return nil, err
 	}
+	app, err := cfg.serviceApp(from.keys)
+	if err != nil {
+		return nil, err
+	}
+	to := connection{orgURL: orgURL, token: cfg.Token}
+	if app != nil {
+		to.clientID, to.scopes, to.kid = app.ClientID, strings.Join(app.Scopes, " "), app.Key.ID()
+	}
 	c := &b.clients
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if kept, ok := c.kept[name]; ok && kept.orgURL == orgURL && kept.token == cfg.Token {
+	if kept, ok := c.kept[name]; ok && kept.to == to {
 		kept.from = from
 		c.kept[name] = kept
 		return kept.Client, nil
@@ -54,6 +84,8 @@ func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Clien
 		Now:       b.now,
 		RootCAs:   b.rootCAs,
 		Dial:      b.dial,
+
+		ServiceApp: app,
 	})
 	if err != nil {
 		return nil, err
@@ -62,12 +94,12 @@ func (b *backend) clientOf(name string, from any, cfg *configEntry) (*okta.Clien
 	if c.kept == nil {
 		c.kept = map[string]keptClient{}
 	}
-	c.kept[name] = keptClient{client, from, orgURL, cfg.Token}
+	c.kept[name] = keptClient{client, from, to}
 	return client, nil
 }
 
-// of returns the client of that name if it was made of the same entry.
-func (c *clientCache) of(name string, from any) *okta.Client {
+// of returns the client of that name if it was made of the same entries.
+func (c *clientCache) of(name string, from made) *okta.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if kept, ok := c.kept[name]; ok && kept.from == from {

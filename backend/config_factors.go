@@ -155,6 +155,8 @@ func (cfg *configEntry) settings() []setting {
 		{"login_lockout_duration", seconds(limits.Lockout), cfg.LoginLockout != 0},
 		// A first write stores the default.
 		{"alias_source", cfg.source(), cfg.AliasSource != "" && cfg.AliasSource != sourceLogin},
+		{"client_id", cfg.ClientID, cfg.ClientID != ""},
+		{"scopes", cfg.scopes(), len(cfg.Scopes) > 0},
 		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
 		{"trusted_proxies", cfg.TrustedProxies.list(), len(cfg.TrustedProxies) > 0},
 	}...)

@@ -15,7 +15,7 @@ import (
 // groupIDOf is Okta's id of a group of a user.
 func (m *mount) groupIDOf(u *oktatest.User, name, kind string) string {
 	m.t.Helper()
-	client, err := m.inner.client(&configEntry{Organization: "acme", BaseURL: m.okta.URL, Token: m.okta.Token})
+	client, err := m.inner.client(m.t.Context(), m.storage, &configEntry{Organization: "acme", BaseURL: m.okta.URL, Token: m.okta.Token})
 	require.NoError(m.t, err)
 	groups, err := client.Groups(m.t.Context(), u.ID)
 	require.NoError(m.t, err)

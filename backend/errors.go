@@ -21,6 +21,7 @@ var (
 	errMethodsChanged  = errors.New("a method is required that the login has not satisfied")
 	errNoRequiredGroup = errors.New("the person is in none of required_groups")
 	errAPIToken        = errors.New("okta refused the API token")
+	errServiceApp      = errors.New("okta refused the service app")
 	errNoTransaction   = errors.New("no login has this transaction_id")
 	errTooManyLogins   = &busyError{what: "too many logins are waiting on this mount", wait: busyWait}
 )
@@ -44,10 +45,16 @@ func (e *inputError) Error() string { return e.field + " " + e.problem }
 
 func invalid(field, problem string) error { return &inputError{field, problem} }
 
-// apiTokenRefused marks an error that says that Okta refused the mount's API token, or
-// what the role of that may do.
+// apiTokenRefused marks an error that says that Okta refused the mount's API token or
+// its service app, or what the role of that may do.
 func apiTokenRefused(cfg *configEntry, err error) error {
-	if cfg.Token != "" && !isA[*mfa.MethodError](err) && okta.RefusesMount(err) {
+	e, answered := errors.AsType[*okta.Error](err)
+	switch {
+	case !answered || isA[*mfa.MethodError](err) || !okta.RefusesMount(err):
+		return err
+	case cfg.ClientID != "" && e.Endpoint.Manages():
+		return fmt.Errorf("%w: %w", errServiceApp, err)
+	case cfg.Token != "":
 		return fmt.Errorf("%w: %w", errAPIToken, err)
 	}
 	return err

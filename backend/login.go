@@ -45,8 +45,8 @@ type person struct {
 	warnings []string
 }
 
-func (b *backend) newLogin(req *logical.Request, cfg *configEntry, in loginInput) (*loginRequest, error) {
-	client, err := b.client(cfg)
+func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (*loginRequest, error) {
+	client, err := b.client(ctx, req.Storage, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		},
 		Clock: l.clock,
 	}
-	if l.cfg.Token != "" {
+	if l.cfg.readsOkta() {
 		flow.Groups, flow.Active = l.groups, l.active
 	} else {
 		flow.Active = func(ctx context.Context, userID string) error { return l.stillLogsIn(ctx, flow, userID) }
@@ -184,7 +184,7 @@ func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 // prefetch begins to read the groups of somebody who has logged in by that name
 // before, if the mount is configured so: their password is not known to be right.
 func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
-	if !l.cfg.PrefetchGroups || l.cfg.Token == "" || l.suspicious() {
+	if !l.cfg.PrefetchGroups || !l.cfg.readsOkta() || l.suspicious() {
 		return nil
 	}
 	known, ok := l.known.find(l.client.OrgURL(), l.in.username)
@@ -214,7 +214,7 @@ func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
 func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
 	called := groupNames(l.cfg.counted(who.Groups))
 	switch {
-	case l.cfg.Token == "":
+	case !l.cfg.readsOkta():
 		found.warnings = append(found.warnings, unreadWarning)
 	case len(called) == 0 && len(who.Groups) > 0:
 		found.warnings = append(found.warnings, noneCountsWarning)

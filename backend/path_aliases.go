@@ -49,7 +49,7 @@ func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *
 		if err := checkName("username", name); err != nil {
 			return answerInput(err)
 		}
-		aliases, err := b.aliasesOf(ctx, cfg, name)
+		aliases, err := b.aliasesOf(ctx, req.Storage, cfg, name)
 		if err != nil {
 			return b.answer(err, false)
 		}
@@ -102,11 +102,11 @@ func without(names []string, name string) (others []string) {
 }
 
 // aliasesOf asks Okta about a person, and returns their alias for each alias_source.
-func (b *backend) aliasesOf(ctx context.Context, cfg *configEntry, typed string) (map[string]any, error) {
-	if cfg.Token == "" {
-		return nil, invalid("username", "needs the api_token of config: Okta knows whose name it is")
+func (b *backend) aliasesOf(ctx context.Context, s logical.Storage, cfg *configEntry, typed string) (map[string]any, error) {
+	if !cfg.readsOkta() {
+		return nil, invalid("username", "needs the api_token or the client_id of config: Okta knows whose name it is")
 	}
-	client, err := b.client(cfg)
+	client, err := b.client(ctx, s, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, factorFields())
 	maps.Copy(fields, identityFields())
 	maps.Copy(fields, attemptFields())
+	maps.Copy(fields, serviceAppFields())
 	maps.Copy(fields, groupSettingFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	fields["trusted_proxies"] = trustedProxiesField()
@@ -204,6 +205,12 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateGroupSettings(d); err != nil {
 		return answerInput(err)
 	}
+	if err := cfg.updateServiceApp(d); err != nil {
+		return answerInput(err)
+	}
+	if err := b.checkServiceApp(ctx, req.Storage, cfg, d); err != nil {
+		return answerInput(err)
+	}
 	unsound, err := judge(d, stored == nil, append(cfg.connectionProblems(), cfg.tokenProblems()...))
 	if err != nil {
 		return answerInput(err)
@@ -224,7 +231,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	switch {
 	case deleted:
 		resp.AddWarning(deletedTokenWarning)
-	case cfg.Token == "":
+	case !cfg.readsOkta():
 		resp.AddWarning(noTokenWarning)
 	}
 	if requires {
@@ -292,6 +299,7 @@ func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *lo
 		resp.AddWarning(skipWarning)
 	}
 	cfg.warnOfIdentity(resp)
+	cfg.warnOfServiceApp(resp)
 	if ignored := cfg.TrustedProxies.ignored(req); ignored != "" {
 		resp.AddWarning(ignored)
 	}
@@ -335,6 +343,9 @@ type configEntry struct {
 
 	filter *regexp.Regexp // of GroupFilter
 
+	ClientID string   `json:"client_id,omitempty"`
+	Scopes   []string `json:"scopes,omitempty"`
+
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
 	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
@@ -364,7 +375,7 @@ const configHelp = `
 The org's host is made of org_name and base_url: "acme" and "okta.com" are
 acme.okta.com. A base_url that is a full URL is the org's by itself.
 
-With api_token, people's Okta groups are read and mapped to policies. Without it,
+With client_id, or with api_token, people's Okta groups are read and mapped to policies. Without them,
 only the groups given under users/ are.
 
 mfa_factors says which types of factor a login may be completed with: push, totp

@@ -201,6 +201,13 @@ func (b *backend) pathKeyDelete(ctx context.Context, req *logical.Request, _ *fr
 		return nil, err
 	}
 	defer unlock()
+	cfg, err := b.config(ctx, req.Storage)
+	switch {
+	case err != nil:
+		return nil, err
+	case cfg != nil && cfg.ClientID != "":
+		return answerInput(invalid("client_id", "of config needs the key: empty it first, or replace the key by config/key/rotate and config/key/promote"))
+	}
 	return nil, b.keys.Remove(ctx, req.Storage, keysKey)
 }
 

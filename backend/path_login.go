@@ -154,7 +154,7 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	if in.transactionID == "" && in.password == "" {
 		return b.answer(invalid("password", "is required"), false)
 	}
-	login, err := b.newLogin(req, cfg, in.split(cfg.PasscodeSeparator))
+	login, err := b.newLogin(ctx, req, cfg, in.split(cfg.PasscodeSeparator))
 	switch {
 	case err != nil:
 		return b.answer(err, false)
@@ -213,7 +213,7 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	if err != nil {
 		return b.answer(err, false)
 	}
-	login, err := b.newLogin(req, cfg, in)
+	login, err := b.newLogin(ctx, req, cfg, in)
 	if err != nil {
 		return b.answer(err, false)
 	}

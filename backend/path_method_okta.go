@@ -164,14 +164,14 @@ func makeOktaMethod(ctx context.Context, b *backend, req *logical.Request, cfg *
 	if err != nil {
 		return nil, err
 	}
-	client, err := b.client(cfg)
+	client, err := b.client(ctx, req.Storage, cfg)
 	if err != nil {
 		return nil, err
 	}
 	org, unproven := client.OrgURL(), false
 	if own := entry.Okta.connection(); own != nil {
 		mounts := client
-		if client, err = b.clientOf(entry.ID, entry, own); err != nil {
+		if client, err = b.clientOf(entry.ID, made{from: entry}, own); err != nil {
 			return nil, err
 		}
 		switch same, known := okta.SameOrg(ctx, mounts, client); {

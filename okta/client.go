@@ -28,6 +28,10 @@ type Config struct {
 	// fail with ErrNoAPIToken.
 	APIToken Secret
 
+	// ServiceApp makes the calls of the users and the factors API in place of the API
+	// token; nil means that the token does.
+	ServiceApp *ServiceApp
+
 	// UserAgent names the program to Okta as a product token, "program/v1.2.3". Okta
 	// shows it in its system log.
 	UserAgent string
@@ -53,7 +57,8 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 // its connections are reused from one login to the next.
 type Client struct {
 	orgURL    string
-	apiToken  Secret
+	apiToken  Secret // sent with the Authentication API
+	manager   prover // of management calls; nil: they fail with ErrNoAPIToken
 	userAgent string
 	transport *transport
 	org       *identity
@@ -61,8 +66,8 @@ type Client struct {
 	device    Device
 }
 
-// ErrNoAPIToken means that a call needs the API token with which the client was not
-// configured.
+// ErrNoAPIToken means that a call needs an API token or a service app, and the client was
+// configured with neither.
 var ErrNoAPIToken = errors.New("no Okta API token is configured")
 
 // New returns a client for the org of cfg. It opens no connection.
@@ -77,8 +82,12 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	manager, err := managerOf(cfg)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
-		orgURL: org.String(), apiToken: cfg.APIToken, userAgent: cfg.UserAgent,
+		orgURL: org.String(), apiToken: cfg.APIToken, manager: manager, userAgent: cfg.UserAgent,
 		transport: newTransport(org, cfg), org: new(identity),
 	}, nil
 }
@@ -114,27 +123,15 @@ func (c *Client) post(ctx context.Context, path string, in, out any) (http.Heade
 // nil. It decodes the answer into out unless that is nil, and returns the answer's
 // header. No error of it quotes the path or the query, which may hold names.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
-	var body io.Reader = http.NoBody
+	var body []byte
 	if in != nil {
 		raw, err := json.Marshal(in)
 		if err != nil {
 			return nil, err
 		}
-		body = bytes.NewReader(raw)
+		body = raw
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.orgURL+path, body)
-	if err != nil { // whose text is the URL
-		return nil, fmt.Errorf("%w: no request can have this path", ErrMalformed)
-	}
-	req.Header.Set("Accept", "application/json")
-	if method == http.MethodPost { // one without a body, too
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if !c.apiToken.IsZero() {
-		req.Header.Set("Authorization", "SSWS "+c.apiToken.Reveal())
-	}
-	c.caller.describe(req.Header, c.userAgent)
-	resp, answer, err := c.transport.send(req)
+	resp, answer, err := c.sendProven(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +145,46 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (http
 		return nil, malformed("not the JSON that was asked for", resp)
 	}
 	return resp.Header, nil
+}
+
+// sendProven sends a request with a proof, and once more where Okta has refused the proof
+// and another one may help.
+func (c *Client) sendProven(ctx context.Context, method, path string, body []byte) (*http.Response, []byte, error) {
+	for again := false; ; again = true {
+		req, err := c.request(ctx, method, path, body)
+		if err != nil {
+			return nil, nil, err
+		}
+		by := c.proverOf(req.URL.Path)
+		if by == nil {
+			return nil, nil, ErrNoAPIToken
+		}
+		if err := by.prove(ctx, c, req); err != nil {
+			return nil, nil, err
+		}
+		resp, answer, err := c.transport.send(req)
+		if err == nil || again || !by.renew(req, err) {
+			return resp, answer, err
+		}
+	}
+}
+
+// request makes a request on behalf of the caller, without a proof.
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	var reader io.Reader = http.NoBody
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.orgURL+path, reader)
+	if err != nil { // whose text is the URL
+		return nil, fmt.Errorf("%w: no request can have this path", ErrMalformed)
+	}
+	req.Header.Set("Accept", "application/json")
+	if method == http.MethodPost { // one without a body, too
+		req.Header.Set("Content-Type", "application/json")
+	}
+	c.caller.describe(req.Header, c.userAgent)
+	return req, nil
 }
 
 // localTime translates a time at which something of Okta's expires to this machine's

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,7 @@ const (
 	EndpointUsers        Endpoint = "users"        // Account, AccountsByEmail
 	EndpointFactors      Endpoint = "factors"      // all of the Factors API
 	EndpointOrganization Endpoint = "organization" // OrgID
+	EndpointToken        Endpoint = "token"        // access tokens of a service app
 )
 
 // endpoints of the Authentication API and of the org, whose paths hold no name.
@@ -30,6 +32,12 @@ var endpoints = map[string]Endpoint{
 	skipPath:         EndpointSkip,
 	cancelPath:       EndpointCancel,
 	organizationPath: EndpointOrganization,
+	tokenPath:        EndpointToken,
+}
+
+// Manages reports whether the endpoint is called as the service app, where there is one.
+func (e Endpoint) Manages() bool {
+	return slices.Contains([]Endpoint{EndpointGroups, EndpointUsers, EndpointFactors, EndpointToken}, e)
 }
 
 // endpointOf returns the endpoint of an escaped path, or "".
@@ -85,7 +93,8 @@ var mountCodes = map[Endpoint][]string{
 var inLogin = always(CodeValidation, CodeNotFound, CodeUserStatus)
 
 func always(more ...string) []string {
-	return append(more, CodeInvalidSession, CodeAccessDenied, CodeNoFeature, CodeMethodNotAllowed)
+	return append(more, CodeInvalidSession, CodeAccessDenied, CodeNoFeature, CodeMethodNotAllowed,
+		CodeInvalidAccessToken, CodeInsufficientScope)
 }
 
 // RefusesMount reports whether err is an answer by which Okta refuses the program that
@@ -93,6 +102,9 @@ func always(more ...string) []string {
 // it; an administrator of Vault can.
 func RefusesMount(err error) bool {
 	e, ok := errors.AsType[*Error](err)
+	if ok && e.Endpoint == EndpointToken { // what a person has typed is not in the request
+		return e.HTTPStatus < http.StatusInternalServerError && e.HTTPStatus != http.StatusTooManyRequests
+	}
 	return ok && slices.Contains(mountCodes[e.Endpoint], e.Code)
 }
 

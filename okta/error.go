@@ -2,9 +2,11 @@ package okta
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +20,7 @@ import (
 type Error struct {
 	HTTPStatus int      // of the answer; Okta sends one error with status 202
 	Endpoint   Endpoint // that was called
-	Code       string   // "E0000004"; empty when the answer held no error document
+	Code       string   // "E0000004", or OAuth's "invalid_client"; empty when the answer held no error document
 	Summary    string   // Okta's sentence, which may quote what the person typed
 	Causes     []string // details, which may quote it, too
 	ID         string   // Okta's errorId, for Okta's support
@@ -33,6 +35,8 @@ type Error struct {
 	// RetryAfter is how long Okta asks to wait. It is set on a 429 only, and zero
 	// where Okta does not say; otherwise it is between a second and maxRetryAfter.
 	RetryAfter time.Duration
+
+	nonce string // that a proof needs, where Okta asks for one
 }
 
 // These are the codes of Okta's that this project acts upon.
@@ -109,7 +113,12 @@ type errorDocument struct {
 	Code    string `json:"errorCode"`
 	Summary string `json:"errorSummary"`
 	ID      string `json:"errorId"`
-	Causes  []struct {
+
+	// OAuth 2.0 has a form of its own.
+	OAuth       string `json:"error"`
+	Description string `json:"error_description"`
+
+	Causes []struct {
 		Summary string `json:"errorSummary"`
 	} `json:"errorCauses"`
 }
@@ -137,9 +146,13 @@ func parseError(resp *http.Response, body []byte) error {
 	if ok && doc.Code == "" {
 		return nil
 	}
+	if doc.Code == "" {
+		doc.Code, doc.Summary = cmp.Or(doc.OAuth, challengeError(resp.Header)), cmp.Or(doc.Summary, doc.Description)
+	}
 	e := &Error{
+		nonce:      Clip(resp.Header.Get("DPoP-Nonce"), maxNonce),
 		HTTPStatus: resp.StatusCode,
-		Code:       Clip(doc.Code, 16),
+		Code:       Clip(doc.Code, 32),
 		Summary:    Clip(doc.Summary, 256),
 		ID:         Clip(doc.ID, 64),
 		RequestID:  requestID(resp.Header),
@@ -161,6 +174,19 @@ func parseError(resp *http.Response, body []byte) error {
 	}
 	return e
 }
+
+// challengeError returns the error that a challenge of OAuth names, "" where there is
+// none. Such an answer has no body (observed).
+// https://www.rfc-editor.org/rfc/rfc6750#section-3
+func challengeError(h http.Header) string {
+	found := namedError.FindStringSubmatch(h.Get("WWW-Authenticate"))
+	if found == nil {
+		return ""
+	}
+	return found[1]
+}
+
+var namedError = regexp.MustCompile(`\berror="([a-z_]{1,32})"`)
 
 // retryAfter reads how long a 429 with that code asks to wait: from
 // X-Rate-Limit-Reset, or from Retry-After where the code is one of codeWait or the

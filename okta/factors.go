@@ -104,8 +104,8 @@ func (c *Client) CancelFactor(ctx context.Context, t FactorTransaction) error {
 }
 
 func (c *Client) factorsPath(userID string) (string, error) {
-	if c.apiToken.IsZero() {
-		return "", ErrNoAPIToken
+	if err := c.manages(); err != nil {
+		return "", err
 	}
 	user, err := pathSegment(userID)
 	return usersPath + "/" + user + "/factors", err

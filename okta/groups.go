@@ -41,8 +41,8 @@ type wireGroup struct {
 // ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/UserResources/#tag/UserResources/operation/listUserGroups
 func (c *Client) Groups(ctx context.Context, userID string) ([]Group, error) {
-	if c.apiToken.IsZero() {
-		return nil, ErrNoAPIToken
+	if err := c.manages(); err != nil {
+		return nil, err
 	}
 	c = c.For(Caller{}) // the program asks for itself
 	var groups []Group

@@ -94,7 +94,6 @@ func (c *Client) inquire(ctx context.Context, q *inquiry) {
 func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
 	// The endpoint is public, and the program asks for itself.
 	public := c.For(Caller{})
-	public.apiToken = Secret{}
 	var w struct {
 		ID string `json:"id"`
 	}

@@ -55,10 +55,11 @@ func secretive(t *testing.T) map[string][]any {
 	require.Equal(t, "Your PIN is "+canary, asks.Words.Reveal())
 
 	return map[string][]any{
-		"Error":  append(shapes(*asks), fmt.Errorf("x: %w", err)),
-		"Secret": shapes(okta.NewSecret(canary)),
-		"Config": shapes(cfg),
-		"Device": shapes(okta.Device{Token: okta.NewSecret(canary), Remember: true}),
+		"Error":      append(shapes(*asks), fmt.Errorf("x: %w", err)),
+		"Secret":     shapes(okta.NewSecret(canary)),
+		"Config":     shapes(cfg),
+		"ServiceApp": shapes(okta.ServiceApp{ClientID: "0oa1", Scopes: []string{"s"}, Key: newKey(t)}),
+		"Device":     shapes(okta.Device{Token: okta.NewSecret(canary), Remember: true}),
 		"Client": append(shapes(*c.OnDevice(okta.Device{Token: okta.NewSecret(canary)})),
 			shapes(c.For(okta.Caller{Address: "198.51.100.7"}))...),
 		"SigningKey":        shapes(*newKey(t)), // see TestSigningKeyDoesNotPrint

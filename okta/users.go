@@ -48,8 +48,8 @@ func (w wireAccount) account(header http.Header) (Account, error) {
 // CodeNotFound. Account fails with ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/getUser
 func (c *Client) Account(ctx context.Context, name string) (Account, error) {
-	if c.apiToken.IsZero() {
-		return Account{}, ErrNoAPIToken
+	if err := c.manages(); err != nil {
+		return Account{}, err
 	}
 	segment, err := pathSegment(name)
 	if err != nil {
@@ -72,8 +72,8 @@ const maxAccounts = "10"
 // token.
 // https://developer.okta.com/docs/reference/user-query/#search-users
 func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, error) {
-	if c.apiToken.IsZero() {
-		return nil, ErrNoAPIToken
+	if err := c.manages(); err != nil {
+		return nil, err
 	}
 	query := url.Values{"search": {`profile.email eq "` + searchEscapes.Replace(email) + `"`}, "limit": {maxAccounts}}
 	var found []wireAccount

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,10 @@ type Org struct {
 	usernames    map[string]*window // password logins by folded username
 	requests     []*record
 	received     int
+	apps         []*ServiceApp
+	tokens       map[string]*accessToken
+	proofs       map[string]bool // jti of DPoP proofs that were used
+	nonce        string          // that proofs for tokens need
 
 	mux *http.ServeMux
 }
@@ -58,6 +63,9 @@ func New(opts Options) *Org {
 		faults:       make(map[string][]*Fault),
 		buckets:      make(map[string]*bucket),
 		usernames:    make(map[string]*window),
+		tokens:       make(map[string]*accessToken),
+		proofs:       make(map[string]bool),
+		nonce:        rand.Text(),
 	}
 	o.mux = o.newMux()
 	o.addSecret(opts.Token)
@@ -169,19 +177,15 @@ func (o *Org) checked(rt route, c *call) answer {
 	if rt.endpoint == "" { // the route only refuses requests
 		return rt.handle(o, c)
 	}
-	if a, bad := o.checkToken(rt, c.request); bad {
+	if a, bad := o.checkToken(rt, c); bad {
 		return a
 	}
 	if !c.bucket.take(c.now) {
 		return oktaError("E0000047")
 	}
 	if body, _ := io.ReadAll(c.request.Body); c.request.Method == http.MethodPost && len(body) > 0 {
-		kind, _, _ := mime.ParseMediaType(c.request.Header.Get("Content-Type"))
-		if kind != "application/json" {
-			return oktaError("E0000021")
-		}
-		if err := json.Unmarshal(body, &c.body); err != nil {
-			return oktaError("E0000003")
+		if bad := c.read(rt, body); bad != "" {
+			return oktaError(bad)
 		}
 	}
 	o.addSecret(c.body.Password, c.body.PassCode, c.body.Answer, c.body.DeviceToken)
@@ -190,8 +194,8 @@ func (o *Org) checked(rt route, c *call) answer {
 
 // checkToken looks at the Authorization header. Public endpoints work without one. A
 // wrong one fails everywhere.
-func (o *Org) checkToken(rt route, r *http.Request) (answer, bool) {
-	header := r.Header.Get("Authorization")
+func (o *Org) checkToken(rt route, c *call) (answer, bool) {
+	header := c.request.Header.Get("Authorization")
 	if header == "" {
 		if rt.public {
 			return answer{}, false
@@ -200,6 +204,12 @@ func (o *Org) checkToken(rt route, r *http.Request) (answer, bool) {
 		return oktaError("E0000005"), true
 	}
 	scheme, token, _ := strings.Cut(header, " ")
+	if isOAuth := strings.EqualFold(scheme, "DPoP") || strings.EqualFold(scheme, "Bearer"); isOAuth && !rt.public {
+		if bad := o.checkAccess(rt, c, scheme, token); bad != nil {
+			return *bad, true
+		}
+		return answer{}, false
+	}
 	if !strings.EqualFold(scheme, "SSWS") || token != o.Token {
 		return oktaError("E0000011"), true
 	}
@@ -211,8 +221,27 @@ type call struct {
 	request *http.Request
 	base    string // scheme and host for links, as the client used them
 	body    requestBody
+	form    url.Values // of a request for a token
 	now     time.Time
 	bucket  *bucket
+}
+
+// read reads the body, and returns the code of an error or "".
+func (c *call) read(rt route, body []byte) (code string) {
+	kind, _, _ := mime.ParseMediaType(c.request.Header.Get("Content-Type"))
+	var err error
+	switch {
+	case rt.form && kind == "application/x-www-form-urlencoded":
+		c.form, err = url.ParseQuery(string(body))
+	case !rt.form && kind == "application/json":
+		err = json.Unmarshal(body, &c.body)
+	default:
+		return "E0000021"
+	}
+	if err != nil {
+		return "E0000003"
+	}
+	return ""
 }
 
 // param returns the decoded path segment that the route's pattern names.

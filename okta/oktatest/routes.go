@@ -11,24 +11,26 @@ type route struct {
 	endpoint string // its name for SetLatency and Fail
 	public   bool   // works without an API token
 	handle   func(*Org, *call) answer
+	form     bool // takes a form in place of JSON
 }
 
 var routes = []route{
-	{"POST /api/v1/authn", "authn", true, (*Org).authn},
-	{"POST /api/v1/authn/previous", "previous", true, (*Org).previous},
-	{"POST /api/v1/authn/skip", "skip", true, (*Org).skip},
-	{"POST /api/v1/authn/cancel", "cancel", true, (*Org).cancel},
-	{"POST /api/v1/authn/factors/{factor}/verify", "verify", true, (*Org).verify},
-	{"POST /api/v1/authn/factors/{factor}/verify/resend", "resend", true, (*Org).resend},
-	{"GET /.well-known/okta-organization", "organization", true, (*Org).organization},
-	{"GET /api/v1/users", "listusers", false, (*Org).listUsers},
-	{"GET /api/v1/users/{user}", "users", false, (*Org).getUser},
-	{"GET /api/v1/users/{user}/groups", "groups", false, (*Org).listGroups},
-	{"GET /api/v1/users/{user}/factors", "listfactors", false, (*Org).listFactors},
-	{"GET /api/v1/users/{user}/factors/{factor}", "getfactor", false, (*Org).getFactor},
-	{"POST /api/v1/users/{user}/factors/{factor}/verify", "verifyfactor", false, (*Org).verifyFactor},
-	{"GET /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "transaction", false, (*Org).pollPush},
-	{"DELETE /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "canceltransaction", false, (*Org).cancelPush},
+	{"POST /api/v1/authn", "authn", true, (*Org).authn, false},
+	{"POST /api/v1/authn/previous", "previous", true, (*Org).previous, false},
+	{"POST /api/v1/authn/skip", "skip", true, (*Org).skip, false},
+	{"POST /api/v1/authn/cancel", "cancel", true, (*Org).cancel, false},
+	{"POST /api/v1/authn/factors/{factor}/verify", "verify", true, (*Org).verify, false},
+	{"POST /api/v1/authn/factors/{factor}/verify/resend", "resend", true, (*Org).resend, false},
+	{"GET /.well-known/okta-organization", "organization", true, (*Org).organization, false},
+	{"POST /oauth2/v1/token", "token", true, (*Org).token, true},
+	{"GET /api/v1/users", "listusers", false, (*Org).listUsers, false},
+	{"GET /api/v1/users/{user}", "users", false, (*Org).getUser, false},
+	{"GET /api/v1/users/{user}/groups", "groups", false, (*Org).listGroups, false},
+	{"GET /api/v1/users/{user}/factors", "listfactors", false, (*Org).listFactors, false},
+	{"GET /api/v1/users/{user}/factors/{factor}", "getfactor", false, (*Org).getFactor, false},
+	{"POST /api/v1/users/{user}/factors/{factor}/verify", "verifyfactor", false, (*Org).verifyFactor, false},
+	{"GET /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "transaction", false, (*Org).pollPush, false},
+	{"DELETE /api/v1/users/{user}/factors/{factor}/transactions/{transaction}", "canceltransaction", false, (*Org).cancelPush, false},
 }
 
 // authenticates reports whether the endpoint is one of the Authentication API.
