@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestSigningKeyDoesNotPrint(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := private.(*ecdsa.PrivateKey).Bytes()
 	require.NoError(t, err)
-	forms := []string{fmt.Sprintf("%x", raw), fmt.Sprintf("%X", raw), strings.Trim(fmt.Sprint(raw), "[]"), fmt.Sprint(private.(*ecdsa.PrivateKey).D)}
+	forms := []string{fmt.Sprintf("%x", raw), fmt.Sprintf("%X", raw), strings.Trim(fmt.Sprint(raw), "[]"), new(big.Int).SetBytes(raw).String()}
 	for _, v := range append(shapes(key), shapes(*key)...) {
 		for how, printed := range printed(v) {
 			for _, form := range forms {

@@ -236,7 +236,7 @@ func promptOf(now state) string {
 
 func (l *login) chooseFactor(ctx context.Context, now state) (fields, error) {
 	if len(now.Factors) == 0 {
-		return nil, errors.New("Okta offers no factor that this mount takes: ask your Vault administrator")
+		return nil, errors.New("no factor of yours is taken here: ask your Vault administrator")
 	}
 	names := make([]string, len(now.Factors))
 	for i, f := range now.Factors {
