@@ -48,9 +48,15 @@ var table = []row{
 	{is(errNoTransaction), 400, "no login of this user is open under this transaction_id: log in again"},
 	{is(mfa.ErrOver), 400, "the login has ended: log in again"},
 	{is(mfa.ErrReplaced), 400, "another login of yours with the same nonce has replaced this one: continue that one"},
-	{is(errNotRenewable), 400, "this token cannot be renewed: log in again"},
+	{is(errNotRenewable), 400, cannotRenew + " No password is kept with it to renew it by" + otherRenewal},
 	{is(attempts.ErrStale), 400, "Okta has refused the password of your login, which a renewal gives it again, so the token is not renewed: log in again"},
-	{is(errNoPush), 400, "Okta asks for a factor, and a renewal can use only a push: log in again"},
+	{is(errNoPush), 400, cannotRenew + " Okta asks for a factor, and a renewal can use only a push" + otherRenewal},
+	{is(errNumberUnseen), 400, cannotRenew + " Okta's push shows numbers to choose from, and a renewal can show nobody the right one" + otherRenewal},
+	{is(errRenewalOff), 400, cannotRenew + " This mount renews no tokens (renewal=never)"},
+	{is(errNoAccount), 400, cannotRenew + " It does not tell which Okta account to ask about"},
+	{is(errStatusUnknown), 400, "this mount has no api_token to ask Okta about your account, so the token is not renewed: ask your Vault administrator to configure one, or log in again"},
+	{isA[*accountError], 400, "{account}, so the token is not renewed: ask your Okta administrator, or log in again once Okta lets you in"},
+	{is(errRenamed), 400, "your Okta login has changed since this token was issued, so the token is not renewed: log in again by the new one"},
 	{is(errOtherPerson), 400, "the name of this token is another account's at Okta by now, so the token is not renewed: log in again"},
 	{is(errPoliciesChanged), 400, "your policies have changed since this token was issued, so the token is not renewed: log in again"},
 	{isA[*changedError], 400, "{changed}: log in again"},
@@ -150,8 +156,11 @@ var table = []row{
 	{isA[error], 500, "the okta auth method failed: ask your Vault administrator to look up the reason in Vault's log"},
 }
 
-// Sentences that two rows share.
+// Sentences that several rows share.
 const (
+	cannotRenew  = "this token cannot be renewed: log in again."
+	otherRenewal = ". Your Vault administrator can set renewal=status, which renews without a password or a factor"
+
 	passCodeReplayed   = "this passcode has been used already: wait for the next one"
 	passCodeTimeWindow = "this passcode is of another time: check the clock of the device that shows it, and use the current passcode"
 )
@@ -181,6 +190,7 @@ var parts = map[string]func(error) string{
 	"{unreachable}": func(err error) string { return string(find[*okta.UnreachableError](err).Reason) },
 	"{wait}":        func(err error) string { return inWords(waitOf(err)) },
 	"{limit}":       func(err error) string { return find[*busyError](err).what },
+	"{account}":     func(err error) string { return find[*accountError](err).what },
 	"{changed}":     func(err error) string { return find[*changedError](err).what },
 	"{reason}":      func(err error) string { return find[*mfa.DeniedError](err).Reason },
 	"{problem}":     problemOf,

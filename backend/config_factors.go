@@ -158,6 +158,8 @@ func (cfg *configEntry) settings() []setting {
 		{"client_id", cfg.ClientID, cfg.ClientID != ""},
 		{"scopes", cfg.scopes(), len(cfg.Scopes) > 0},
 		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
+		{"renewal", cfg.renewal(), cfg.Renewal != ""},
+		{"renewal_grace", seconds(cfg.RenewalGrace), cfg.RenewalGrace != 0},
 		{"trusted_proxies", cfg.TrustedProxies.list(), len(cfg.TrustedProxies) > 0},
 	}...)
 }

@@ -40,6 +40,7 @@ type loginRequest struct {
 // person is what the mount gives somebody, and asks of them.
 type person struct {
 	groups   []string // Okta's, then the mount's own, each once
+	local    []string // the mount's own
 	policies []string // of the groups, then the person's own, each once
 	required []mfa.Required
 	warnings []string
@@ -143,34 +144,47 @@ func (l *loginRequest) groups(ctx context.Context, userID string) ([]okta.Group,
 
 // active says why the account of a user may not log in by now.
 func (l *loginRequest) active(ctx context.Context, userID string) error {
-	account, err := l.client.Account(ctx, userID)
-	switch {
-	case err != nil:
-		return err
-	case account.ID != userID:
-		return fmt.Errorf("%w: another account than the one asked for", okta.ErrMalformed)
-	case account.Status != okta.AccountActive:
+	account, err := l.account(ctx, userID)
+	if err == nil && account.Status != okta.AccountActive {
 		return mfa.ErrNotActive
 	}
-	return nil
+	return err
 }
 
-// stillLogsIn verifies the password once more, and has Okta forget the transaction. A
-// mount without an API token has no other way to learn that an account may not log in
-// by now.
+// account reads the account with that user id.
+func (l *loginRequest) account(ctx context.Context, userID string) (okta.Account, error) {
+	account, err := l.client.Account(ctx, userID)
+	if err == nil && account.ID != userID {
+		err = fmt.Errorf("%w: another account than the one asked for", okta.ErrMalformed)
+	}
+	return account, err
+}
+
+// stillLogsIn verifies the password once more. A mount without an API token has no
+// other way to learn that an account may not log in by now.
 func (l *loginRequest) stillLogsIn(ctx context.Context, flow mfa.Flow, userID string) error {
+	owner, err := l.ownerOfPassword(ctx, flow)
+	if err == nil && owner != userID {
+		err = fmt.Errorf("%w: another account than the one that logged in", okta.ErrMalformed)
+	}
+	return err
+}
+
+// ownerOfPassword verifies the password once more, has Okta forget the transaction
+// before any factor, and returns the user id of whose password it is.
+func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (userID string, err error) {
 	tx, _, err := l.authenticate(ctx, flow.Again)
 	if err != nil {
-		return err
+		return "", err
 	}
 	abandon(ctx, flow, tx)
 	switch {
 	case tx.Status == okta.StatusLockedOut:
-		return mfa.ErrLockedOut
-	case tx.User.ID != userID:
-		return fmt.Errorf("%w: another account than the one that logged in", okta.ErrMalformed)
+		return "", mfa.ErrLockedOut
+	case tx.User.ID == "":
+		return "", fmt.Errorf("%w: a transaction of nobody", okta.ErrMalformed)
 	}
-	return nil
+	return tx.User.ID, nil
 }
 
 // abandon has Okta forget a transaction that no login goes on with, if it is open. Its
@@ -229,6 +243,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	if !l.cfg.isRequired(who.Groups, user.Groups) {
 		return person{}, errNoRequiredGroup
 	}
+	found.local = user.Groups
 	found.groups = unique(slices.Concat(called, user.Groups))
 	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
 	if err != nil {
@@ -271,12 +286,13 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 			usernameKey: called.name,
 			"policies":  strings.Join(l.found.policies, ","),
 		},
-		InternalData: map[string]any{passwordKey: l.in.password},
+		InternalData: map[string]any{},
 		DisplayName:  called.name,
 		Alias:        &logical.Alias{Name: called.alias},
 		GroupAliases: groupAliases(l.found.groups),
 	}
-	if l.cfg.source() != sourceTyped { // then a token is as the builtin method makes it
+	renewal := l.cfg.renewal()
+	if l.cfg.source() != sourceTyped || renewal == renewalStatus { // otherwise a token is as the builtin method makes it
 		auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
 	}
 	if len(l.found.required) > 0 {
@@ -287,6 +303,14 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	// Metadata it takes over at each login, so that they change, and go, with the config.
 	auth.Alias.Metadata = maps.Clone(l.cfg.AliasMetadata)
 	auth.Policies = l.tokenPolicies()
+	switch renewal {
+	case renewalStatus:
+		l.noteConfirmed(auth, l.now())
+	case renewalNever:
+		auth.Renewable = false
+	default:
+		auth.InternalData[passwordKey] = l.in.password
+	}
 	// Vault answers "data": {} for an empty map, as for the builtin method, and null for none.
 	return &logical.Response{Auth: auth, Data: map[string]any{}, Warnings: l.warnings(session)}
 }

@@ -22,13 +22,24 @@ var (
 	errAddressChanged = &changedError{"Okta asked for no factor at the address where this login began, and the token would go to another one"}
 )
 
-// stillGood compares what a login that has passed has verified with the configuration
-// and the entries of groups and users as they are now: they may have been written
-// while the login waited for the person. It is called when a token is about to be
-// issued or renewed, and returns the request with the configuration, the groups and
-// the policies that the token is made from. Where it fails it returns l, which it never
-// changes: a read of groups that the login no longer waits for may still use it.
+// stillGood is asOfToday for a login that has passed, which may have waited for the
+// person.
 func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*loginRequest, error) {
+	today, err := l.asOfToday(ctx, session.Who())
+	// A renewal satisfies no method: those of its login count there.
+	if err == nil && !l.in.unattended && !covers(session.Satisfied(), today.found.required) {
+		return l, errMethodRequired
+	}
+	return today, err
+}
+
+// asOfToday compares what who has verified with the configuration and the entries of
+// groups and users as they are now: they may have been written since the request began.
+// It is called when a token is about to be issued or renewed, and returns the request
+// with the configuration, the groups and the policies that the token is made from. Where
+// it fails it returns l, which it never changes: a read of groups that the login no
+// longer waits for may still use it.
+func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRequest, error) {
 	cfg, err := l.requireConfig(ctx, l.req.Storage)
 	if err == nil {
 		err = checkCIDR(cfg, l.req.Connection)
@@ -36,7 +47,6 @@ func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*lo
 	if err != nil {
 		return l, err
 	}
-	who := session.Who()
 	org, _ := cfg.orgURL() // none, where what is stored is not sound
 	switch {
 	case org != l.client.OrgURL():
@@ -50,10 +60,6 @@ func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*lo
 	today.cfg = cfg
 	if today.found, err = today.resolve(ctx, who); err != nil {
 		return l, err
-	}
-	// A renewal satisfies no method: those of its login count there.
-	if !l.in.unattended && !covers(session.Satisfied(), today.found.required) {
-		return l, errMethodRequired
 	}
 	return &today, nil
 }

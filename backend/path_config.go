@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, attemptFields())
 	maps.Copy(fields, serviceAppFields())
 	maps.Copy(fields, groupSettingFields())
+	maps.Copy(fields, renewalFields())
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	fields["trusted_proxies"] = trustedProxiesField()
 	fields["defaults"] = defaultsField()
@@ -211,7 +213,10 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := b.checkServiceApp(ctx, req.Storage, cfg, d); err != nil {
 		return answerInput(err)
 	}
-	unsound, err := judge(d, stored == nil, append(cfg.connectionProblems(), cfg.tokenProblems()...))
+	if err := cfg.updateRenewal(d); err != nil {
+		return answerInput(err)
+	}
+	unsound, err := judge(d, stored == nil, slices.Concat(cfg.connectionProblems(), cfg.tokenProblems(), cfg.renewalProblems()))
 	if err != nil {
 		return answerInput(err)
 	}
@@ -241,6 +246,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if names(d, "base_url") && strings.Contains(cfg.BaseURL, "://") {
 		resp.AddWarning(fullURLWarning)
 	}
+	cfg.warnOfRenewal(d, resp)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}
@@ -349,6 +355,9 @@ type configEntry struct {
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
 	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
+
+	Renewal      string        `json:"renewal,omitempty"`
+	RenewalGrace time.Duration `json:"renewal_grace,omitempty"`
 }
 
 // config returns the configuration, nil if the mount has none. Callers must not change
@@ -387,6 +396,9 @@ them for the time being.
 alias_source says how the mount knows people. max_login_failures,
 login_failure_window and login_lockout_duration keep strangers from locking people's
 accounts at Okta by wrong passwords.
+
+renewal says what renews a token: a login with the password, which Vault keeps for
+that; the status of the account at Okta, for which no password is kept; or nothing.
 
 X-Forwarded-For is believed only where the connection comes from trusted_proxies.
 

@@ -3,7 +3,6 @@ package backend
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/cidrutil"
-	"github.com/hashicorp/vault/sdk/helper/policyutil"
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
@@ -171,77 +169,6 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 		return login.fail(session, err)
 	}
 	return login.token(session), nil
-}
-
-// pathLoginRenew repeats the login of a token, the builtin method's included,
-// with the password kept for that and without a passcode: where Okta asks for a
-// factor, a push comes again. No code is sent: nobody could give it. The MFA methods
-// of the mount are not asked for again; those that are required by now have to be
-// among those that the login has satisfied.
-func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
-	if req.Auth == nil {
-		return nil, errors.New("renewal of no token")
-	}
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-	password, _ := req.Auth.InternalData[passwordKey].(string)
-	in := loginInput{
-		username: req.Auth.Metadata[usernameKey], password: password,
-		want: mfa.Want{Kind: mfa.KindPush}, unattended: true, wait: true,
-	}
-	if in.username == "" || in.password == "" {
-		return b.answer(errNotRenewable, false)
-	}
-	cfg, err := b.requireConfig(ctx, req.Storage)
-	if err != nil {
-		return b.answer(err, false)
-	}
-	if err := checkCIDR(cfg, req.Connection); err != nil {
-		return b.answer(err, false)
-	}
-	// What is known without Okta, so that no phone rings for a renewal that is refused.
-	before := mfa.Subject{
-		ID: req.Auth.Metadata[oktaIDKey], Login: req.Auth.Metadata[oktaLoginKey], Name: req.Auth.Metadata[usernameKey]}
-	about, err := b.usersAbout(ctx, req.Storage, before)
-	var known []mfa.Required
-	if err == nil {
-		known, err = b.requiredOf(ctx, req, cfg, nil, about)
-	}
-	if err == nil && !satisfied(req.Auth, known) {
-		err = errMethodsChanged
-	}
-	if err != nil {
-		return b.answer(err, false)
-	}
-	login, err := b.newLogin(ctx, req, cfg, in)
-	if err != nil {
-		return b.answer(err, false)
-	}
-	session, err := login.run(ctx)
-	if _, noPush := errors.AsType[*mfa.NoFactorError](err); noPush {
-		err = errNoPush
-	}
-	if err == nil {
-		login, err = login.stillGood(ctx, session)
-	}
-	switch {
-	case err != nil:
-	case before.ID != "" && before.ID != session.Who().ID:
-		err = errOtherPerson
-	case !policyutil.EquivalentPolicies(login.tokenPolicies(), req.Auth.TokenPolicies):
-		err = errPoliciesChanged
-	case !satisfied(req.Auth, login.found.required):
-		err = errMethodsChanged
-	}
-	if err != nil {
-		return login.fail(session, err)
-	}
-	auth := *req.Auth
-	auth.Period = login.cfg.TokenPeriod
-	auth.TTL = login.cfg.TokenTTL
-	auth.MaxTTL = login.cfg.TokenMaxTTL
-	auth.GroupAliases = groupAliases(login.found.groups)
-	return &logical.Response{Auth: &auth, Warnings: login.warnings(session)}, nil
 }
 
 // loginInput is what a person gave.

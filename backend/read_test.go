@@ -16,7 +16,7 @@ func TestReadHasTheFieldsThatWereSet(t *testing.T) {
 	ours := map[string]any{"alias_metadata": map[string]any{"team": "blue"}, "mfa_factors": "push", "push_devices": "all", "max_push_failures": 3, "push_failure_window": "10m", "push_timeout": "60s",
 		"passcode_separator": ",", "mfa_methods": "mine", "prefetch_groups": true, "max_login_failures": 0,
 		"login_failure_window": "1h", "login_lockout_duration": "1h", "alias_source": "okta_id", "login_domain": "acme.test",
-		"trusted_proxies": "192.0.2.1", "skip_enrollment": true, "remember_device": true, "required_groups": "ops",
+		"renewal": "never", "renewal_grace": "1h", "trusted_proxies": "192.0.2.1", "skip_enrollment": true, "remember_device": true, "required_groups": "ops",
 		"group_types": "OKTA_GROUP", "group_filter": "^vault-", "client_id": "0oa1", "scopes": "okta.users.manage"}
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.createMethod("totp", fields{"issuer": "Acme", "method_name": "mine"})

@@ -34,16 +34,21 @@ func explained(req *logical.Request, err error) error {
 // satisfied reports whether the login of the token has satisfied all that is
 // required by now. A renewal asks for no method anew.
 func satisfied(auth *logical.Auth, required []mfa.Required) bool {
-	var before []string
-	switch ids := auth.InternalData[methodsKey].(type) {
+	return covers(textsIn(auth.InternalData[methodsKey]), required)
+}
+
+// textsIn reads a list from the internal data of a token, which may have been in
+// storage.
+func textsIn(data any) (list []string) {
+	switch data := data.(type) {
 	case []string:
-		before = ids
-	case []any: // it has been in storage
-		for _, id := range ids {
-			if s, ok := id.(string); ok {
-				before = append(before, s)
+		return data
+	case []any:
+		for _, one := range data {
+			if s, ok := one.(string); ok {
+				list = append(list, s)
 			}
 		}
 	}
-	return covers(before, required)
+	return list
 }

@@ -237,5 +237,9 @@ func (l *login) another(ctx context.Context, g *leg) error {
 	if len(l.offered) == 0 {
 		return &finalError{unexpected(g.tx, "another factor, and none on offer")}
 	}
-	return l.choose(ctx, Want{})
+	want := Want{}
+	if l.flow.Unattended {
+		want.Kind = KindPush // nobody could give a code
+	}
+	return l.choose(ctx, want)
 }

@@ -1,0 +1,162 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/logical"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
+)
+
+// This file renews tokens by the status of the account, where renewal of config is
+// "status". Okta gets neither a password nor a factor, and none is kept.
+
+// What is kept in the internal data of a token that is renewed by status.
+const (
+	confirmedKey = "confirmed_at" // when Okta last let the person in, or said that the account is active: RFC 3339
+	orgKey       = "okta_org"     // the URL of the org that said so
+	localKey     = "mount_groups" // the groups that the mount itself gave; the others among the group aliases are Okta's
+)
+
+// accountError says why the account of a token has no token renewed. It is a sentence
+// about the account.
+type accountError struct{ what string }
+
+func (e *accountError) Error() string { return e.what }
+
+// errAccountGone: Okta does not tell a deleted account from one that the API token may
+// not see.
+var errAccountGone = &accountError{"Okta has deleted your account, or does not show it to this mount"}
+
+// accountStates are the words for what Okta says of accounts that are not active.
+// https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/
+var accountStates = map[string]string{
+	"SUSPENDED":        "your Okta account is suspended",
+	"DEPROVISIONED":    "your Okta account is deactivated",
+	"LOCKED_OUT":       "your Okta account is locked",
+	"PASSWORD_EXPIRED": "your Okta password has expired",
+	"RECOVERY":         "your Okta account is being recovered",
+	"STAGED":           "your Okta account is not activated",
+	"PROVISIONED":      "your Okta account is not activated",
+}
+
+// byStatus asks Okta whether the account is active, and for its groups.
+func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
+	who, err := r.ask(ctx)
+	confirmed, warning := r.now(), ""
+	if since, spared := r.spared(err); spared {
+		r.Logger().Warn("token renewed by renewal_grace: Okta could not be asked about the account",
+			"okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", err)
+		who, err, confirmed = r.asBefore(), nil, since
+		warning = "Okta could not be asked about your account, so this renewal rests on its word of " + since.Format(time.RFC3339)
+	}
+	today := r.loginRequest
+	if err == nil {
+		today, err = r.asOfToday(ctx, who)
+	}
+	if err == nil {
+		err = r.agrees(today, who)
+	}
+	if err != nil {
+		return r.fail(nil, err)
+	}
+	auth := today.renewed()
+	auth.Metadata = maps.Clone(auth.Metadata)
+	auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
+	auth.InternalData = maps.Clone(auth.InternalData)
+	today.noteConfirmed(auth, confirmed)
+	resp := &logical.Response{Auth: auth, Warnings: today.found.warnings}
+	if warning != "" {
+		resp.AddWarning(warning)
+	}
+	return resp, nil
+}
+
+// ask returns whose token it is, as Okta has them now, if the account is active and has
+// the login to which the token was issued.
+func (r *renewal) ask(ctx context.Context) (who mfa.Subject, err error) {
+	id := r.before.ID
+	if id == "" {
+		if id, err = r.ownerOfPassword(ctx, r.flow()); err != nil {
+			return mfa.Subject{}, err
+		}
+	}
+	account, err := r.account(ctx, id)
+	switch {
+	case isCode(err, okta.CodeNotFound):
+		return mfa.Subject{}, errAccountGone
+	case err != nil:
+		return mfa.Subject{}, err
+	case account.Status != okta.AccountActive:
+		return mfa.Subject{}, inactive(account.Status)
+	case r.before.Login != "" && store.FoldLogin(account.Login) != store.FoldLogin(r.before.Login):
+		return mfa.Subject{}, errRenamed
+	}
+	who = r.subject(id, account.Login)
+	who.Groups, err = r.groups(ctx, id)
+	return who, err
+}
+
+func inactive(status string) error {
+	if what, known := accountStates[status]; known {
+		return &accountError{what}
+	}
+	return &accountError{fmt.Sprintf("your Okta account is not active (status %q)", okta.Clip(status, 64))}
+}
+
+// subject is the person of the token.
+func (r *renewal) subject(id, login string) mfa.Subject {
+	return mfa.Subject{
+		ID: id, Org: r.client.OrgURL(), Login: login, Name: r.before.Name, Caller: r.caller, Address: r.caller.Address,
+	}
+}
+
+// asBefore is the person of the token with the groups that Okta last listed.
+func (r *renewal) asBefore() mfa.Subject {
+	who := r.subject(r.before.ID, r.before.Login)
+	local := textsIn(r.req.Auth.InternalData[localKey])
+	for _, alias := range r.req.Auth.GroupAliases {
+		if !slices.Contains(local, alias.Name) {
+			who.Groups = append(who.Groups, okta.Group{Name: alias.Name})
+		}
+	}
+	return who
+}
+
+// spared reports whether renewal_grace covers that Okta could not be asked, and since
+// when Okta has not been. It covers nothing that this org has not confirmed.
+func (r *renewal) spared(err error) (since time.Time, ok bool) {
+	if !isOutage(err) || r.cfg.RenewalGrace == 0 || r.before.ID == "" {
+		return time.Time{}, false
+	}
+	data := r.req.Auth.InternalData
+	at, _ := data[confirmedKey].(string)
+	since, parseErr := time.Parse(time.RFC3339, at)
+	ok = parseErr == nil && data[orgKey] == r.client.OrgURL() && r.now().Sub(since) <= r.cfg.RenewalGrace
+	return since, ok
+}
+
+// isOutage reports whether Okta, or the way there, has failed. A rate limit is none:
+// Okta says when to ask again.
+func isOutage(err error) bool {
+	if said, ok := errors.AsType[*okta.Error](err); ok {
+		return said.HTTPStatus >= http.StatusInternalServerError
+	}
+	return errors.Is(err, okta.ErrUnreachable) || errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrBusy)
+}
+
+// noteConfirmed keeps in auth what its next renewal needs, and drops the password.
+func (l *loginRequest) noteConfirmed(auth *logical.Auth, at time.Time) {
+	delete(auth.InternalData, passwordKey)
+	auth.InternalData[confirmedKey] = at.UTC().Format(time.RFC3339)
+	auth.InternalData[orgKey] = l.client.OrgURL()
+	auth.InternalData[localKey] = listed(l.found.local)
+}
