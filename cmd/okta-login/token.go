@@ -14,6 +14,9 @@ import (
 	"strings"
 )
 
+// tokenFile is where both tools keep the token, below the home directory.
+const tokenFile = ".vault-token"
+
 // storeToken keeps the token where the command line tool of the server looks for it:
 // with the token helper that its configuration names, or in the file that both tools
 // share. It says where that is.
@@ -30,8 +33,7 @@ func storeToken(ctx context.Context, env environ, o *options, token string) (whe
 	if env.home() == "" {
 		return "", errors.New("HOME is not set: use -no-store or -format=token")
 	}
-	file := filepath.Join(env.home(), ".vault-token")
-	return "in " + file, writePrivate(file, token)
+	return "in ~/" + tokenFile, writePrivate(filepath.Join(env.home(), tokenFile), token)
 }
 
 // helperPattern finds the setting in a configuration in HCL or JSON.
