@@ -246,7 +246,9 @@ func deliverOnce(ctx context.Context) (_ context.Context, sent *delivery) {
 		GetConn:      func(string) { sent.asked.Store(true) },
 		DNSStart:     func(httptrace.DNSStartInfo) { sent.dialed.Store(true) },
 		ConnectStart: func(string, string) { sent.dialed.Store(true) },
-		WroteHeaders: func() { sent.written.Store(true) },
+		// A dialer that is not net.Dialer does not tell of the two before.
+		TLSHandshakeStart: func() { sent.dialed.Store(true) },
+		WroteHeaders:      func() { sent.written.Store(true) },
 		GotConn: func(got httptrace.GotConnInfo) {
 			sent.connected.Store(true)
 			if !sent.written.Load() {
