@@ -127,8 +127,9 @@ func newBackend(s settings) *backend {
 // hands on writes by itself, as soon as its storage refuses one. Here it does so before a
 // storage that lags is asked whether there is anything to write.
 //
-// A host that does not know the flags hands on what its storage refuses. So a deletion
-// asks storage to delete also what is not there.
+// A host that does not know the flags hands on what its storage refuses. So the deletion
+// of a user or a group asks storage to delete also what is not there. That of an MFA
+// method answers 404 instead.
 func forward(paths []*framework.Path) {
 	for _, path := range paths {
 		for op, handler := range path.Operations {
