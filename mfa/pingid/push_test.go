@@ -150,6 +150,9 @@ func TestOnlineFlowIsTakenBack(t *testing.T) {
 	user.ScriptBegin(mfatest.PingIDOutcome{ErrorID: 30007})
 	push, err := ring(t, t.Context(), method, true, false)
 	require.NoError(t, err)
+	for srv.Count("/authonline/do") == 0 { // the push is on its way from its first byte on
+		time.Sleep(time.Millisecond)
+	}
 	push.Cancel(t.Context())
 	assert.Equal(t, []int{1, 1}, []int{srv.Count("/authonline/do"), user.Cancelled()})
 }
