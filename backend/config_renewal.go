@@ -81,7 +81,7 @@ const renewalWarning = "renewal and renewal_grace are obeyed by this plugin only
 
 // warnOfRenewal adds a warning to the answer to a write that sets a field about renewal.
 func (cfg *configEntry) warnOfRenewal(d *framework.FieldData, resp *logical.Response) {
-	if names(d, "renewal", "renewal_grace") && cfg.renewal() != renewalLogin {
+	if (d.Raw["renewal"] != nil || d.Raw["renewal_grace"] != nil) && cfg.renewal() != renewalLogin {
 		resp.AddWarning(renewalWarning)
 	}
 }

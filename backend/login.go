@@ -40,7 +40,6 @@ type loginRequest struct {
 // person is what the mount gives somebody, and asks of them.
 type person struct {
 	groups   []string // Okta's, then the mount's own, each once
-	local    []string // the mount's own
 	policies []string // of the groups, then the person's own, each once
 	required []mfa.Required
 	warnings []string
@@ -243,7 +242,6 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	if !l.cfg.isRequired(who.Groups, user.Groups) {
 		return person{}, errNoRequiredGroup
 	}
-	found.local = user.Groups
 	found.groups = unique(slices.Concat(called, user.Groups))
 	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
 	if err != nil {
@@ -305,7 +303,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	auth.Policies = l.tokenPolicies()
 	switch renewal {
 	case renewalStatus:
-		l.noteConfirmed(auth, l.now())
+		l.noteConfirmed(auth, who.Groups, l.now())
 	case renewalNever:
 		auth.Renewable = false
 	default:

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -54,8 +55,10 @@ func TestOutageWithinGrace(t *testing.T) {
 					u := m.addUser("Scientists")
 					auth := issued(m.mustLogin(nil))
 					m.clock.advance(50 * time.Minute)
-					auth = m.renewed(auth) // which Okta confirms
+					auth = m.renewed(auth)  // which Okta confirms
+					auth.GroupAliases = nil // of which Vault drops those that lead to no identity group
 					confirmed := auth.InternalData["confirmed_at"]
+					require.NotEmpty(t, confirmed)
 					m.okta.Fail(endpoint, outage.fault)
 					if endpoint == "users" {
 						u.SetStatus("SUSPENDED") // as nobody can know
@@ -63,8 +66,6 @@ func TestOutageWithinGrace(t *testing.T) {
 					m.clock.advance(time.Hour - time.Second)
 					resp, status, text := m.renew(auth)
 					require.Equal(t, http.StatusOK, status, text)
-					require.Len(t, resp.Warnings, 1)
-					assert.Contains(t, resp.Warnings[0], "this renewal rests on its word of "+confirmed.(string))
 					assert.Contains(t, m.logs.String(), "token renewed by renewal_grace")
 					auth = resp.Auth
 					assert.Equal(t, []string{"Scientists", "local"}, aliasNames(auth))
@@ -127,7 +128,8 @@ func TestGraceIsForOutagesOnly(t *testing.T) {
 		_, status, _ = m.renew(unconfirmed)
 		assert.Equal(t, http.StatusBadGateway, status)
 		other := *auth
-		other.InternalData = fields{"confirmed_at": auth.InternalData["confirmed_at"], "okta_org": "https://other.okta.com"}
+		other.InternalData = maps.Clone(auth.InternalData)
+		other.InternalData["okta_org"] = "https://other.okta.com"
 		_, status, _ = m.renew(&other)
 		assert.Equal(t, http.StatusBadGateway, status)
 	})

@@ -2,11 +2,11 @@ package backend
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -19,12 +19,21 @@ import (
 // This file renews tokens by the status of the account, where renewal of config is
 // "status". Okta gets neither a password nor a factor, and none is kept.
 
-// What is kept in the internal data of a token that is renewed by status.
+// What is kept for renewal_grace in the internal data of a token, where it is set. The
+// group aliases of a token do not tell its groups: Vault keeps those alone that lead to
+// an identity group.
 const (
-	confirmedKey = "confirmed_at" // when Okta last let the person in, or said that the account is active: RFC 3339
-	orgKey       = "okta_org"     // the URL of the org that said so
-	localKey     = "mount_groups" // the groups that the mount itself gave; the others among the group aliases are Okta's
+	confirmedKey  = "confirmed_at" // when Okta last let the person in, or said that the account is active: RFC 3339
+	orgKey        = "okta_org"     // the URL of the org that said so
+	oktaGroupsKey = "okta_groups"  // its groups of the person: JSON of a list of keptGroup
 )
+
+// keptGroup is an okta.Group as it is stored.
+type keptGroup struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+}
 
 // accountError says why the account of a token has no token renewed. It is a sentence
 // about the account.
@@ -51,12 +60,11 @@ var accountStates = map[string]string{
 // byStatus asks Okta whether the account is active, and for its groups.
 func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 	who, err := r.ask(ctx)
-	confirmed, warning := r.now(), ""
-	if since, spared := r.spared(err); spared {
+	confirmed := r.now()
+	if before, since, spared := r.spared(err); spared {
 		r.Logger().Warn("token renewed by renewal_grace: Okta could not be asked about the account",
 			"okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", err)
-		who, err, confirmed = r.asBefore(), nil, since
-		warning = "Okta could not be asked about your account, so this renewal rests on its word of " + since.Format(time.RFC3339)
+		who, err, confirmed = before, nil, since
 	}
 	today := r.loginRequest
 	if err == nil {
@@ -72,12 +80,8 @@ func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 	auth.Metadata = maps.Clone(auth.Metadata)
 	auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
 	auth.InternalData = maps.Clone(auth.InternalData)
-	today.noteConfirmed(auth, confirmed)
-	resp := &logical.Response{Auth: auth, Warnings: today.found.warnings}
-	if warning != "" {
-		resp.AddWarning(warning)
-	}
-	return resp, nil
+	today.noteConfirmed(auth, who.Groups, confirmed)
+	return &logical.Response{Auth: auth}, nil // Vault passes on no warning of a renewal
 }
 
 // ask returns whose token it is, as Okta has them now, if the account is active and has
@@ -119,29 +123,27 @@ func (r *renewal) subject(id, login string) mfa.Subject {
 	}
 }
 
-// asBefore is the person of the token with the groups that Okta last listed.
-func (r *renewal) asBefore() mfa.Subject {
-	who := r.subject(r.before.ID, r.before.Login)
-	local := textsIn(r.req.Auth.InternalData[localKey])
-	for _, alias := range r.req.Auth.GroupAliases {
-		if !slices.Contains(local, alias.Name) {
-			who.Groups = append(who.Groups, okta.Group{Name: alias.Name})
-		}
-	}
-	return who
-}
-
-// spared reports whether renewal_grace covers that Okta could not be asked, and since
-// when Okta has not been. It covers nothing that this org has not confirmed.
-func (r *renewal) spared(err error) (since time.Time, ok bool) {
+// spared reports whether renewal_grace covers that Okta could not be asked. It returns
+// the person as Okta has last confirmed them, and when. It covers nothing that this org
+// has not confirmed.
+func (r *renewal) spared(err error) (who mfa.Subject, since time.Time, ok bool) {
 	if !isOutage(err) || r.cfg.RenewalGrace == 0 || r.before.ID == "" {
-		return time.Time{}, false
+		return mfa.Subject{}, time.Time{}, false
 	}
 	data := r.req.Auth.InternalData
 	at, _ := data[confirmedKey].(string)
-	since, parseErr := time.Parse(time.RFC3339, at)
-	ok = parseErr == nil && data[orgKey] == r.client.OrgURL() && r.now().Sub(since) <= r.cfg.RenewalGrace
-	return since, ok
+	since, timeErr := time.Parse(time.RFC3339, at)
+	text, _ := data[oktaGroupsKey].(string)
+	var groups []keptGroup
+	groupErr := json.Unmarshal([]byte(text), &groups)
+	if timeErr != nil || groupErr != nil || data[orgKey] != r.client.OrgURL() || r.now().Sub(since) > r.cfg.RenewalGrace {
+		return mfa.Subject{}, time.Time{}, false
+	}
+	who = r.subject(r.before.ID, r.before.Login)
+	for _, g := range groups {
+		who.Groups = append(who.Groups, okta.Group(g))
+	}
+	return who, since, true
 }
 
 // isOutage reports whether Okta, or the way there, has failed. A rate limit is none:
@@ -153,10 +155,22 @@ func isOutage(err error) bool {
 	return errors.Is(err, okta.ErrUnreachable) || errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrBusy)
 }
 
-// noteConfirmed keeps in auth what its next renewal needs, and drops the password.
-func (l *loginRequest) noteConfirmed(auth *logical.Auth, at time.Time) {
-	delete(auth.InternalData, passwordKey)
-	auth.InternalData[confirmedKey] = at.UTC().Format(time.RFC3339)
-	auth.InternalData[orgKey] = l.client.OrgURL()
-	auth.InternalData[localKey] = listed(l.found.local)
+// noteConfirmed keeps in auth what its next renewal needs, and drops the password. An
+// empty one stays: the builtin method panics at the renewal of a token that has none
+// (observed with Vault 1.21.0), and sends an empty one to Okta, which refuses it.
+func (l *loginRequest) noteConfirmed(auth *logical.Auth, groups []okta.Group, at time.Time) {
+	data := auth.InternalData
+	data[passwordKey] = ""
+	for _, key := range []string{confirmedKey, orgKey, oktaGroupsKey} {
+		delete(data, key)
+	}
+	if l.cfg.RenewalGrace == 0 {
+		return
+	}
+	kept := make([]keptGroup, len(groups))
+	for i, g := range groups {
+		kept[i] = keptGroup(g)
+	}
+	text, _ := json.Marshal(kept) // of strings alone: never fails
+	data[confirmedKey], data[orgKey], data[oktaGroupsKey] = at.UTC().Format(time.RFC3339), l.client.OrgURL(), string(text)
 }

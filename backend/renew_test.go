@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 const noPushText = "this token cannot be renewed: log in again. Okta asks for a factor, and a renewal can use only a push. " +
@@ -160,5 +162,45 @@ func TestRenewWithAStalePassword(t *testing.T) {
 		m.mustLogin(nil)
 		_, status, text = m.renew(old)
 		assert.Equal(t, http.StatusOK, status, text)
+	})
+}
+
+// TestRenewalThatShowsNumbers: nobody sees the right number of a renewal, and the answer
+// says what can be done about it.
+func TestRenewalThatShowsNumbers(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		u.AddPush().Number(47, 1)
+		assert.Equal(t, "this token cannot be renewed: log in again. Okta's push shows numbers to choose from, and a renewal can show "+
+			"nobody the right one. Your Vault administrator can set renewal=status, which renews without a password or a factor",
+			m.notRenewed(auth))
+	})
+}
+
+// TestRenewalOfBrowserFactors: a factor for browsers cannot be used in a renewal.
+func TestRenewalOfBrowserFactors(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		u.AddFactor("webauthn", "FIDO")
+		assert.Equal(t, noPushText, m.notRenewed(auth))
+	})
+}
+
+// TestRenewalSendsNoCodeAfterAPush: where Okta wants another factor after the push, no
+// code is sent for it.
+func TestRenewalSendsNoCodeAfterAPush(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"mfa_factors": allFactors})
+		u := m.addUser("Everyone")
+		auth := issued(m.mustLogin(nil))
+		push, sms := u.AddPush("SUCCESS"), u.AddFactor("sms", "OKTA")
+		u.SetSequence([]*oktatest.Factor{push}, []*oktatest.Factor{sms})
+		assert.Equal(t, noPushText, m.notRenewed(auth))
+		assert.Equal(t, 1, push.Pushes())
+		assert.Zero(t, sms.Sent())
 	})
 }
