@@ -186,7 +186,7 @@ func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (user
 	return tx.User.ID, nil
 }
 
-// abandon has Okta forget a transaction that no login goes on with, if it is open. Its
+// abandon cancels a transaction at Okta that no login goes on with, if it is open. Its
 // failure changes nothing: Okta forgets it by itself.
 func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 	if !tx.StateToken.IsZero() {

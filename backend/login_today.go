@@ -33,7 +33,7 @@ func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*lo
 	return today, err
 }
 
-// asOfToday compares what who has verified with the configuration and the entries of
+// asOfToday compares what the person has verified with the configuration and the entries of
 // groups and users as they are now: they may have been written since the request began.
 // It is called when a token is about to be issued or renewed, and returns the request
 // with the configuration, the groups and the policies that the token is made from. Where

@@ -24,7 +24,7 @@ func unknownOf(resp *logical.Response) (warnings []string) {
 	return warnings
 }
 
-// A field that a path does not have is told with the one that was most likely meant, on
+// A warning names a field that a path does not have, and the one that was most likely meant, on
 // every path.
 func TestUnknownFieldNamesTheNearest(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
