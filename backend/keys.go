@@ -62,6 +62,19 @@ func (e *keysEntry) signs() (*okta.SigningKey, error) {
 	return e.Current.signing, nil
 }
 
+// next returns the next key, which must have that kid unless kid is empty.
+func (e *keysEntry) next(kid string) (*okta.SigningKey, error) {
+	switch {
+	case e == nil || e.Current == nil || e.Next == nil:
+		return nil, errNoNextKey
+	case e.Next.signing == nil:
+		return nil, errKeyUnreadable
+	case kid != "" && kid != e.Next.signing.ID():
+		return nil, invalid("kid", "is not that of the next key: read config/key")
+	}
+	return e.Next.signing, nil
+}
+
 // newKeyPair makes a key.
 func newKeyPair(algorithm string, now time.Time) (*keyPair, error) {
 	signing, err := okta.NewSigningKey(algorithm)
@@ -142,7 +155,7 @@ func (b *backend) changeKeys(ctx context.Context, s logical.Storage, change func
 		return nil, err
 	}
 	defer unlock()
-	before, err := b.keysOfMount(ctx, s)
+	before, err := b.keys.Stored(ctx, s, keysKey)
 	if err != nil {
 		return nil, err
 	}

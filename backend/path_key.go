@@ -47,7 +47,7 @@ func (b *backend) pathsKeys() []*framework.Path {
 		},
 		{
 			Pattern:         "config/key/promote",
-			Fields:          map[string]*framework.FieldSchema{"kid": promoteKidField()},
+			Fields:          map[string]*framework.FieldSchema{"kid": promoteKidField(), "force": promoteForceField()},
 			Operations:      update("Sign with the next key from now on.", b.pathKeyPromote),
 			HelpSynopsis:    "Have the next key of the mount's service app take over.",
 			HelpDescription: keyHelp,
@@ -82,6 +82,16 @@ func promoteKidField() *framework.FieldSchema {
 		Type:         framework.TypeString,
 		Description:  "The kid of the key that is meant: the request fails where another one is the next key. Whichever is next, when empty.",
 		DisplayAttrs: &framework.DisplayAttributes{Name: "Key ID"},
+	}
+}
+
+func promoteForceField() *framework.FieldSchema {
+	return &framework.FieldSchema{
+		Type:    framework.TypeBool,
+		Default: false,
+		Description: "Promote the next key without asking Okta for an access token with it first. Until Okta takes that key, " +
+			"the mount reads nothing from Okta, and logins fail. False when not set.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Force"},
 	}
 }
 
@@ -171,28 +181,14 @@ func answerKey(k *keyPair) (*logical.Response, error) {
 
 func (b *backend) pathKeyPromote(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	kid, _ := newest[string](d, "kid")
-	keys, err := b.promoteKey(ctx, req.Storage, kid)
-	if err != nil {
+	keys, err := b.promoteKey(ctx, req.Storage, kid, d.Get("force").(bool))
+	switch err = nextKeyRefused(err); {
+	case isA[*inputError](err):
 		return answerInput(err)
+	case err != nil:
+		return b.answer(err, false)
 	}
 	return answerKey(keys.Current)
-}
-
-// promoteKey has the next key take over, which must have that kid unless kid is empty.
-func (b *backend) promoteKey(ctx context.Context, s logical.Storage, kid string) (*keysEntry, error) {
-	return b.changeKeys(ctx, s, func(before *keysEntry) (*keysEntry, error) {
-		if before.Current == nil || before.Next == nil {
-			return nil, errNoNextKey
-		}
-		next := before.Next.signing
-		switch {
-		case next == nil:
-			return nil, errKeyUnreadable
-		case kid != "" && kid != next.ID():
-			return nil, invalid("kid", "is not that of the next key: read config/key")
-		}
-		return before.promoted(b.now())
-	})
 }
 
 func (b *backend) pathKeyDelete(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {
@@ -201,7 +197,7 @@ func (b *backend) pathKeyDelete(ctx context.Context, req *logical.Request, _ *fr
 		return nil, err
 	}
 	defer unlock()
-	cfg, err := b.config(ctx, req.Storage)
+	cfg, err := b.configs.Stored(ctx, req.Storage, configKey)
 	switch {
 	case err != nil:
 		return nil, err
@@ -239,4 +235,7 @@ the app in Okta, or have it read the path "jwks", and then write client_id to "c
 "config/key/rotate" makes a next key, which is served beside the current one, and
 "config/key/promote" signs with it from then on. Give Okta the next key in between,
 unless it reads "jwks". The key before is served for another hour.
+
+Where client_id is set, "config/key/promote" first asks Okta for an access token with the
+next key, and promotes it only if Okta grants one.
 `

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,5 +150,80 @@ func TestServiceAppThatOktaRefuses(t *testing.T) {
 		text := m.refused(nil)
 		assert.Contains(t, text, "Okta refused the service app of this mount (invalid_scope)")
 		assert.Contains(t, m.logs.String(), "[WARN]")
+	})
+}
+
+// A next key takes over only once Okta grants a token for it, unless that is forced.
+func TestPromoteAsksOktaFirst(t *testing.T) {
+	es := fields{"algorithm": "ES256"}
+	promote := func(m *mount, data fields) (int, string) {
+		_, status, text := m.do(logical.UpdateOperation, "config/key/promote", data)
+		return status, text
+	}
+	saveKeys := func(m *mount, app *oktatest.ServiceApp, keys ...any) {
+		set, err := json.Marshal(fields{"keys": keys})
+		require.NoError(m.t, err)
+		require.NoError(m.t, app.SaveKeys(set))
+	}
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Scientists")
+		m.write("groups/Scientists", fields{"policies": "lab"})
+		app := m.serviceApp(appScopes...)
+		first := m.read("config/key")
+		saveKeys(m, app, first["public_jwk"])
+		m.write("config", fields{"client_id": app.ID})
+		next := m.write("config/key/rotate", es).Data
+
+		status, text := promote(m, nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "(invalid_client): give the public_jwk of the next key")
+		assert.Equal(t, first["kid"], m.read("config/key")["kid"])
+		m.mustLogin(nil)
+
+		saveKeys(m, app, first["public_jwk"], next["public_jwk"])
+		app.Grant("okta.groups.read")
+		status, text = promote(m, nil)
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "(invalid_scope): check client_id and scopes")
+		app.Grant(appScopes...)
+
+		m.okta.Fail("token", oktatest.Status(http.StatusServiceUnavailable, "E0000009", "no").Times(1))
+		status, text = promote(m, nil)
+		assert.Equal(t, http.StatusBadGateway, status)
+		assert.Contains(t, text, "Okta failed with HTTP 503")
+		assert.Equal(t, first["kid"], m.read("config/key")["kid"])
+
+		status, text = promote(m, fields{"kid": "another"})
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "kid is not that of the next key")
+
+		status, text = promote(m, fields{"kid": next["kid"]})
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, next["kid"], m.read("config/key")["kid"])
+		m.mustLogin(nil)
+
+		asked := m.okta.Count(http.MethodPost, "/oauth2/v1/token")
+		forced := m.write("config/key/rotate", es).Data
+		status, text = promote(m, fields{"force": true})
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, forced["kid"], m.read("config/key")["kid"])
+		assert.Equal(t, asked, m.okta.Count(http.MethodPost, "/oauth2/v1/token"), "asked all the same")
+		assert.Contains(t, m.refused(nil), "Okta refused the service app of this mount (invalid_client)")
+	})
+}
+
+// Another node may have changed the keys: what is written goes by storage.
+func TestKeysAreChangedByWhatIsStored(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		other := *m
+		other.start()
+		m.read("jwks")
+		made := other.write("config/key", fields{"algorithm": "ES256"}).Data
+		_, status, text := m.do(logical.UpdateOperation, "config/key", fields{"algorithm": "ES256"})
+		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Contains(t, text, "exists")
+		next := m.write("config/key/rotate", fields{"algorithm": "ES256"}).Data
+		assert.Equal(t, []string{made["kid"].(string), next["kid"].(string)}, m.jwks(t))
 	})
 }

@@ -65,6 +65,7 @@ func (ssws) renew(*http.Request, error) bool { return false }
 const (
 	CodeInvalidAccessToken = "invalid_token"      // 401: it has expired, or was revoked
 	CodeInsufficientScope  = "insufficient_scope" // 403: or less was granted than was asked for
+	CodeInvalidClient      = "invalid_client"     // 401: the client id, or the key or the clock of its assertion
 	codeUseNonce           = "use_dpop_nonce"     // 400 or 401: Error.nonce is to be sent
 )
 
