@@ -1,7 +1,10 @@
 package backend
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -10,12 +13,17 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// This file reads the credentials that people give for the MFA methods of the
-// mount: name[:key[=value]], in the field mfa or in the header X-Vault-MFA.
+// This file reads the credentials that people give for the MFA methods of the mount and
+// for Okta's own factor: name[:key[=value]], in the field mfa or in the header
+// X-Vault-MFA.
 
-// mfaHeader is what vault login -mfa sends. Vault hands it on where the mount is
-// tuned to pass it through.
+// mfaHeader is what the flag -mfa of the command line tools sends. The host hands it on
+// where the mount is tuned to pass it through.
 const mfaHeader = "X-Vault-MFA"
+
+// oktaName is the name in a credential that stands for the factor that Okta itself asks
+// for. OpenBao's login command has no field totp, and can send the header.
+const oktaName = "okta"
 
 const (
 	maxCredentials = 32
@@ -50,6 +58,39 @@ func parseCredentials(req *logical.Request, d *framework.FieldData) (credentials
 		all[name] = credential
 	}
 	return all, nil
+}
+
+// forOkta moves the credential for Okta's own factor to what answers Okta. On a mount with
+// a method of that name, which an earlier version let people create, the credential is the
+// method's, as it was.
+func (b *backend) forOkta(ctx context.Context, s logical.Storage, in loginInput) (loginInput, error) {
+	given, ok := in.mfa[oktaName]
+	if !ok {
+		return in, nil
+	}
+	all, err := b.methods.All(ctx, s)
+	if err != nil || findMethod(all, oktaName) != nil {
+		return in, err
+	}
+	in.mfa = maps.Clone(in.mfa)
+	delete(in.mfa, oktaName)
+	differs := func(a, b string) bool { return a != "" && b != "" && a != b }
+	switch want := &in.want; {
+	case differs(want.PassCode, given.PassCode):
+		err = invalid("totp", "must not differ from the passcode that mfa or "+mfaHeader+" has for okta: give one of the two")
+	case differs(string(want.Kind), string(given.Kind)):
+		err = invalid("factor", "and provider must not name another type than mfa or "+mfaHeader+" has for okta: give one of the two")
+	case differs(want.Device, given.Device):
+		err = invalid("device", "must not differ from the one that mfa or "+mfaHeader+" has for okta: give one of the two")
+	default:
+		want.PassCode = cmp.Or(want.PassCode, given.PassCode)
+		want.Kind = cmp.Or(want.Kind, given.Kind)
+		want.Device = cmp.Or(want.Device, given.Device)
+		if unfit := checkWant(*want); unfit != nil {
+			err = invalid("mfa", "must fit the other fields in what it has for okta: "+unfit.Error())
+		}
+	}
+	return in, err
 }
 
 // parseCredential reads one.

@@ -195,6 +195,9 @@ func (b *backend) nameMethod(ctx context.Context, s logical.Storage, entry *meth
 		if isUUID(name) {
 			return nil, invalid("method_name", "must not look like a method_id")
 		}
+		if strings.EqualFold(name, oktaName) {
+			return nil, invalid("method_name", fmt.Sprintf("must not be %q: that name stands for the factor that Okta itself asks for", name))
+		}
 	}
 	unlock, err = b.locks.Lock(ctx, nameLocks(entry.Name, name)...)
 	if err != nil {

@@ -96,7 +96,8 @@ func loginFields() map[string]*framework.FieldSchema {
 		"mfa": {
 			Type: framework.TypeStringSlice,
 			Description: "Credentials for the MFA methods of the mount, each as name, name:<passcode>, name:<type of factor>, " +
-				"name:<type of factor>=<passcode>, name:passcode=<passcode> or name:device=<phone>; the header X-Vault-MFA does the same. A method that sends a push needs none.",
+				"name:<type of factor>=<passcode>, name:passcode=<passcode> or name:device=<phone>; the header X-Vault-MFA does the same. " +
+				"A method that sends a push needs none. The name okta stands for the factor that Okta asks for, as totp, factor and device do.",
 			DisplayAttrs: secret,
 		},
 		"wait": {
@@ -151,6 +152,9 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	}
 	if in.transactionID == "" && in.password == "" {
 		return b.answer(invalid("password", "is required"), false)
+	}
+	if in, err = b.forOkta(ctx, req.Storage, in); err != nil {
+		return b.answer(err, false)
 	}
 	login, err := b.newLogin(ctx, req, cfg, in.split(cfg.PasscodeSeparator))
 	switch {
