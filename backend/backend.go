@@ -110,6 +110,7 @@ func newBackend(s settings) *backend {
 		PeriodicFunc: b.tidy,
 		Clean:        b.clean,
 	}
+	withPages(b.Paths)
 	b.sensitive = sensitiveFields(b.Paths)
 	forward(b.Paths)
 	return b

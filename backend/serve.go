@@ -48,6 +48,10 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (resp *logica
 			return answerInput(err)
 		}
 	}
+	part, err := pageOf(req)
+	if err != nil {
+		return answerInput(err)
+	}
 	known, warnings := b.takeUnknown(req)
 	resp, err = b.Backend.HandleRequest(ctx, known)
 	switch {
@@ -56,6 +60,7 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (resp *logica
 	case req.Operation == logical.HelpOperation:
 		return resp, keepRefs(resp)
 	}
+	part.cut(resp)
 	return warnedOf(warnings, req.Operation, resp), nil
 }
 

@@ -40,9 +40,12 @@ func (b *backend) takeUnknown(req *logical.Request) (known *logical.Request, war
 	if path == nil {
 		return req, nil
 	}
+	isUnknown := func(name string, _ any) bool {
+		return path.Fields[name] == nil || pageFields[name] != nil && req.Operation != logical.ListOperation
+	}
 	var unknown []string
-	for name := range req.Data {
-		if path.Fields[name] == nil {
+	for name, value := range req.Data {
+		if isUnknown(name, value) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -51,7 +54,7 @@ func (b *backend) takeUnknown(req *logical.Request) (known *logical.Request, war
 	}
 	without := *req
 	without.Data = maps.Clone(req.Data)
-	maps.DeleteFunc(without.Data, func(name string, _ any) bool { return path.Fields[name] == nil })
+	maps.DeleteFunc(without.Data, isUnknown)
 	return &without, warningsOf(req, path, unknown)
 }
 
@@ -68,7 +71,7 @@ func warningsOf(req *logical.Request, path *framework.Path, unknown []string) (w
 		if i == maxUnknown {
 			return append(warnings, fmt.Sprintf("%d more fields do not exist on this path, and were ignored", len(unknown)-i))
 		}
-		advice := `see "vault path-help" for its fields`
+		advice := "see the help of the path (path-help) for its fields"
 		if nearest := nearestFields(path, req.Operation, name); len(nearest) > 0 {
 			advice = `use "` + strings.Join(nearest, `" or "`) + `"`
 		}
