@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/cores"
 )
 
 // The exit codes.
@@ -29,6 +31,7 @@ const (
 var version = "dev"
 
 func main() {
+	_ = cores.Disable() // the login goes on where the system refuses that
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], environment(), terminal(os.Stdin, os.Stderr), os.Stdout))

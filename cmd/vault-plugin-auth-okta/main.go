@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/plugin"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend"
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/cores"
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 )
 
@@ -39,6 +40,9 @@ func main() {
 	// Standard output belongs to the handshake; Vault reads the log, one JSON
 	// object a line, from standard error and filters it by its own level.
 	logger := hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: os.Stderr, JSONFormat: true})
+	if err := cores.Disable(); err != nil {
+		logger.Warn("a core of this process would hold passwords, and could not be forbidden: forbid cores in the unit file (LimitCORE=0)", "error", err)
+	}
 	if os.Getenv("GOGC") == "" { // otherwise whoever set it has chosen the pace
 		go func() {
 			if p, ok := errors.AsType[*panics.Error](paceGC()); ok {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,18 +56,21 @@ func readProcess(pid int) (process, error) {
 	return parseStat(raw)
 }
 
-// children are the processes that parent has started from the binary exe.
+// children are the processes that parent has started by the command exe. It is their
+// command line that is looked at: the link exe of the plugin's process can be read by root
+// only, because the process is not dumpable.
 func children(parent int, exe string) (map[int]process, error) {
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return nil, err
 	}
 	found := map[int]process{}
-	for _, link := range links {
-		if target, err := os.Readlink(link); err != nil || target != exe {
+	for _, path := range lines {
+		line, err := os.ReadFile(path)
+		if command, _, _ := strings.Cut(string(line), "\x00"); err != nil || command != exe {
 			continue // another's, or gone meanwhile
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err != nil {
 			return nil, err
 		}
