@@ -41,6 +41,7 @@ var table = []row{
 	{is(logical.ErrPermissionDenied), 403, "this mount accepts no login from your address"},
 	{is(errMountGone), 400, "this mount has been disabled, or its plugin stopped: try again later"},
 	{is(errNotConfigured), 400, "the okta auth method is not configured: ask your Vault administrator to write org_name to its config"},
+	{isA[*store.UnreadableError], 400, "what this mount has stored for this login cannot be read: ask your Vault administrator to look up the entry in Vault's log"},
 	{is(errMethodGone), 400, "this login requires an MFA method that does not exist: ask your Vault administrator to correct mfa_methods"},
 	{is(errNoRequiredGroup), 400, "this mount lets in only members of certain groups, and you are in none of them: ask your Vault administrator"},
 

@@ -57,6 +57,7 @@ type backend struct {
 	known     knownPeople
 	attempts  attemptTables
 	built     methodCache
+	sightings sightings
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -77,15 +78,15 @@ func factory(s settings) logical.Factory {
 }
 
 func newBackend(s settings) *backend {
-	b := &backend{settings: s, life: newLife(), known: newKnownPeople()}
-	stores := store.Options{Life: b.life, Now: b.now, RefreshFailed: b.refreshFailed}
+	b := &backend{settings: s, life: newLife(), known: newKnownPeople(), sightings: newSightings()}
+	stores := store.Options{Life: b.life, Now: b.now, Unreadable: b.sawUnreadable, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	people := stores
 	people.Fold = store.FoldLoosely // see usersAbout
 	b.users = store.New[userEntry](userPrefix, nil, people)
 	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
-	b.methods = store.New[methodEntry](methodPrefix, nil, stores)
+	b.methods = store.New(methodPrefix, (*methodEntry).ready, stores)
 	b.keys = store.New("", (*keysEntry).ready, stores)
 	b.Backend = &framework.Backend{
 		Help:           backendHelp,

@@ -79,11 +79,8 @@ func (cfg *configEntry) serviceApp(keys *keysEntry) (*okta.ServiceApp, error) {
 	if cfg.ClientID == "" {
 		return nil, nil
 	}
-	key, err := keys.signs()
-	switch {
-	case err != nil:
-		return nil, err
-	case key == nil:
+	key := keys.signs()
+	if key == nil {
 		return nil, errNoKey
 	}
 	return &okta.ServiceApp{ClientID: cfg.ClientID, Scopes: cfg.scopes(), Key: key}, nil
@@ -98,7 +95,7 @@ func (b *backend) checkServiceApp(ctx context.Context, s logical.Storage, cfg *c
 	if err != nil {
 		return err
 	}
-	if key, err := keys.signs(); err != nil || key == nil {
+	if keys.signs() == nil {
 		return invalid("client_id", "needs a key: write config/key first, and give its public_jwk to the app in Okta")
 	}
 	return nil

@@ -68,9 +68,12 @@ func (b *backend) forOkta(ctx context.Context, s logical.Storage, in loginInput)
 	if !ok {
 		return in, nil
 	}
-	all, err := b.methods.All(ctx, s)
-	if err != nil || findMethod(all, oktaName) != nil {
+	methods, _, err := b.methods.All(ctx, s) // of one that cannot be read, nobody knows the name
+	if err != nil {
 		return in, err
+	}
+	if m, _ := (methodList{methods: methods}).find(oktaName); m != nil {
+		return in, nil
 	}
 	in.mfa = maps.Clone(in.mfa)
 	delete(in.mfa, oktaName)

@@ -384,7 +384,7 @@ func TestHeldGroupsFail(t *testing.T) {
 		m.later()
 		m.write("config", fields{"api_token": ""})
 		m.plant(userPrefix+testLogin, "{")
-		assert.Contains(t, m.setback(held, nil), "the okta auth method failed")
+		assert.Contains(t, m.setback(held, nil), "cannot be read: ask your Vault administrator")
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 	})
 }

@@ -117,15 +117,15 @@ func (b *backend) usersAbout(ctx context.Context, s logical.Storage, who mfa.Sub
 	if err != nil {
 		return nil, err
 	}
-	names = append(names, bound...)
-	slices.Sort(names)
+	all := slices.Concat(names, bound)
+	slices.Sort(all)
 	var users []namedUser
-	for _, name := range slices.Compact(names) {
+	for _, name := range slices.Compact(all) {
 		user, err := b.users.Get(ctx, s, name)
 		if err != nil {
 			return nil, err
 		}
-		if user != nil {
+		if user != nil && (user.OktaID == who.ID || slices.Contains(names, name)) { // a note may be out of date
 			users = append(users, namedUser{name, user})
 		}
 	}

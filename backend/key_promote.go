@@ -22,12 +22,13 @@ func (b *backend) promoteKey(ctx context.Context, s logical.Storage, kid string,
 		}
 		kid = next // another one may be next by now
 	}
-	return b.changeKeys(ctx, s, func(before *keysEntry) (*keysEntry, error) {
+	after, _, err := b.changeKeys(ctx, s, func(before *keysEntry) (*keysEntry, error) {
 		if _, err := before.next(kid); err != nil {
 			return nil, err
 		}
 		return before.promoted(b.now())
 	})
+	return after, err
 }
 
 // tryNextKey asks Okta for an access token with the next key, and returns the kid of that

@@ -3,10 +3,12 @@ package backend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -40,26 +42,28 @@ type retiredKey struct {
 	Until time.Time       `json:"until"` // it is served until then
 }
 
-// ready parses the keys of an entry that was read from storage.
-func (e *keysEntry) ready() {
+// ready parses the keys of an entry that was read from storage. The current one goes on
+// signing where the next one cannot be read.
+func (e *keysEntry) ready(string) error {
 	for _, k := range []*keyPair{e.Current, e.Next} {
 		if k != nil {
-			k.signing, _ = okta.ParseSigningKey(okta.NewSecret(k.PrivateKey)) // see errKeyUnreadable
+			k.signing, _ = okta.ParseSigningKey(okta.NewSecret(k.PrivateKey)) // whose error may quote it
 		}
 	}
+	if e.Current != nil && e.Current.signing == nil {
+		return errors.New("its current private key is not valid")
+	}
+	return nil
 }
 
-var errKeyUnreadable = invalid("config/key", "cannot be read from storage: delete it, and make a new one")
+var errNextUnreadable = invalid("config/key", "has a next key that cannot be read from storage: write config/key/rotate, which replaces it")
 
 // signs returns the key that signs, nil where there is none.
-func (e *keysEntry) signs() (*okta.SigningKey, error) {
-	switch {
-	case e == nil || e.Current == nil:
-		return nil, nil
-	case e.Current.signing == nil:
-		return nil, errKeyUnreadable
+func (e *keysEntry) signs() *okta.SigningKey {
+	if e == nil || e.Current == nil {
+		return nil
 	}
-	return e.Current.signing, nil
+	return e.Current.signing
 }
 
 // next returns the next key, which must have that kid unless kid is empty.
@@ -68,7 +72,7 @@ func (e *keysEntry) next(kid string) (*okta.SigningKey, error) {
 	case e == nil || e.Current == nil || e.Next == nil:
 		return nil, errNoNextKey
 	case e.Next.signing == nil:
-		return nil, errKeyUnreadable
+		return nil, errNextUnreadable
 	case kid != "" && kid != e.Next.signing.ID():
 		return nil, invalid("kid", "is not that of the next key: read config/key")
 	}
@@ -90,13 +94,8 @@ func newKeyPair(algorithm string, now time.Time) (*keyPair, error) {
 
 // promoted returns the keys once the next one has taken over.
 func (e *keysEntry) promoted(now time.Time) (*keysEntry, error) {
-	after := &keysEntry{Current: e.Next}
-	if e.Current.signing == nil {
-		return after, nil
-	}
 	jwk, err := e.Current.signing.PublicJWK()
-	after.Retired = &retiredKey{jwk, now.Add(retiredFor).UTC()}
-	return after, err
+	return &keysEntry{Current: e.Next, Retired: &retiredKey{jwk, now.Add(retiredFor).UTC()}}, err
 }
 
 // served returns the public keys that Okta may need by now.
@@ -124,7 +123,7 @@ func (e *keysEntry) served(now time.Time) ([]json.RawMessage, error) {
 // describe tells a key, without its private half.
 func (k *keyPair) describe() (map[string]any, error) {
 	if k.signing == nil {
-		return nil, errKeyUnreadable
+		return nil, errNextUnreadable
 	}
 	raw, err := k.signing.PublicJWK()
 	if err != nil {
@@ -148,23 +147,25 @@ func (b *backend) keysOfMount(ctx context.Context, s logical.Storage) (*keysEntr
 }
 
 // changeKeys stores what change makes of the keys, unless it fails. It returns what is
-// stored. change gets no nil.
-func (b *backend) changeKeys(ctx context.Context, s logical.Storage, change func(*keysEntry) (*keysEntry, error)) (*keysEntry, error) {
+// stored, and what that has replaced because it could not be read: change gets keys that
+// are empty then, as where there are none.
+func (b *backend) changeKeys(ctx context.Context, s logical.Storage, change func(*keysEntry) (*keysEntry, error)) (
+	after *keysEntry, lost *store.UnreadableError, err error,
+) {
 	unlock, err := b.locks.Lock(ctx, keysKey)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer unlock()
 	before, err := b.keys.Stored(ctx, s, keysKey)
-	if err != nil {
-		return nil, err
+	if lost, err = unreadable(err); err != nil {
+		return nil, nil, err
 	}
 	if before == nil {
 		before = &keysEntry{}
 	}
-	after, err := change(before)
-	if err != nil {
-		return nil, err
+	if after, err = change(before); err != nil {
+		return nil, nil, err
 	}
-	return after, b.keys.Write(ctx, s, keysKey, after)
+	return after, lost, b.keys.Write(ctx, s, keysKey, after)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
@@ -42,7 +43,15 @@ func (m *methodEntry) whole() bool {
 }
 
 // errNoSense says that storage holds an entry that this plugin cannot have stored.
-var errNoSense = errors.New("the stored MFA method makes no sense")
+var errNoSense = errors.New("it is no MFA method that this version of the plugin knows")
+
+// ready checks an entry that was read from storage.
+func (m *methodEntry) ready(id string) error {
+	if m.ID != id || !m.whole() {
+		return errNoSense
+	}
+	return nil
+}
 
 // called reports whether a name in mfa_methods means this method.
 func (m *methodEntry) called(name string) bool { return name == m.ID || name != "" && name == m.Name }
@@ -80,34 +89,47 @@ func (b *backend) storedMethod(ctx context.Context, s logical.Storage, typ, id s
 		return nil, nil
 	}
 	m, err := b.methods.Stored(ctx, s, id)
-	switch {
-	case err != nil || m == nil || m.Type != typ:
+	if err != nil || m == nil || m.Type != typ {
 		return nil, err
-	case !m.whole():
-		return nil, errNoSense
 	}
 	return m, nil
 }
 
+// methodList is all methods of the mount.
+type methodList struct {
+	methods    []*methodEntry
+	unreadable []*store.UnreadableError
+}
+
 // storedMethods returns all methods that storage holds.
-func (b *backend) storedMethods(ctx context.Context, s logical.Storage) (all []*methodEntry, err error) {
-	err = b.methods.Scan(ctx, s, func(_ string, m *methodEntry) { all = append(all, m) })
+func (b *backend) storedMethods(ctx context.Context, s logical.Storage) (all methodList, err error) {
+	all.unreadable, err = b.methods.Scan(ctx, s, func(_ string, m *methodEntry) { all.methods = append(all.methods, m) })
 	return all, err
 }
 
-func findMethod(all []*methodEntry, name string) *methodEntry {
-	for _, m := range all {
+// find returns the method that a name in mfa_methods means, nil if there is none. It
+// fails where only a method that cannot be read can be the one.
+func (l methodList) find(name string) (*methodEntry, error) {
+	for _, m := range l.methods {
 		if m.called(name) {
-			return m
+			return m, nil
 		}
 	}
-	return nil
+	for _, lost := range l.unreadable {
+		if lost.Key == methodPrefix+name {
+			return nil, lost
+		}
+	}
+	if len(l.unreadable) > 0 {
+		return nil, l.unreadable[0] // whose name nobody knows
+	}
+	return nil, nil
 }
 
 // make makes the method that a stored entry describes.
 func (b *backend) make(ctx context.Context, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error) {
 	for _, t := range methodTypes {
-		if t.name == entry.Type && entry.whole() {
+		if t.name == entry.Type {
 			return t.make(ctx, b, req, cfg, entry)
 		}
 	}

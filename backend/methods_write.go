@@ -36,31 +36,26 @@ func noMethod(t *methodType, ref string) error {
 
 // storedMethodAt returns the method of a type that a path calls by its id or its name, nil
 // if it does not exist. It goes by storage, and not by what this node remembers of it. The
-// entry is the caller's own.
+// entry is the caller's own. It fails where a method cannot be read that may be the one.
 func (b *backend) storedMethodAt(ctx context.Context, s logical.Storage, t *methodType, ref string) (*methodEntry, error) {
-	var all []*methodEntry
 	if isUUID(ref) {
-		m, err := store.Load[methodEntry](ctx, s, methodPrefix+ref)
-		if err != nil || m == nil {
-			return nil, err
-		}
-		all = append(all, m)
-	} else if err := b.methods.Scan(ctx, s, func(_ string, m *methodEntry) { all = append(all, m) }); err != nil {
+		return b.storedMethod(ctx, s, t.name, ref)
+	}
+	all, err := b.storedMethods(ctx, s)
+	if err != nil {
 		return nil, err
 	}
-	return t.named(all, ref)
-}
-
-// named returns the method of this type that ref means, nil if it is not there.
-func (t *methodType) named(all []*methodEntry, ref string) (*methodEntry, error) {
-	m := findMethod(all, ref)
-	switch {
-	case m == nil || m.Type != t.name:
-		return nil, nil
-	case !m.whole():
-		return nil, errNoSense
+	m, err := all.find(ref)
+	if err != nil || m == nil || m.Type != t.name {
+		return nil, err
 	}
 	return m, nil
+}
+
+// isAt reports whether the method that cannot be read is the one that a path calls so, of
+// whatever type.
+func isAt(lost *store.UnreadableError, ref string) bool {
+	return lost != nil && lost.Key == methodPrefix+ref
 }
 
 // writeMethod creates a method, or changes the one with the method_id of the request.
@@ -95,11 +90,16 @@ func (b *backend) writeMethodAt(t *methodType) framework.OperationFunc {
 		}
 		defer unlock()
 		m, err := b.storedMethodAt(ctx, req.Storage, t, ref)
+		lost, err := unreadable(err)
 		switch {
 		case err != nil:
 			return nil, err
 		case m == nil:
-			return b.createMethod(ctx, req, d, t, ref)
+			resp, err := b.createMethod(ctx, req, d, t, ref)
+			if lost != nil && err == nil && !resp.IsError() {
+				resp.AddWarning(lost.Error() + ", so it may have been the MFA method of this name: " + remedy(lost.Key))
+			}
+			return resp, err
 		}
 		return b.changeMethod(ctx, req, d, t, m.ID, ref)
 	}
@@ -129,9 +129,16 @@ func (b *backend) changeMethod(ctx context.Context, req *logical.Request, d *fra
 	}
 	defer unlock()
 	stored, err := b.storedMethod(ctx, req.Storage, t.name, id)
+	lost, err := unreadable(err)
 	switch {
 	case err != nil:
 		return nil, err
+	case lost != nil:
+		resp, err := b.storeMethod(ctx, req, d, t, &methodEntry{ID: id, Type: t.name}, called, true)
+		if err == nil && !resp.IsError() {
+			replaced(lost).addTo(resp)
+		}
+		return resp, err
 	case stored == nil, called != "" && stored.Name != called: // renamed or deleted meanwhile
 		return nil, noMethod(t, cmp.Or(called, id))
 	}
@@ -218,8 +225,8 @@ func (b *backend) checkRename(ctx context.Context, s logical.Storage, entry *met
 	if err != nil {
 		return err
 	}
-	if taken := slices.IndexFunc(all, func(m *methodEntry) bool { return name != "" && strings.EqualFold(m.Name, name) && m.ID != entry.ID }); taken >= 0 {
-		return invalid("method_name", fmt.Sprintf("is that of another MFA method, of type %s", all[taken].Type))
+	if taken := slices.IndexFunc(all.methods, func(m *methodEntry) bool { return name != "" && strings.EqualFold(m.Name, name) && m.ID != entry.ID }); taken >= 0 {
+		return invalid("method_name", fmt.Sprintf("is that of another MFA method, of type %s", all.methods[taken].Type))
 	}
 	if entry.Name == "" {
 		return nil
@@ -239,7 +246,7 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 	return func(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 		ref := d.Get("method_id").(string)
 		m, err := b.storedMethodAt(ctx, req.Storage, t, ref)
-		if err != nil {
+		if lost, _ := unreadable(err); err != nil && !isAt(lost, ref) {
 			return nil, err
 		}
 		id := ref
@@ -251,7 +258,12 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 			return nil, err
 		}
 		defer unlock()
-		if m, err = b.storedMethodAt(ctx, req.Storage, t, ref); err != nil {
+		m, err = b.storedMethodAt(ctx, req.Storage, t, ref)
+		lost, _ := unreadable(err)
+		if isAt(lost, ref) { // it may be of type totp, and have keys
+			m, err = &methodEntry{ID: id, Type: totpMethodType.name}, nil
+		}
+		if err != nil {
 			return nil, err
 		}
 		if m == nil || m.ID != id { // renamed or deleted meanwhile
@@ -261,7 +273,10 @@ func (b *backend) deleteMethod(t *methodType) framework.OperationFunc {
 		if len(uses) > 0 {
 			return logical.ErrorResponse(inUse(uses)), nil
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		return warned(replaced(lost)), nil
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 )
 
 // This file holds what PATCH requests have in common. They are JSON merge patches
@@ -143,23 +141,19 @@ func (b *backend) pathConfigDelete(ctx context.Context, req *logical.Request, d 
 		return nil, err
 	}
 	defer unlock()
-	cfg, unreadable := store.Load[configEntry](ctx, req.Storage, configKey)
+	cfg, err := b.configs.Stored(ctx, req.Storage, configKey)
+	lost, err := unreadable(err)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.configs.Remove(ctx, req.Storage, configKey); err != nil {
 		return nil, err
 	}
 	b.clients.forget("")
-	if cfg == nil && unreadable == nil {
-		return nil, nil
+	there := cfg != nil || lost != nil
+	if cfg == nil {
+		cfg = &configEntry{AliasSource: sourceLogin}
 	}
-	resp := &logical.Response{}
-	resp.AddWarning(deletedConfigWarning)
-	if cfg != nil && unreadable == nil {
-		if cfg.source() == sourceTyped {
-			resp.AddWarning(forgottenTypedWarning)
-		}
-		if gone := released(cfg.MFAMethods); gone != nil {
-			resp.Warnings = append(resp.Warnings, gone.Warnings...)
-		}
-	}
-	return resp, nil
+	return warned(warning{there, deletedConfigWarning}, warning{cfg.source() == sourceTyped, forgottenTypedWarning},
+		released(cfg.MFAMethods), replaced(lost)), nil
 }

@@ -146,15 +146,6 @@ func TestDeletedConfigLetsNobodyIn(t *testing.T) {
 	})
 }
 
-func TestUnreadableConfigCanBeDeleted(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.plant("config", `{"org`)
-		_, status, text := m.do(logical.DeleteOperation, "config", nil)
-		assert.Equal(t, http.StatusOK, status, text)
-		assert.Empty(t, m.stored("config"))
-	})
-}
-
 func trimmed(s string) string { return strings.TrimSpace(s) }
 
 // lookFor reads a path that may not exist.

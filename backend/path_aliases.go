@@ -36,6 +36,9 @@ func (b *backend) pathAliases() *framework.Path {
 
 func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	cfg, err := b.requireConfig(ctx, req.Storage)
+	if isA[*store.UnreadableError](err) {
+		return nil, err
+	}
 	if err != nil {
 		return b.answer(err, false)
 	}
@@ -50,6 +53,9 @@ func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *
 			return answerInput(err)
 		}
 		aliases, err := b.aliasesOf(ctx, req.Storage, cfg, name)
+		if isA[*store.UnreadableError](err) {
+			return nil, err
+		}
 		if err != nil {
 			return b.answer(err, false)
 		}
@@ -59,12 +65,13 @@ func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *
 }
 
 // doubtfulUsers returns the entries of users that alias_source=login would give to
-// nobody or to somebody else than before, and those that several entries stand for.
+// nobody or to somebody else than before, those that several entries stand for, and those
+// that cannot be read.
 func (b *backend) doubtfulUsers(ctx context.Context, s logical.Storage, cfg *configEntry) (names []string, info map[string]any, err error) {
 	byLogin := map[string][]string{}
 	bound := map[string]bool{}
 	var all []string
-	err = b.users.Scan(ctx, s, func(name string, user *userEntry) {
+	lost, err := b.users.Scan(ctx, s, func(name string, user *userEntry) {
 		all = append(all, name)
 		bound[name] = user.OktaID != ""
 		login := store.FoldLogin(cfg.completeLogin(name))
@@ -74,6 +81,11 @@ func (b *backend) doubtfulUsers(ctx context.Context, s logical.Storage, cfg *con
 		return nil, nil, err
 	}
 	info = map[string]any{}
+	for _, l := range lost {
+		name := strings.TrimPrefix(l.Key, userPrefix)
+		names = append(names, name)
+		info[name] = map[string]any{"problem": unreadableProblem, "login": canonicalLogin(cfg.completeLogin(name))}
+	}
 	for _, name := range all {
 		var problems []string
 		if same := byLogin[store.FoldLogin(cfg.completeLogin(name))]; len(same) > 1 {

@@ -139,7 +139,8 @@ func (b *backend) pathConfig() *framework.Path {
 
 func (b *backend) pathConfigExists(ctx context.Context, req *logical.Request, _ *framework.FieldData) (bool, error) {
 	cfg, err := b.config(ctx, req.Storage)
-	return cfg != nil, err
+	lost, err := unreadable(err)
+	return cfg != nil || lost != nil, err
 }
 
 func (b *backend) pathConfigRead(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
@@ -179,8 +180,12 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	}
 	defer unlock()
 	stored, err := b.configs.Stored(ctx, req.Storage, configKey)
-	if err != nil {
+	lost, err := unreadable(err)
+	switch {
+	case err != nil:
 		return nil, err
+	case lost != nil && isPatch(req):
+		return nil, errUnpatchable(lost)
 	}
 	cfg := &configEntry{}
 	if stored != nil {
@@ -247,6 +252,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		resp.AddWarning(fullURLWarning)
 	}
 	cfg.warnOfRenewal(d, resp)
+	replaced(lost).addTo(resp)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}
@@ -367,7 +373,7 @@ func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, 
 }
 
 // ready completes an entry that was read from storage.
-func (cfg *configEntry) ready() {
+func (cfg *configEntry) ready(string) error {
 	// The builtin method keeps the line end of the file that a token came from.
 	cfg.Token = strings.TrimSpace(cfg.Token)
 	_ = cfg.compileFilter() // which a write has checked
@@ -378,6 +384,7 @@ func (cfg *configEntry) ready() {
 	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
 		cfg.TokenMaxTTL = cfg.MaxTTL
 	}
+	return nil
 }
 
 const configHelp = `

@@ -81,13 +81,17 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	}
 	defer unlock()
 	stored, group, err := b.mappings.FindStored(ctx, req.Storage, name)
-	if err != nil {
+	lost, err := unreadable(err)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if group == nil {
-		if isPatch(req) {
-			return nil, errNothingToPatch("entry of this name")
-		}
+	case lost != nil && isPatch(req):
+		return nil, errUnpatchable(lost)
+	case lost != nil:
+		group = &groupEntry{}
+	case group == nil && isPatch(req):
+		return nil, errNothingToPatch("entry of this name")
+	case group == nil:
 		stored, group = lower(name), &groupEntry{}
 	}
 	requires, err := b.updateMethods(ctx, req.Storage, d, &group.MFAMethods)
@@ -101,7 +105,8 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
 		return nil, err
 	}
-	return warned(warning{requires, requiredWarning}, warning{len(group.Policies)+len(group.MFAMethods) == 0, emptyGroupWarning}), nil
+	empty := len(group.Policies)+len(group.MFAMethods) == 0
+	return warned(warning{requires, requiredWarning}, warning{empty, emptyGroupWarning}, replaced(lost)), nil
 }
 
 // pathGroupDelete answers the deletion of a mapping that does not exist with 204; see
@@ -117,16 +122,19 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	}
 	defer unlock()
 	stored, group, err := b.mappings.FindStored(ctx, req.Storage, name)
-	if err != nil {
+	lost, err := unreadable(err)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if group == nil {
+	case lost != nil:
+		group = &groupEntry{}
+	case group == nil:
 		stored, group = lower(name), &groupEntry{} // deleted all the same: see forward
 	}
 	if err := b.mappings.Remove(ctx, req.Storage, stored); err != nil {
 		return nil, err
 	}
-	return released(group.MFAMethods), nil
+	return warned(released(group.MFAMethods), replaced(lost)), nil
 }
 
 const emptyGroupWarning = "the entry has no policies or mfa_methods, so it gives the members of the group nothing: write policies, " +

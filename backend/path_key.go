@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -161,14 +162,18 @@ func (b *backend) makeKey(ctx context.Context, req *logical.Request, d *framewor
 	if err != nil {
 		return nil, err
 	}
-	_, err = b.changeKeys(ctx, req.Storage, func(before *keysEntry) (*keysEntry, error) {
+	_, lost, err := b.changeKeys(ctx, req.Storage, func(before *keysEntry) (*keysEntry, error) {
 		after := *before
 		return &after, put(&after, made)
 	})
 	if err != nil {
 		return answerInput(err)
 	}
-	return answerKey(made)
+	resp, err := answerKey(made)
+	if err == nil {
+		replaced(lost).addTo(resp)
+	}
+	return resp, err
 }
 
 func answerKey(k *keyPair) (*logical.Response, error) {
@@ -183,6 +188,8 @@ func (b *backend) pathKeyPromote(ctx context.Context, req *logical.Request, d *f
 	kid, _ := newest[string](d, "kid")
 	keys, err := b.promoteKey(ctx, req.Storage, kid, d.Get("force").(bool))
 	switch err = nextKeyRefused(err); {
+	case isA[*store.UnreadableError](err):
+		return nil, err
 	case isA[*inputError](err):
 		return answerInput(err)
 	case err != nil:
@@ -197,14 +204,24 @@ func (b *backend) pathKeyDelete(ctx context.Context, req *logical.Request, _ *fr
 		return nil, err
 	}
 	defer unlock()
-	cfg, err := b.configs.Stored(ctx, req.Storage, configKey)
-	switch {
-	case err != nil:
+	_, err = b.keys.Stored(ctx, req.Storage, keysKey)
+	lost, err := unreadable(err)
+	if err != nil {
 		return nil, err
-	case cfg != nil && cfg.ClientID != "":
-		return answerInput(invalid("client_id", "of config needs the key: empty it first, or replace the key by config/key/rotate and config/key/promote"))
 	}
-	return nil, b.keys.Remove(ctx, req.Storage, keysKey)
+	if lost == nil { // otherwise nothing can use it
+		cfg, err := b.configs.Stored(ctx, req.Storage, configKey)
+		switch {
+		case err != nil:
+			return nil, err
+		case cfg != nil && cfg.ClientID != "":
+			return answerInput(invalid("client_id", "of config needs the key: empty it first, or replace the key by config/key/rotate and config/key/promote"))
+		}
+	}
+	if err := b.keys.Remove(ctx, req.Storage, keysKey); err != nil {
+		return nil, err
+	}
+	return warned(replaced(lost)), nil
 }
 
 func (b *backend) pathJWKSRead(ctx context.Context, req *logical.Request, _ *framework.FieldData) (*logical.Response, error) {

@@ -138,7 +138,7 @@ func TestKeysWhereStorageFails(t *testing.T) {
 		assert.Equal(t, []string{first}, m.jwks(t))
 		m.plant(keysKey, `{"current":{"private_key":"none"}}`)
 		_, status, text := m.do(logical.ReadOperation, "config/key", nil)
-		assert.Equal(t, http.StatusBadRequest, status)
+		assert.Equal(t, http.StatusInternalServerError, status)
 		assert.Contains(t, text, "delete it")
 		m.do(logical.DeleteOperation, "config/key", nil)
 		assert.Empty(t, m.stored(keysKey))

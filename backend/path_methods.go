@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -108,12 +110,18 @@ func (b *backend) listMethods(typ string) framework.OperationFunc {
 		}
 		var ids []string
 		info := map[string]any{}
-		for _, m := range all {
+		for _, m := range all.methods {
 			if typ == "" || typ == m.Type {
 				ids = append(ids, m.ID)
 				info[m.ID] = map[string]any{"name": m.Name, "type": m.Type}
 			}
 		}
+		for _, lost := range all.unreadable { // of whatever type
+			id := strings.TrimPrefix(lost.Key, methodPrefix)
+			ids = append(ids, id)
+			info[id] = map[string]any{"problem": unreadableProblem}
+		}
+		slices.Sort(ids)
 		return logical.ListResponseWithInfo(ids, info), nil
 	}
 }

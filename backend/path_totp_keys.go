@@ -84,17 +84,20 @@ func (b *backend) pathTOTPGenerateWrite(ctx context.Context, req *logical.Reques
 	if err != nil {
 		return nil, err
 	}
-	switch err := b.keysOf(req.Storage, id).add(ctx, login, key); {
+	lost, err := b.keysOf(req.Storage, id).add(ctx, login, key)
+	switch {
 	case errors.Is(err, errHasKey):
 		return logical.ErrorResponse("username has a key of this method already: destroy that first with admin-destroy"), nil
 	case err != nil:
 		return nil, err
 	}
-	return &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}, nil
+	resp := &logical.Response{Data: map[string]any{"url": url, "barcode": barcode}}
+	replaced(lost).addTo(resp)
+	return resp, nil
 }
 
-// pathTOTPDestroyWrite deletes a key, even if its method does not exist any more, where
-// the path has the method's id.
+// pathTOTPDestroyWrite deletes a key, even if its method does not exist any more or cannot
+// be read, where the path has the method's id.
 func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request, d *framework.FieldData) (*logical.Response, error) {
 	ref, login, err := totpKeyOf(d)
 	if err != nil {
@@ -102,8 +105,8 @@ func (b *backend) pathTOTPDestroyWrite(ctx context.Context, req *logical.Request
 	}
 	m, err := b.storedMethodAt(ctx, req.Storage, totpMethodType, ref)
 	id := ref
-	switch {
-	case err != nil:
+	switch lost, _ := unreadable(err); {
+	case err != nil && !isAt(lost, ref):
 		return nil, err
 	case m != nil:
 		id = m.ID
@@ -136,11 +139,12 @@ type storedKeys struct {
 	storage logical.Storage
 	prefix  string
 	locks   *store.Locks
+	saw     func(*store.UnreadableError) // is called when a key cannot be read
 }
 
 // keysOf returns the keys of the method with that id. The method need not exist.
 func (b *backend) keysOf(s logical.Storage, id string) *storedKeys {
-	return &storedKeys{storage: s, prefix: totpKeyPrefix + id + "/", locks: &b.locks}
+	return &storedKeys{storage: s, prefix: totpKeyPrefix + id + "/", locks: &b.locks, saw: b.sawUnreadable}
 }
 
 // path returns where a person's key is stored. It holds a hash, because storage backends
@@ -152,8 +156,14 @@ func (k *storedKeys) path(login string) string {
 
 func (k *storedKeys) load(ctx context.Context, login string) (*storedKey, error) {
 	stored, err := store.Load[storedKey](ctx, k.storage, k.path(login))
-	if err == nil && stored == nil {
+	switch {
+	case err == nil && stored == nil:
 		err = mfa.ErrNoKey
+	case err == nil && !stored.Valid():
+		err = &store.UnreadableError{Key: k.path(login), Why: "it is no TOTP key that this version of the plugin knows"}
+	}
+	if lost, _ := unreadable(err); lost != nil {
+		k.saw(lost)
 	}
 	return stored, err
 }
@@ -191,20 +201,22 @@ func (k *storedKeys) Use(ctx context.Context, login string, f func(*mfa.TOTPKey)
 	return err
 }
 
-// add stores a new key. It returns errHasKey if the person has one.
-func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) error {
+// add stores a new key. It returns errHasKey if the person has one, and what it has
+// replaced because it could not be read.
+func (k *storedKeys) add(ctx context.Context, login string, key mfa.TOTPKey) (lost *store.UnreadableError, err error) {
 	unlock, err := k.locks.Lock(ctx, k.path(login))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
-	switch _, err := k.load(ctx, login); {
-	case err == nil:
-		return errHasKey
-	case !errors.Is(err, mfa.ErrNoKey):
-		return err
+	_, err = k.load(ctx, login)
+	switch lost, err = unreadable(err); {
+	case lost == nil && err == nil:
+		return nil, errHasKey
+	case err != nil && !errors.Is(err, mfa.ErrNoKey):
+		return nil, err
 	}
-	return store.Put(ctx, k.storage, k.path(login), storedKey{Login: login, TOTPKey: key})
+	return lost, store.Put(ctx, k.storage, k.path(login), storedKey{Login: login, TOTPKey: key})
 }
 
 // destroy deletes a person's key, and reports whether there was one.

@@ -92,8 +92,12 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	}
 	defer unlock()
 	user, err := b.users.Stored(ctx, req.Storage, name)
-	if err != nil {
+	lost, err := unreadable(err)
+	switch {
+	case err != nil:
 		return nil, err
+	case lost != nil && isPatch(req):
+		return nil, errUnpatchable(lost)
 	}
 	if user == nil {
 		if isPatch(req) {
@@ -132,7 +136,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		}
 	}
 	empty := len(user.Groups)+len(user.Policies)+len(user.MFAMethods) == 0
-	return warned(warning{requires, requiredWarning}, warning{binds, boundWarning}, warning{empty, emptyUserWarning}), nil
+	return warned(warning{requires, requiredWarning}, warning{binds, boundWarning}, warning{empty, emptyUserWarning}, replaced(lost)), nil
 }
 
 // boundWarning is given wherever okta_id is set.
@@ -153,6 +157,7 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	}
 	defer unlock()
 	user, err := b.users.Stored(ctx, req.Storage, name)
+	lost, err := unreadable(err)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +170,7 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := b.unbindAll(ctx, req.Storage, user.OktaID, name); err != nil {
 		return nil, err
 	}
-	return released(user.MFAMethods), nil
+	return warned(released(user.MFAMethods), replaced(lost)), nil
 }
 
 const emptyUserWarning = "the entry has no groups, policies or mfa_methods, so it gives the user nothing: write groups or policies, " +

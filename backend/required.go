@@ -39,28 +39,28 @@ type warning struct {
 	text  string
 }
 
-// warned returns the answer to a write, with the warnings that are to be given.
-func warned(warnings ...warning) (resp *logical.Response) {
-	for _, w := range warnings {
-		if !w.given {
-			continue
-		}
-		if resp == nil {
-			resp = &logical.Response{}
-		}
+func (w warning) addTo(resp *logical.Response) {
+	if w.given {
 		resp.AddWarning(w.text)
 	}
-	return resp // nil is 204, as the builtin method answers
 }
 
-// released returns the answer to a delete, with a warning if it drops a requirement.
-func released(methods []string) *logical.Response {
-	if len(methods) == 0 {
-		return nil
-	}
+// warned returns the answer to a write, with the warnings that are to be given.
+func warned(warnings ...warning) *logical.Response {
 	resp := &logical.Response{}
-	resp.AddWarning("with the entry, its mfa_methods are gone: " + strings.Join(methods, ", ") + " is not required by it any more")
+	for _, w := range warnings {
+		w.addTo(resp)
+	}
+	if len(resp.Warnings) == 0 {
+		return nil // 204, as the builtin method answers
+	}
 	return resp
+}
+
+// released warns of the requirement that a deletion drops.
+func released(methods []string) warning {
+	return warning{len(methods) > 0,
+		"with the entry, its mfa_methods are gone: " + strings.Join(methods, ", ") + " is not required by it any more"}
 }
 
 // lockEntry locks the entry at key, and the names of the methods in the request's
@@ -112,11 +112,13 @@ func (b *backend) updateMethods(ctx context.Context, s logical.Storage, d *frame
 	for i, ref := range given {
 		names := alternatives(ref)
 		for j, name := range names {
-			names[j] = strings.TrimSpace(name)
-			switch {
-			case names[j] == "":
+			if names[j] = strings.TrimSpace(name); names[j] == "" {
 				return false, invalid("mfa_methods", "must not hold an empty name; an empty list requires nothing")
-			case findMethod(all, names[j]) == nil:
+			}
+			switch m, err := all.find(names[j]); {
+			case err != nil:
+				return false, err
+			case m == nil:
 				return false, invalid("mfa_methods", fmt.Sprintf("names %q, which does not exist: create it under mfa/method first", names[j]))
 			}
 		}
@@ -135,7 +137,8 @@ func namesIn(refs []string) (names []string) {
 }
 
 // usesOf returns where any of the names of a method is required. It asks storage, not the
-// memory, so that it misses no requirement.
+// memory, so that it misses no requirement, and fails where an entry cannot be read that
+// may have one.
 func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string) ([]string, error) {
 	requires := func(methods []string) bool {
 		return slices.ContainsFunc(namesIn(methods), func(m string) bool { return slices.Contains(names, m) })
@@ -148,7 +151,7 @@ func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string
 	if cfg != nil && requires(cfg.MFAMethods) {
 		uses = append(uses, "config")
 	}
-	err = b.mappings.Scan(ctx, s, func(name string, group *groupEntry) {
+	lostGroups, err := b.mappings.Scan(ctx, s, func(name string, group *groupEntry) {
 		if requires(group.MFAMethods) {
 			uses = append(uses, "groups/"+name)
 		}
@@ -156,11 +159,14 @@ func (b *backend) usesOf(ctx context.Context, s logical.Storage, names ...string
 	if err != nil {
 		return nil, err
 	}
-	err = b.users.Scan(ctx, s, func(name string, user *userEntry) {
+	lostUsers, err := b.users.Scan(ctx, s, func(name string, user *userEntry) {
 		if requires(user.MFAMethods) {
 			uses = append(uses, "users/"+name)
 		}
 	})
+	if lost := append(lostGroups, lostUsers...); err == nil && len(uses) == 0 && len(lost) > 0 {
+		return nil, lost[0]
+	}
 	return uses, err
 }
 
@@ -206,8 +212,9 @@ func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *con
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	all, err := b.methods.All(ctx, req.Storage)
-	if err != nil {
+	var all methodList
+	var err error
+	if all.methods, all.unreadable, err = b.methods.All(ctx, req.Storage); err != nil {
 		return nil, err
 	}
 	return b.require(ctx, req, cfg, all, refs)
@@ -215,7 +222,7 @@ func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *con
 
 // require makes the methods that refs name, each once. It returns an error for a method
 // that does not exist, because nobody can satisfy it.
-func (b *backend) require(ctx context.Context, req *logical.Request, cfg *configEntry, all []*methodEntry, refs []string) ([]mfa.Required, error) {
+func (b *backend) require(ctx context.Context, req *logical.Request, cfg *configEntry, all methodList, refs []string) ([]mfa.Required, error) {
 	var required []mfa.Required
 	seen := map[string]bool{}
 	for _, ref := range refs {
@@ -232,10 +239,13 @@ func (b *backend) require(ctx context.Context, req *logical.Request, cfg *config
 }
 
 // requireOne makes the methods of those names, of which one is enough.
-func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *configEntry, all []*methodEntry, names []string) (mfa.Required, error) {
+func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *configEntry, all methodList, names []string) (mfa.Required, error) {
 	var or []mfa.Required
 	for _, name := range names {
-		entry := findMethod(all, name)
+		entry, err := all.find(name)
+		if err != nil {
+			return mfa.Required{}, fmt.Errorf("finding the required MFA method %q: %w", name, err)
+		}
 		if entry == nil {
 			return mfa.Required{}, fmt.Errorf("%w: %q", errMethodGone, name)
 		}

@@ -112,12 +112,9 @@ func TestStoredMethodMakesNoSense(t *testing.T) {
 			}
 			m.write("config", fields{"mfa_methods": id})
 			put(`{"id":"` + id + `","type":"` + typ + `"}`)
-			for _, op := range []logical.Operation{logical.ReadOperation, logical.UpdateOperation, logical.DeleteOperation} {
-				_, status, _ := m.do(op, "mfa/method/"+typ+"/"+id, nil)
-				assert.Equal(t, http.StatusInternalServerError, status, "%s %s", op, typ)
-			}
-			_, status, _ := m.login(nil)
+			_, status, _ := m.do(logical.ReadOperation, "mfa/method/"+typ+"/"+id, nil)
 			assert.Equal(t, http.StatusInternalServerError, status, typ)
+			assert.Contains(t, m.refused(nil), "cannot be read: ask your Vault administrator", typ)
 			m.write("config", fields{"mfa_methods": ""})
 		}
 		id := m.createMethod("okta", nil)

@@ -23,6 +23,9 @@ func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*log
 		// A login, or a renewal of one, may have sent a push before. See answer.
 		return b.answer(err, strings.HasPrefix(req.Path, "login/"))
 	}
+	if lost, _ := unreadable(err); lost != nil {
+		return nil, errUnreadable(lost)
+	}
 	return resp, err
 }
 

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -30,10 +31,42 @@ func (b *backend) usersBoundTo(ctx context.Context, s logical.Storage, userID st
 		return nil, err
 	}
 	noted, err := b.userIDs.Get(ctx, s, userID)
-	if err != nil || noted == nil {
+	lost, err := unreadable(err)
+	switch {
+	case lost != nil:
+		return b.notedAgain(ctx, s, userID)
+	case err != nil || noted == nil:
 		return nil, err
 	}
 	return noted.Names, nil
+}
+
+// notedAgain replaces a note that cannot be read, and returns its names. A node that
+// cannot write goes by what it has found.
+func (b *backend) notedAgain(ctx context.Context, s logical.Storage, userID string) (names []string, err error) {
+	found := false
+	err = b.changeBound(ctx, s, userID, func(bound []string) []string {
+		names, found = bound, true
+		return bound
+	})
+	if found {
+		err = nil
+	}
+	return names, err
+}
+
+// namesBoundTo looks through all entries of users for those that are bound to a user id.
+// Among them are those that cannot be read, since they may be.
+func (b *backend) namesBoundTo(ctx context.Context, s logical.Storage, userID string) (names []string, err error) {
+	lost, err := b.users.Scan(ctx, s, func(name string, user *userEntry) {
+		if user.OktaID == userID {
+			names = append(names, name)
+		}
+	})
+	for _, l := range lost {
+		names = append(names, strings.TrimPrefix(l.Key, userPrefix))
+	}
+	return names, err
 }
 
 // bind notes the name of an entry under its user id. It comes before the write of the
@@ -63,11 +96,14 @@ func (b *backend) unbindAll(ctx context.Context, s logical.Storage, userID, name
 		return b.unbind(ctx, s, userID, name)
 	}
 	var bound []string
-	err := b.userIDs.Scan(ctx, s, func(id string, noted *userIDEntry) {
+	lost, err := b.userIDs.Scan(ctx, s, func(id string, noted *userIDEntry) {
 		if slices.Contains(noted.Names, name) {
 			bound = append(bound, id)
 		}
 	})
+	for _, l := range lost { // which the name may stand in
+		bound = append(bound, strings.TrimPrefix(l.Key, userIDPrefix))
+	}
 	for _, id := range bound {
 		if err == nil {
 			err = b.unbind(ctx, s, id, name)
@@ -76,6 +112,8 @@ func (b *backend) unbindAll(ctx context.Context, s logical.Storage, userID, name
 	return err
 }
 
+// changeBound changes the names that are noted under a user id. A note that cannot be read
+// is first made anew.
 func (b *backend) changeBound(ctx context.Context, s logical.Storage, userID string, change func([]string) []string) error {
 	if userID == "" {
 		return nil
@@ -86,16 +124,21 @@ func (b *backend) changeBound(ctx context.Context, s logical.Storage, userID str
 	}
 	defer unlock()
 	noted, err := b.userIDs.Stored(ctx, s, userID)
-	if err != nil {
-		return err
-	}
+	lost, err := unreadable(err)
 	var before []string
-	if noted != nil {
+	switch {
+	case err != nil:
+		return err
+	case lost != nil:
+		if before, err = b.namesBoundTo(ctx, s, userID); err != nil {
+			return err
+		}
+	case noted != nil:
 		before = noted.Names
 	}
 	after := change(slices.Clone(before))
 	switch {
-	case slices.Equal(before, after):
+	case lost == nil && slices.Equal(before, after):
 		return nil
 	case len(after) == 0:
 		return b.userIDs.Remove(ctx, s, userID)

@@ -189,11 +189,10 @@ func (m *TOTPMethod) verify(key *TOTPKey, passCode string) error {
 // stepOf returns the newest time step of which passCode is the passcode. right is false
 // where it is the passcode of no step within skew.
 func (k *TOTPKey) stepOf(passCode string, now time.Time, skew int) (step int64, right bool, err error) {
-	algorithm, known := algorithms[k.Algorithm]
-	if !known || k.Period < time.Second || k.Digits == 0 || !isBase32(k.Secret) {
+	if !k.Valid() {
 		return 0, false, errors.New("the stored TOTP key is not valid")
 	}
-	options := hotp.ValidateOpts{Digits: otp.Digits(k.Digits), Algorithm: algorithm}
+	options := hotp.ValidateOpts{Digits: otp.Digits(k.Digits), Algorithm: algorithms[k.Algorithm]}
 	current := now.Unix() / int64(k.Period/time.Second)
 	for at := current - int64(skew); at <= current+int64(skew); at++ {
 		// The library compares in constant time, except for a passcode of another length.
@@ -206,6 +205,12 @@ func (k *TOTPKey) stepOf(passCode string, now time.Time, skew int) (step int64, 
 		}
 	}
 	return step, right, nil
+}
+
+// Valid reports whether passcodes can be made with the key.
+func (k TOTPKey) Valid() bool {
+	_, known := algorithms[k.Algorithm]
+	return known && k.Period >= time.Second && k.Digits > 0 && isBase32(k.Secret)
 }
 
 // isBase32 reports whether s is a key in base32, without padding.

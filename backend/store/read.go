@@ -59,22 +59,19 @@ func (s *Store[T]) read(ctx context.Context, from logical.Storage, name string) 
 		s.mu.Lock()
 		began, changes := s.Now(), s.changes
 		s.mu.Unlock()
-		entry, err := Load[T](ctx, from, s.prefix+name)
+		found, err := s.load(ctx, from, name)
 		if err != nil {
 			return nil, err
 		}
-		if entry != nil && s.ready != nil {
-			s.ready(entry)
-		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if kept, ok := s.entries.Peek(name); ok && reflect.DeepEqual(kept.value, entry) {
-			entry = kept.value // so that what callers have made of it stays valid
+		if kept, ok := s.entries.Peek(name); ok && reflect.DeepEqual(kept.value, found) {
+			found = kept.value // so that what callers have made of it stays valid
 		}
 		if s.changes == changes && !s.unsettled[name] {
-			s.keep(name, entry, began)
+			s.keep(name, found, began)
 		}
-		return entry, nil
+		return found, nil
 	})
 }
 

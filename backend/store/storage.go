@@ -1,14 +1,15 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
-// Load reads the entry at key. It returns nil if storage has none.
+// Load reads the entry at key. It returns nil if storage has none, and an
+// *UnreadableError if what storage has is no entry of that type.
 func Load[T any](ctx context.Context, from logical.Storage, key string) (*T, error) {
 	raw, err := from.Get(ctx, key)
 	if err != nil || raw == nil {
@@ -16,8 +17,10 @@ func Load[T any](ctx context.Context, from logical.Storage, key string) (*T, err
 	}
 	entry := new(T)
 	if err := raw.DecodeJSON(entry); err != nil {
-		kind, _, _ := strings.Cut(key, "/") // the rest may be a person's name, which no log has
-		return nil, fmt.Errorf("stored entry of kind %q: %w", kind, err)
+		return nil, &UnreadableError{Key: key, Why: whyNot(err)}
+	}
+	if bytes.Equal(bytes.TrimSpace(raw.Value), []byte("null")) { // which decodes into anything
+		return nil, &UnreadableError{Key: key, Why: "it is null"}
 	}
 	return entry, nil
 }
@@ -59,19 +62,18 @@ func Names(ctx context.Context, from logical.Storage, prefix string) (names []st
 // The methods below ask storage and not the memory, which may be older: whoever writes or
 // deletes decides by them. What they return is the caller's own.
 
-// Stored returns the entry with exactly that name. It returns nil if storage has none.
+// Stored returns the entry with exactly that name. It returns nil if storage has none,
+// and an *UnreadableError if the entry cannot be read.
 func (s *Store[T]) Stored(ctx context.Context, from logical.Storage, name string) (*T, error) {
-	entry, err := Load[T](ctx, from, s.prefix+name)
+	found, err := s.load(ctx, from, name)
 	if err != nil {
 		return nil, asked(ctx, err)
 	}
-	if entry != nil && s.ready != nil {
-		s.ready(entry)
-	}
-	return entry, nil
+	return found.get()
 }
 
-// FindStored returns what Find returns once memory knows all that is in storage.
+// FindStored returns what Find returns once memory knows all that is in storage. It also
+// returns the name of an entry that cannot be read.
 func (s *Store[T]) FindStored(ctx context.Context, from logical.Storage, name string) (stored string, entry *T, err error) {
 	if entry, err = s.Stored(ctx, from, name); err != nil || entry != nil {
 		return name, entry, err
@@ -102,20 +104,22 @@ func (s *Store[T]) List(ctx context.Context, from logical.Storage) ([]string, er
 	return Names(ctx, from, s.prefix)
 }
 
-// Scan visits all entries, in the order of List.
-func (s *Store[T]) Scan(ctx context.Context, from logical.Storage, visit func(name string, entry *T)) error {
+// Scan visits all entries that can be read, in the order of List, and returns the others.
+func (s *Store[T]) Scan(ctx context.Context, from logical.Storage, visit func(name string, entry *T)) (unreadable []*UnreadableError, err error) {
 	names, err := s.List(ctx, from)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range names {
-		entry, err := Load[T](ctx, from, s.prefix+name)
-		if err != nil {
-			return err
-		}
-		if entry != nil {
-			visit(name, entry)
+		found, err := s.load(ctx, from, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case found.unreadable != nil:
+			unreadable = append(unreadable, found.unreadable)
+		case found.entry != nil:
+			visit(name, found.entry)
 		}
 	}
-	return nil
+	return unreadable, nil
 }

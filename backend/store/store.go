@@ -6,7 +6,8 @@
 //
 // A Store lists the names once and reads each entry when somebody first asks for it.
 // After five minutes it reads them again in the background, and while storage answers, an
-// entry is no older than ten. It finds names in any case.
+// entry is no older than ten. It finds names in any case. An entry that cannot be read
+// fails those who ask for it, and nobody else.
 // Load, Put and Delete serve entries that no Store holds, and Locks keep writes apart
 // that depend on one another.
 package store
@@ -33,6 +34,9 @@ type Options struct {
 	Life context.Context
 	// Now returns the time. It is time.Now if it is nil.
 	Now func() time.Time
+	// Unreadable, if it is not nil, is called when a read has found something that is no
+	// entry.
+	Unreadable func(*UnreadableError)
 	// RefreshFailed, if it is not nil, is called when a read in the background has
 	// failed. Callers get what is in memory.
 	RefreshFailed func(error)
@@ -46,25 +50,26 @@ type Options struct {
 type Store[T any] struct {
 	Options
 	prefix string
-	ready  func(*T)
+	ready  func(entry *T, name string) error
 
 	reads, listings singleflight.Group // by name; a listing has the empty one
 
 	mu        sync.Mutex
-	entries   *simplelru.LRU[string, *aged[*T]] // by name; the value is nil if storage has none
-	index     *aged[index]                      // nil until the names have been listed
-	listing   *[]string                         // names that have changed since the listing in flight began
-	unsettled map[string]bool                   // names whose write storage has not answered
-	changes   uint64                            // how often any entry has changed
+	entries   *simplelru.LRU[string, *aged[content[T]]] // by name
+	index     *aged[index]                              // nil until the names have been listed
+	listing   *[]string                                 // names that have changed since the listing in flight began
+	unsettled map[string]bool                           // names whose write storage has not answered
+	changes   uint64                                    // how often any entry has changed
 }
 
 // maxKept bounds the entries in memory. The index holds all names.
 const maxKept = 20_000
 
 // New returns a store of the entries below prefix. It calls ready, unless that is nil,
-// to complete each entry that it has read.
-func New[T any](prefix string, ready func(*T), options Options) *Store[T] {
-	entries, err := simplelru.NewLRU[string, *aged[*T]](maxKept, nil)
+// to complete each entry that it has read. Where ready returns an error, the entry is
+// unreadable, and the error says why.
+func New[T any](prefix string, ready func(entry *T, name string) error, options Options) *Store[T] {
+	entries, err := simplelru.NewLRU[string, *aged[content[T]]](maxKept, nil)
 	if err != nil {
 		panic(err) // cannot happen: the size is positive
 	}
@@ -80,26 +85,30 @@ func New[T any](prefix string, ready func(*T), options Options) *Store[T] {
 	return &Store[T]{Options: options, prefix: prefix, ready: ready, entries: entries, unsettled: map[string]bool{}}
 }
 
-// Get returns the entry with exactly that name. It returns nil if storage has none.
+// Get returns the entry with exactly that name. It returns nil if storage has none, and
+// an *UnreadableError if the entry cannot be read, which is kept in memory as an entry is.
 func (s *Store[T]) Get(ctx context.Context, from logical.Storage, name string) (*T, error) {
-	entry, reading := s.lookEntry(ctx, from, name)
+	known, reading := s.lookEntry(ctx, from, name)
 	if reading != nil {
-		return wait[*T](ctx, reading)
+		var err error
+		if known, err = wait[content[T]](ctx, reading); err != nil {
+			return nil, err
+		}
 	}
-	return entry, nil
+	return known.get()
 }
 
-// lookEntry returns the known entry, or else the read that is in flight.
-func (s *Store[T]) lookEntry(ctx context.Context, from logical.Storage, name string) (entry *T, reading <-chan singleflight.Result) {
+// lookEntry returns what is known under the name, or else the read that is in flight.
+func (s *Store[T]) lookEntry(ctx context.Context, from logical.Storage, name string) (known content[T], reading <-chan singleflight.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
 	kept, _ := s.entries.Get(name)
 	switch usable, refresh := kept.use(now); {
 	case !usable && s.index.usable(now) && !s.index.value.has(name):
-		return nil, nil
+		return content[T]{}, nil
 	case !usable:
-		return nil, s.read(ctx, from, name)
+		return content[T]{}, s.read(ctx, from, name)
 	case refresh:
 		go s.report(s.read(ctx, from, name))
 	}
@@ -125,7 +134,8 @@ func (s *Store[T]) Find(ctx context.Context, from logical.Storage, name string) 
 	return "", nil, nil
 }
 
-// FindAll returns the entries that Find finds for the names.
+// FindAll returns the entries that Find finds for the names. It fails if one of them
+// cannot be read.
 func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []string) ([]*T, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -147,26 +157,28 @@ func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []st
 	return entries, nil
 }
 
-// All returns all entries, in the order of their names.
-func (s *Store[T]) All(ctx context.Context, from logical.Storage) ([]*T, error) {
+// All returns all entries that can be read, in the order of their names, and the others.
+func (s *Store[T]) All(ctx context.Context, from logical.Storage) (entries []*T, unreadable []*UnreadableError, err error) {
 	index, err := s.list(ctx, from)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.mu.Lock()
 	names := index.sorted()
 	s.mu.Unlock()
-	var entries []*T
 	for _, name := range names {
 		entry, err := s.Get(ctx, from, name)
-		if err != nil {
-			return nil, err
-		}
-		if entry != nil {
+		damaged, isDamaged := errors.AsType[*UnreadableError](err)
+		switch {
+		case isDamaged:
+			unreadable = append(unreadable, damaged)
+		case err != nil:
+			return nil, nil, err
+		case entry != nil:
 			entries = append(entries, entry)
 		}
 	}
-	return entries, nil
+	return entries, unreadable, nil
 }
 
 // Write stores an entry, and keeps it in memory once storage has accepted it. After an
@@ -197,7 +209,7 @@ func (s *Store[T]) change(name string, entry *T, do func() error) (err error) {
 		delete(s.unsettled, name)
 		s.forget(name)
 		if err == nil {
-			s.keep(name, entry, s.Now())
+			s.keep(name, content[T]{entry: entry}, s.Now())
 		}
 	}()
 	return do()
@@ -226,16 +238,16 @@ func (s *Store[T]) forget(name string) {
 }
 
 // keep keeps what storage held at the time of the read. The caller holds the lock.
-func (s *Store[T]) keep(name string, entry *T, read time.Time) {
+func (s *Store[T]) keep(name string, found content[T], read time.Time) {
 	if s.index != nil {
-		if entry == nil { // the index says so
+		if found == (content[T]{}) { // the index says so
 			s.index.value.remove(name)
 			s.entries.Remove(name)
 			return
 		}
 		s.index.value.add(name)
 	}
-	s.entries.Add(name, &aged[*T]{entry, read.Add(maxAge)})
+	s.entries.Add(name, &aged[content[T]]{found, read.Add(maxAge)})
 }
 
 var errPanicked = errors.New("storage: a call panicked")
