@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ type faultCall struct {
 	service string
 	on      pattern // the request; a row strikes it and those like it that follow
 	after   pattern // the request before it; none: it is the first to its server
+	// loses is a request before it whose answer is lost once, so that the login makes the
+	// call.
+	loses pattern
 	// optional says that a login may succeed without it.
 	optional bool
 	// tolerates names rows that change nothing that the login depends on.
@@ -36,7 +40,7 @@ type faultCall struct {
 }
 
 func (c *faultCall) address() string {
-	return map[string]string{"Okta": oktaAddress, "Okta API": oktaAddress, "Duo": duoAddress, "PingID": pingAddress}[c.service]
+	return cmp.Or(map[string]string{"Duo": duoAddress, "PingID": pingAddress}[c.service], oktaAddress)
 }
 
 const aMatrixMethod = "second"
@@ -170,6 +174,27 @@ func atDuo(w *faultWorld, name string) {
 	w.duo.AddUser(name).AddPhone("auto", "push").AddPassCode(duoPassCodes(name)...).Script(allow, allow, allow)
 }
 
+// atVerifiedDuo adds a person whose pushes Duo has approved by a code that they type. Its
+// preauth tells these codes, then others.
+func atVerifiedDuo(codes ...string) func(*faultWorld, string) {
+	return func(w *faultWorld, name string) {
+		withFactors(noFactor)(w, name)
+		w.duo.AddUser(name).AddPhone("auto", "push").RequireVerifiedPush(6).NextCodes(append(codes, "271828", "271829", "271830")...)
+	}
+}
+
+// typesCode has the person type the code that their phone wants.
+func typesCode(w *faultWorld, name string) (time.Duration, fields) {
+	u := w.duo.User(name)
+	u.Type(u.WantedCode())
+	return 3 * time.Second, nil
+}
+
+// asServiceApp has the mount read people and groups as a service app, with DPoP.
+func asServiceApp(w *faultWorld) {
+	w.write("config", fields{"client_id": w.serviceApp(appScopes...).ID})
+}
+
 // duoPassCodes are good for one login each.
 func duoPassCodes(name string) []string { return []string{"55511" + name[:1], "55522" + name[:1]} }
 
@@ -213,7 +238,10 @@ const (
 	userURL      = "/api/v1/users/[^/]+"
 	apiVerifyURL = userURL + "/factors/[^/]+/verify"
 	apiPollURL   = userURL + "/factors/[^/]+/transactions/[^/]+"
+	tokenURL     = "/oauth2/v1/token"
 )
+
+const oauth = "Okta OAuth"
 
 func faultCalls() []*faultCall {
 	password := requestTo("POST", authnURL, 1)
@@ -229,6 +257,10 @@ func faultCalls() []*faultCall {
 		{name: "push", service: "Okta", on: verify(1), after: password, person: withFactors(inOkta, "push"), login: simple(nothing)},
 		{name: "poll", service: "Okta", on: verify(2), after: verify(1), person: withFactors(inOkta, "push"), login: simple(nothing)},
 		{name: "poll, held", service: "Okta", on: verify(2), after: verify(1), person: withFactors(inOkta, "push"), login: held(nil, approve, approve, approve)},
+		{name: "state after a lost poll", service: "Okta", on: requestTo("POST", authnURL, 2), after: verify(2), loses: verify(2),
+			person: withFactors(inOkta, "push"), login: simple(nothing)},
+		{name: "state after a lost poll, held", service: "Okta", on: requestTo("POST", authnURL, 2), after: verify(2), loses: verify(2),
+			person: withFactors(inOkta, "push"), login: held(nil, approve, approve, approve, approve)},
 		{name: "code", service: "Okta", on: verify(1), after: password, person: withFactors(inOkta, "sms"),
 			login: held(fields{"factor": "sms"}, then(time.Second, "sms", nil))},
 		{name: "resend", service: "Okta", on: requestTo("POST", factorsURL+"/resend", 1), after: verify(1), times: 2, person: withFactors(inOkta, "sms"),
@@ -275,6 +307,13 @@ func faultCalls() []*faultCall {
 				return fields{"require_number_challenge": false, "org_name": "acme", "base_url": "https://localhost", "api_token": w.org.Token}
 			}), person: withFactors(noFactor, "push"), login: simple(nothing)},
 
+		// Its access tokens, and a call with one.
+		{name: "nonce", service: oauth, on: requestTo("POST", tokenURL, 1), after: password, configure: asServiceApp, person: withFactors(noFactor), login: simple(nothing)},
+		{name: "token", service: oauth, on: requestTo("POST", tokenURL, 2), after: requestTo("POST", tokenURL, 1),
+			configure: asServiceApp, person: withFactors(noFactor), login: simple(nothing)},
+		{name: "groups", service: oauth, on: requestTo("GET", userURL+"/groups", 1), after: requestTo("POST", tokenURL, 2),
+			configure: asServiceApp, person: withFactors(noFactor), login: simple(nothing), tolerates: []string{"`[]`"}},
+
 		// The services of methods.
 		{name: "preauth", service: "Duo", on: requestTo("POST", "/preauth", 1), configure: method("duo", duoFields), person: atDuo, login: simple(nothing)},
 		{name: "passcode", service: "Duo", on: requestTo("POST", "/auth", 1), after: requestTo("POST", "/preauth", 1),
@@ -283,6 +322,14 @@ func faultCalls() []*faultCall {
 			configure: method("duo", duoFields), person: atDuo, login: simple(nothing)},
 		{name: "poll", service: "Duo", on: requestTo("GET", "/auth_status", 1), after: requestTo("POST", "/auth", 1),
 			configure: method("duo", duoFields), person: atDuo, login: simple(nothing)},
+		{name: "preauth, code", service: "Duo", on: requestTo("POST", "/preauth", 1), configure: method("duo", duoFields), person: atVerifiedDuo(),
+			login: held(nil, typesCode, typesCode)},
+		{name: "preauth, another code", service: "Duo", on: requestTo("POST", "/preauth", 2), after: requestTo("POST", "/preauth", 1),
+			configure: method("duo", duoFields), person: atVerifiedDuo("012345"), login: held(nil, typesCode, typesCode)},
+		{name: "push, code", service: "Duo", on: requestTo("POST", "/auth", 1), after: requestTo("POST", "/preauth", 1),
+			configure: method("duo", duoFields), person: atVerifiedDuo(), login: held(nil, typesCode, typesCode)},
+		{name: "poll, code", service: "Duo", on: requestTo("GET", "/auth_status", 1), after: requestTo("POST", "/auth", 1),
+			configure: method("duo", duoFields), person: atVerifiedDuo(), login: held(nil, typesCode, typesCode)},
 		{name: "details", service: "PingID", on: pingID("getuserdetails"), optional: true, configure: method("pingid", pingFields), person: atPingID, login: simple(nothing)},
 		{name: "push", service: "PingID", on: pingID("authonline"), after: pingID("getuserdetails"),
 			configure: method("pingid", pingFields), person: atPingID, login: simple(nothing), tolerates: []string{"texts that are empty"}},

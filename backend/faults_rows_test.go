@@ -184,7 +184,7 @@ func answerRows() []faultRow {
 		{name: "304", answer: func(x *exchange) { x.WriteHeader(http.StatusNotModified) }},
 		{name: "200, empty", answer: func(x *exchange) { x.send(http.StatusOK, jsonContent, "") }},
 		{name: "200, a web page", answer: func(x *exchange) { x.send(http.StatusOK, htmlContent, webPage) }},
-		{name: "202 with an error", answer: func(x *exchange) { x.send(http.StatusAccepted, jsonContent, x.site.document(http.StatusAccepted)) }},
+		{name: "202 with an error", answer: func(x *exchange) { x.send(http.StatusAccepted, jsonContent, x.site.document(x.r, http.StatusAccepted)) }},
 	}
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		rows = append(rows, faultRow{name: fmt.Sprintf("%d to a foreign host", status), answer: func(x *exchange) {
@@ -281,7 +281,7 @@ func statusRows() []faultRow {
 				x.Header().Set("X-Rate-Limit-Remaining", "0")
 				x.Header().Set("X-Rate-Limit-Reset", strconv.FormatInt(time.Now().Add(20*time.Second).Unix(), 10))
 			}
-			x.send(status, jsonContent, x.site.document(status))
+			x.send(status, jsonContent, x.site.document(x.r, status))
 		}})
 	}
 	for _, status := range []int{400, 401, 403, 404, 408, 429, 500, 502, 503, 504} {

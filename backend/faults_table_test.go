@@ -4,6 +4,7 @@ import (
 	commandline "flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,40 +72,53 @@ func (f *faultTable) text() string {
 		}
 	}
 	fmt.Fprintf(&b, "%d calls and %d faults make %d cells that apply; %d of them pass.\n", len(f.calls), len(f.rows), played, played-f.failed)
-	for _, group := range []struct {
-		title    string
-		services []string
-	}{
-		{"Okta's Authentication API", []string{"Okta"}},
-		{"Okta's management APIs", []string{"Okta API"}},
-		{"Duo and PingID", []string{"Duo", "PingID"}},
+	for _, group := range []struct{ title, service string }{
+		{"Okta's Authentication API", "Okta"},
+		{"Okta's management APIs", "Okta API"},
+		{"Okta's access tokens of a service app, and a call with one", oauth},
+		{"Duo", "Duo"},
+		{"PingID", "PingID"},
 	} {
 		var calls []*faultCall
-		for _, service := range group.services {
-			for _, call := range f.calls {
-				if call.service == service {
-					calls = append(calls, call)
-				}
-			}
-		}
 		fmt.Fprintf(&b, "\n#### %s\n\n| fault |", group.title)
-		for _, call := range calls {
-			name := call.name
-			if len(group.services) > 1 {
-				name = call.service + ": " + name
+		for _, call := range f.calls {
+			if call.service == group.service {
+				calls = append(calls, call)
+				fmt.Fprintf(&b, " %s |", call.name)
 			}
-			fmt.Fprintf(&b, " %s |", name)
 		}
 		b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(calls)) + "\n")
-		for _, row := range f.rows {
-			fmt.Fprintf(&b, "| %s |", row.name)
-			for _, call := range calls {
-				fmt.Fprintf(&b, " %s |", f.cells[call][row.name])
-			}
-			b.WriteString("\n")
+		for _, line := range f.lines(calls) {
+			fmt.Fprintf(&b, "| %s |%s\n", strings.Join(line.faults, "; "), line.cells)
 		}
 	}
 	return b.String()
+}
+
+// faultLine is a line of the table: faults that are answered in the same way.
+type faultLine struct {
+	faults []string
+	cells  string
+}
+
+// lines has no line for faults that cannot be in any of the calls.
+func (f *faultTable) lines(calls []*faultCall) (lines []*faultLine) {
+	for _, row := range f.rows {
+		cells := ""
+		for _, call := range calls {
+			cells += " " + f.cells[call][row.name] + " |"
+		}
+		if strings.Trim(cells, doesNotApply+" |") == "" {
+			continue
+		}
+		i := slices.IndexFunc(lines, func(l *faultLine) bool { return l.cells == cells })
+		if i < 0 {
+			i = len(lines)
+			lines = append(lines, &faultLine{cells: cells})
+		}
+		lines[i].faults = append(lines[i].faults, row.name)
+	}
+	return lines
 }
 
 // compare wants the document to have the table, or writes it there.

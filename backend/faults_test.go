@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -76,6 +77,9 @@ func faultCell(t *testing.T, call *faultCall, row *faultRow) string {
 	if u := w.ping.User(matrixPerson); u != nil {
 		u.Reject() // a push that could not be taken back; the simulated one waits for ever
 	}
+	if u := w.duo.User(matrixPerson); u != nil {
+		u.Reject() // Duo's cannot be taken back
+	}
 
 	require.Positive(t, struck, "the login never made the call: %d %s", o.status, o.text)
 	if applies {
@@ -124,7 +128,7 @@ func (w *faultWorld) secrets() []string {
 func (w *faultWorld) checkOnce(call *faultCall) {
 	w.t.Helper()
 	limit := max(call.times, 1)
-	passwords, passCodes := 0, map[string]int{}
+	passwords, passCodes, proofs := 0, map[string]int{}, map[string]int{}
 	for _, r := range w.org.Requests() {
 		if strings.Contains(string(r.Body), testPassword) {
 			passwords++
@@ -133,6 +137,11 @@ func (w *faultWorld) checkOnce(call *faultCall) {
 			code, _, _ = strings.Cut(code, `"`)
 			passCodes[code]++
 			assert.LessOrEqual(w.t, passCodes[code], 1, "a passcode")
+		}
+		form, _ := url.ParseQuery(string(r.Body))
+		for _, proof := range []string{form.Get("client_assertion"), r.Header.Get("DPoP")} {
+			proofs[proof]++
+			assert.True(w.t, proof == "" || proofs[proof] == 1, "an assertion or a proof of possession")
 		}
 	}
 	assert.LessOrEqual(w.t, passwords, limit, "passwords")

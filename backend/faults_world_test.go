@@ -2,6 +2,7 @@ package backend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -57,6 +58,7 @@ type faultWorld struct {
 	row     *faultRow // nil: nothing fails
 	on      int       // requests of the call so far
 	after   int       // requests so far that come before it
+	lost    int       // requests so far like the one whose answer is lost
 	armed   bool      // connections fail
 	struck  int
 	applies bool // a row that changes the answer has changed it
@@ -83,7 +85,7 @@ func newFaultWorld(t *testing.T, call *faultCall, http1Only bool) *faultWorld {
 		site.http = serveWire(site.listener, site, http1Only)
 		w.sites[address] = site
 	}
-	m := &mount{t: t, storage: newStorage(), logs: &syncBuffer{}}
+	m := &mount{t: t, storage: newStorage(), logs: &syncBuffer{}, okta: &oktatest.Server{Org: w.org}}
 	b, err := factory(settings{version: testVersion, rootCAs: wireCerts().roots, dial: w.dial})(t.Context(), &logical.BackendConfig{
 		Logger:      hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: m.logs}),
 		System:      logical.TestSystemView(),
@@ -118,7 +120,7 @@ func (w *faultWorld) close() {
 func (w *faultWorld) strikeWith(row *faultRow) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.row, w.on, w.after, w.struck, w.applies = row, 0, 0, 0, false
+	w.row, w.on, w.after, w.lost, w.struck, w.applies = row, 0, 0, 0, 0, false
 	w.armed = row != nil && w.call.after.path == nil
 }
 
@@ -188,6 +190,17 @@ func (w *faultWorld) arrives(r *http.Request) (row *faultRow, alone bool) {
 	return nil, alone
 }
 
+// loses counts a request, and reports whether its answer is lost.
+func (w *faultWorld) loses(r *http.Request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.row == nil || !w.call.loses.fits(r) {
+		return false
+	}
+	w.lost++
+	return w.lost == w.call.loses.nth
+}
+
 // passes says that a request has been served, before the client knows.
 func (w *faultWorld) passes(r *http.Request) {
 	w.mu.Lock()
@@ -204,6 +217,10 @@ func (s *faultSite) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	row, alone := s.world.arrives(r)
 	switch {
+	case s.world.loses(r):
+		s.serve(r)
+		s.world.passes(r)
+		(&exchange{ResponseWriter: rw, r: r, site: s}).abort((*wireConn).end)
 	case row == nil:
 		usual := s.serve(r)
 		s.world.passes(r)
@@ -258,7 +275,11 @@ func (s *faultSite) applied(differs bool) {
 }
 
 // document is what the service says with an HTTP status that is no success.
-func (s *faultSite) document(status int) string {
+func (s *faultSite) document(r *http.Request, status int) string {
+	if strings.HasSuffix(r.URL.Path, tokenURL) {
+		code := map[int]string{401: "invalid_client", 403: "access_denied", 429: "too_many_requests", 500: "server_error", 503: "temporarily_unavailable"}[status]
+		return fmt.Sprintf(`{"error":%q,"error_description":"The matrix says so."}`, cmp.Or(code, "invalid_request"))
+	}
 	code := map[int]string{202: "E0000070", 400: "E0000001", 401: "E0000011", 403: "E0000006", 404: "E0000007", 429: "E0000047", 500: "E0000009", 503: "E0000010"}[status]
 	switch s.service {
 	case "Okta":
