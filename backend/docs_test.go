@@ -1,7 +1,13 @@
 package backend
 
 import (
+	"cmp"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -118,4 +124,78 @@ func TestDependenciesHaveAReason(t *testing.T) {
 	required := read("../go.mod", regexp.MustCompile(`(?m)^\t(\S+) v\S+$`))
 	require.NotEmpty(t, required)
 	require.Equal(t, required, read("../docs/design.md", regexp.MustCompile("(?m)^\\| `(\\S+)` \\| [^|]{5,} \\|$")))
+}
+
+// TestThreatModelNamesTests: each row of the threat model in docs/security.md names what
+// shows it, and each test that the document names exists in one of the modules.
+func TestThreatModelNamesTests(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../docs/security.md")
+	require.NoError(t, err)
+	document, _, found := strings.Cut(string(raw), faultsBegin)
+	require.True(t, found)
+	written := testsOfAllModules(t)
+	assert.Empty(t, missingTests(document, written))
+	assert.Equal(t, []string{"TestOfNothing"}, missingTests("`TestOfNothing`, `TestFaultMatrix`", written))
+
+	_, model, found := strings.Cut(document, "\n## The threat model\n")
+	require.True(t, found)
+	model, _, _ = strings.Cut(model, "\n## ")
+	sections := strings.Split(model, "\n### ")[1:]
+	assert.Len(t, sections, 8)
+	for _, section := range sections {
+		title, text, _ := strings.Cut(section, "\n")
+		rows := 0
+		for line := range strings.Lines(text) {
+			if cells := strings.Split(strings.TrimSpace(line), " | "); len(cells) == 3 && !strings.HasPrefix(line, "| --") && cells[2] != "the tests |" {
+				rows++
+				assert.NotEmpty(t, namedTests(cells[2]), "%s: %s", title, line)
+			}
+		}
+		assert.GreaterOrEqual(t, rows, 3, title)
+		assert.Contains(t, text, "\n**What remains:**", title)
+	}
+}
+
+// namedTests are the tests that a text names, in code quotes.
+func namedTests(text string) (names []string) {
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`").FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+func missingTests(text string, written map[string]bool) (missing []string) {
+	for _, name := range namedTests(text) {
+		if !written[name] {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// testsOfAllModules are the tests and fuzz tests of the repository, whatever their build
+// tags.
+func testsOfAllModules(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+			return cmp.Or(err, filepath.SkipDir)
+		}
+		if entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, declared := range file.Decls {
+			if f, isFunc := declared.(*ast.FuncDecl); isFunc && f.Recv == nil {
+				names[f.Name.Name] = true
+			}
+		}
+		return nil
+	}))
+	return names
 }

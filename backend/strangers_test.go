@@ -80,9 +80,9 @@ func TestHonestLoginsBesideHangingStrangers(t *testing.T) {
 	assert.Zero(t, all[http.StatusGatewayTimeout])
 }
 
-// TestInventedNamesTakeNoRoom: what the mount remembers of strangers is bounded. (The
-// figure of 200,000 names is that of TestInventedNames in package attempts; here the
-// rest of the mount shows that it keeps nothing beside.)
+// TestInventedNamesTakeNoRoom: what the mount remembers of strangers is bounded. Package
+// attempts has the figure for 200,000 names; here the rest of the mount shows that it keeps
+// nothing beside.
 func TestInventedNamesTakeNoRoom(t *testing.T) {
 	m := newMount(t, false)
 	m.configure(nil)
