@@ -56,7 +56,8 @@ func (g *leg) verify(ctx context.Context, f okta.Factor, passCode string) error 
 
 // poll asks what has become of a push that waits. Where the answer to the last question
 // was lost, it reads the state of the transaction: Okta may have told that the push was
-// rejected, and would take the same question for the wish for another push.
+// rejected, and would take the same question for the wish for another push. Where there is
+// no transaction any more, the lost answer was the last one.
 func (g *leg) poll(ctx context.Context) error {
 	var err error
 	if g.lost == nil || okta.Unsent(g.lost) {
@@ -64,7 +65,7 @@ func (g *leg) poll(ctx context.Context) error {
 	} else {
 		var tx okta.Transaction
 		if tx, err = g.okta.State(ctx, g.tx); gone(err) { // it was approved, or cancelled
-			return g.lost
+			return &finalError{g.lost}
 		}
 		err = g.advance(tx, err)
 	}

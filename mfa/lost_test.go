@@ -2,6 +2,7 @@ package mfa_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,33 @@ func TestWhyThePushEnded(t *testing.T) {
 	assert.ErrorIs(t, err, okta.ErrTimeout)
 	assert.NotErrorIs(t, err, mfa.ErrPushTimeout)
 	assert.Regexp(t, "^verify opf1 t1, verify opf1 t1(, state t1)+, cancel t1$", authn.asked())
+}
+
+// TestLostLastAnswerEndsThePush: where the transaction is gone after an answer was lost,
+// the login has ended, and neither asks on nor keeps the person from another push.
+func TestLostLastAnswerEndsThePush(t *testing.T) {
+	t.Parallel()
+	m := newMount(threeInTen)
+	answers := []any{waiting(phone), okta.ErrTimeout, refused(okta.CodeInvalidToken)}
+	const asked = "verify opf1 t1, verify opf1 t1, state t1, cancel t1"
+	authn := scripted(answers...)
+	_, err := run(t.Context(), m.flow(authn, ours), required(phone), want{})
+	assert.ErrorIs(t, err, okta.ErrTimeout)
+	assert.Equal(t, asked, authn.asked())
+
+	authn = scripted(answers...)
+	flow := m.flow(authn, ours)
+	flow.Hold = true
+	s, err := flow.Begin(t.Context(), required(phone), mfa.Input{})
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, err)
+		m.clock.Advance(3 * time.Second)
+		_, err = s.Continue(t.Context(), mfa.Flow{}, mfa.Input{})
+	}
+	assert.ErrorIs(t, err, okta.ErrTimeout)
+	assert.False(t, mfa.Retryable(err))
+	assert.Equal(t, "verify opf1 t1, verify opf1 t1, state t1", strings.TrimSuffix(authn.asked(), ", cancel t1"))
 }
 
 // TestLostAnswersRingNoPhone: whatever the answer was that was lost, the phone rings

@@ -226,5 +226,5 @@ func (t *trail) putOff(pause time.Duration, p polls) {
 // mayAskAgain reports whether a poll that failed may be sent again, at a time when the
 // push will still wait.
 func (t *trail) mayAskAgain(err error, ends time.Time) bool {
-	return (tooManyRequests(err) || isPassing(err)) && t.flow.Clock.Now().Add(retryAfter(err)).Before(ends)
+	return !isFinal(err) && (tooManyRequests(err) || isPassing(err)) && t.flow.Clock.Now().Add(retryAfter(err)).Before(ends)
 }
