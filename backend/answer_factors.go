@@ -23,7 +23,7 @@ func needs(e *needError) string {
 		}
 		wants[i] = strings.Join(ways, " or ")
 	}
-	text := strings.Join(wants, ", ") + `. By the API, send "mfa" as a list. By the command line, add -mfa=<name>:<passcode> to vault login`
+	text := strings.Join(wants, ", ") + `. Add -mfa=<name>:<passcode> for each to the login command, or send the list "mfa" with the login`
 	if !e.header {
 		// Not how: a command that tunes one header takes the others away.
 		text += ". If that changes nothing, tell your Vault administrator that this mount does not receive the header " + mfaHeader

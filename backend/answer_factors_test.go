@@ -131,7 +131,7 @@ func TestWhichFactor(t *testing.T) {
 			if test.change != nil {
 				test.change(enrolled)
 			}
-			data := fields{"password": testPassword}
+			data := fields{"password": testPassword, "nonce": login} // as the tool of this method sends
 			for k, v := range test.give {
 				data[k] = v
 			}

@@ -72,7 +72,7 @@ var table = []row{
 	{inMethod(codeSent(sentBefore)), 400, "{by} sent a code {sent} before, and it is still good: log in again with mfa={method}:{kind}=<code>, or have another one sent with mfa={method}:{kind}"},
 	{inMethod(codeSent(sentNow)), 400, "{by} has sent a code {sent}: log in again in the same way, with mfa={method}:{kind}=<code> added"},
 	{inMethod(is(mfa.ErrNumberChallenge)), 400, `it sends a push only where the login can show you a number: send a "nonce" (a random string, new for each login) with the login, and read verify/<nonce> of this mount while the login waits`},
-	{is(mfa.ErrCodeUnshown), 400, `it sends a push only with a code to type on your phone, and this login cannot show you the code: send a "nonce" (a random string, new for each login) with the login and read verify/<nonce> of this mount while the login waits, as vault login does, or log in with wait=false, or give a passcode`},
+	{is(mfa.ErrCodeUnshown), 400, `it sends a push only with a code to type on your phone, and this login cannot show you the code: send a "nonce" (a random string, new for each login) with the login and read verify/<nonce> of this mount while the login waits, or log in with wait=false, or give a passcode`},
 	{is(mfa.ErrNumberShown), 400, "its push needs a number, and this login has shown one already: log in with wait=false, which can show several"},
 	{is(mfa.ErrUnknownPerson), 400, "its service does not know you: ask your Vault administrator to check username_format"},
 	{is(mfa.ErrSeveralPeople), 400, "its org has several accounts with your e-mail address: ask your Okta administrator to leave it to one of them"},
@@ -94,7 +94,7 @@ var table = []row{
 
 	// Okta let the person in, or asks for a factor, and the login cannot go on.
 	{isA[*mfa.NoFactorError], 400, "Okta asks for a factor{factors}"},
-	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent with resend=true (by the API; vault login cannot send that)"},
+	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent with resend=true (write that to the login path: no login command sends it)"},
 	{codeSent(sentNow), 400, "Okta has sent a code {sent}: log in again in the same way, with totp=<code> added"},
 	{challengeRefused(pushWaits), 429, "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in {wait}"},
 	{challengeRefused(challengesFailed), 429, "too many pushes and codes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in {wait}"},
@@ -172,6 +172,9 @@ func replyTo(err error) reply {
 	text := placeholder.ReplaceAllStringFunc(r.text, func(name string) string { return parts[name](err) })
 	if at := find[*mfa.MethodError](err); at != nil {
 		text = fmt.Sprintf("MFA method %s: %s", at.Method.Name, text)
+	}
+	if bare := find[*bareError](err); bare != nil {
+		text += fmt.Sprintf(" (bao login drops these fields: write them, with the password, to %s<name>)", bare.path)
 	}
 	return reply{r.status, text}
 }

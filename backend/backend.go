@@ -123,11 +123,12 @@ func newBackend(s settings) *backend {
 // and in a storage that lags, may be older than what was answered last: it would refuse to
 // require a method that has just been created. And held logins, numbers and counts are in
 // the memory of the active node; a login that ran here would be run again there, push
-// included. OpenBao's standbys go by the same flag.
+// included. OpenBao's standbys go by the same flag since 2.5, where they began to serve
+// requests (https://github.com/openbao/openbao/pull/1986). Earlier ones hand on all.
 //
 // A performance secondary issues tokens of its own, so logins stay there, and reads. It
 // hands on writes by itself, as soon as its storage refuses one. Here it does so before a
-// storage that lags is asked whether there is anything to write.
+// storage that lags is asked whether there is anything to write. OpenBao has none.
 //
 // A host that does not know the flags hands on what its storage refuses. So the deletion
 // of a user or a group asks storage to delete also what is not there. That of an MFA

@@ -46,7 +46,11 @@ func TestCodeInTwoLogins(t *testing.T) {
 			m.clock.advance(time.Minute)
 			m.okta.Reset()
 			before := f.Sent()
-			assert.Equal(t, "Okta has sent a code "+row.sent+": log in again in the same way, with totp=<code> added", m.refused(with))
+			want := "Okta has sent a code " + row.sent + ": log in again in the same way, with totp=<code> added"
+			if with == nil {
+				want += bareHint
+			}
+			assert.Equal(t, want, m.refused(with))
 			assert.Equal(t, before+1, f.Sent())
 			assert.Zero(t, m.calls("cancel"), "the transaction is kept")
 
@@ -100,7 +104,7 @@ func TestCodeResend(t *testing.T) {
 
 		m.okta.Reset()
 		assert.Equal(t, "Okta sent a code "+row.sent+" before, and it is still good: log in again with totp=<code>, "+
-			"or have another one sent with resend=true (by the API; vault login cannot send that)", m.refused(nil))
+			"or have another one sent with resend=true (write that to the login path: no login command sends it)"+bareHint, m.refused(nil))
 		assert.Equal(t, 1, f.Sent())
 		assert.Zero(t, m.calls("verify")+m.calls("resend"))
 

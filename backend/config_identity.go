@@ -59,8 +59,8 @@ func (cfg *configEntry) updateIdentity(d *framework.FieldData, first bool) error
 
 const typedWarning = `alias_source is "typed": the mount knows people by what they type. Okta takes many spellings for one person ` +
 	`(case, accents, the name without its domain), so one person may have many entities and aliases, an entity that is disabled ` +
-	`does not keep its person out, and an entry of users/ may apply to another person of that name. See "vault list ` +
-	`auth/<mount>/config/aliases" for what would change, move the aliases as the plugin's upgrade guide says, and write ` +
+	`does not keep its person out, and an entry of users/ may apply to another person of that name. List ` +
+	`auth/<mount>/config/aliases to see what would change, move the aliases as the plugin's upgrade guide says, and write ` +
 	`alias_source=login.`
 
 // warnOfIdentity adds the warning about a mount that knows people by what they type.

@@ -36,7 +36,7 @@ func TestLoginPassCode(t *testing.T) {
 		_, status, text = m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status, "no passcode, and no push enrolled")
 		assert.Equal(t, "Okta asks for a factor: choose one, and send what it needs. You can use: Google Authenticator "+
-			"(totp=<its 6 digits> provider=GOOGLE), Okta Verify's passcode (totp=<its 6 digits> provider=OKTA)", text)
+			"(totp=<its 6 digits> provider=GOOGLE), Okta Verify's passcode (totp=<its 6 digits> provider=OKTA)"+bareHint, text)
 
 		google.SetStatus("INACTIVE")
 		_, status, text = m.login(fields{"totp": m.nextCode(google), "provider": "GOOGLE"})

@@ -124,7 +124,7 @@ func (d description) print(w io.Writer) error {
 		fmt.Fprintf(&b, "Get the code last sent, the next one of a token, or the answer to a question:\n")
 		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/code\n", shellQuote(d.Users[i].Login), d.ControlURL)
 	}
-	fmt.Fprintf(&b, "Let a mount ask for Duo or PingID; all users have a phone there:\n")
+	fmt.Fprintf(&b, "Let a mount ask for Duo or PingID (with OpenBao, type bao for vault); all users have a phone there:\n")
 	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/duo method_name=my_duo api_hostname=%s integration_key=%s secret_key=%s\n",
 		d.Duo.APIHostname, d.Duo.IntegrationKey, d.Duo.SecretKey)
 	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64=%s\n", d.PingID.SettingsFile)

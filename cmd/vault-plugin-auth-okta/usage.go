@@ -21,8 +21,9 @@ func usage() string {
 	}
 	return fmt.Sprintf(`%[1]s %[2]s: the Okta auth method for Vault and OpenBao, a plugin.
 
-It is started by Vault, not by hand. Copy it to the plugin_directory of every
-Vault server, then register it under the name okta and enable it:
+It is started by the server, not by hand. Copy it to the plugin_directory of
+every server, then register it under the name okta and enable it. With OpenBao,
+type bao in place of vault:
 
   vault plugin register -sha256=%[4]s \
       -command=%[3]s -version=%[2]s auth okta

@@ -26,10 +26,15 @@ func (m *mount) runLogin(cli harness.CLI, args ...string) harness.CLIResult {
 	needsVault(m.t, "login -method=okta")
 	result, err := cli.Run(m.t.Context(), args...)
 	require.NoError(m.t, err)
+	noteToken(cli)
+	return result
+}
+
+// noteToken notes the token that the tool has kept, if there is one, as a secret.
+func noteToken(cli harness.CLI) {
 	if token, err := os.ReadFile(filepath.Join(cli.Home, ".vault-token")); err == nil {
 		noteSecret(string(token))
 	}
-	return result
 }
 
 func (m *mount) requireLoggedIn(cli harness.CLI, result harness.CLIResult) {
