@@ -44,10 +44,12 @@ type backend struct {
 	sensitive map[string]framework.FieldType // the fields of all paths that hold a secret
 	configs   *store.Store[configEntry]
 	users     *store.Store[userEntry]
-	userIDs   *store.Store[userIDEntry]
 	mappings  *store.Store[groupEntry] // of groups to policies
 	methods   *store.Store[methodEntry]
 	keys      *store.Store[keysEntry]
+
+	userNotes, groupNotes notes // of entries that are not found by name
+
 	locks     store.Locks // by storage key, and see lockEntry
 	life      *life
 	clients   clientCache
@@ -84,8 +86,9 @@ func newBackend(s settings) *backend {
 	people := stores
 	people.Fold = store.FoldLoosely // see usersAbout
 	b.users = store.New[userEntry](userPrefix, nil, people)
-	b.userIDs = store.New[userIDEntry](userIDPrefix, nil, stores)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
+	b.userNotes = newNotes(userNotesPrefix, stores, &b.locks, boundIn(b.users, userPrefix, func(u *userEntry) string { return u.OktaID }))
+	b.groupNotes = newNotes(groupNotesPrefix, stores, &b.locks, boundIn(b.mappings, groupPrefix, func(g *groupEntry) string { return g.GroupID }))
 	b.methods = store.New(methodPrefix, (*methodEntry).ready, stores)
 	b.keys = store.New("", (*keysEntry).ready, stores)
 	b.Backend = &framework.Backend{
@@ -177,8 +180,10 @@ func (b *backend) invalidate(_ context.Context, key string) {
 	if name, isUser := strings.CutPrefix(key, userPrefix); isUser {
 		b.users.Drop(name)
 	}
-	if id, isNote := strings.CutPrefix(key, userIDPrefix); isNote {
-		b.userIDs.Drop(id)
+	for _, notes := range []notes{b.userNotes, b.groupNotes} {
+		if bound, isNote := strings.CutPrefix(key, notes.prefix); isNote {
+			notes.Drop(bound)
+		}
 	}
 	if name, isGroup := strings.CutPrefix(key, groupPrefix); isGroup {
 		b.mappings.Drop(name)

@@ -113,7 +113,7 @@ func (b *backend) usersAbout(ctx context.Context, s logical.Storage, who mfa.Sub
 		}
 		names = append(names, spellings...)
 	}
-	bound, err := b.usersBoundTo(ctx, s, who.ID)
+	bound, err := b.userNotes.names(ctx, s, who.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -242,7 +242,7 @@ func TestUserEntryByOktaID(t *testing.T) {
 				m.write("users/the boss", fields{"policies": "admin", "okta_id": ""})
 				m.do(logical.DeleteOperation, "users/eve@acme.test", nil)
 				assert.False(t, has(testLogin))
-				keys, err := m.storage.List(t.Context(), userIDPrefix)
+				keys, err := m.storage.List(t.Context(), userNotesPrefix)
 				require.NoError(t, err)
 				assert.Empty(t, keys, "nothing is left behind")
 
@@ -250,7 +250,7 @@ func TestUserEntryByOktaID(t *testing.T) {
 				m.plant("user/the boss", "") // a deletion that got no further
 				m.start()
 				m.do(logical.DeleteOperation, "users/the boss", nil)
-				keys, err = m.storage.List(t.Context(), userIDPrefix)
+				keys, err = m.storage.List(t.Context(), userNotesPrefix)
 				require.NoError(t, err)
 				assert.Empty(t, keys, "what a deletion has left, the next one deletes")
 				_, status, text := m.do(logical.UpdateOperation, "users/x", fields{"okta_id": "00u/1"})

@@ -225,13 +225,13 @@ func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
 
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
 func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
-	called := groupNames(l.cfg.counted(who.Groups))
+	counted := l.cfg.counted(who.Groups)
 	switch {
 	case !l.cfg.readsOkta():
 		found.warnings = append(found.warnings, unreadWarning)
-	case len(called) == 0 && len(who.Groups) > 0:
+	case len(counted) == 0 && len(who.Groups) > 0:
 		found.warnings = append(found.warnings, noneCountsWarning)
-	case len(called) == 0:
+	case len(counted) == 0:
 		found.warnings = append(found.warnings, noGroupsWarning)
 	}
 	users, err := l.usersAbout(ctx, l.req.Storage, who)
@@ -242,17 +242,18 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	if !l.cfg.isRequired(who.Groups, user.Groups) {
 		return person{}, errNoRequiredGroup
 	}
-	found.groups = unique(slices.Concat(called, user.Groups))
-	groups, err := l.mappings.FindAll(ctx, l.req.Storage, found.groups)
+	groups := membership(counted, user.Groups)
+	found.groups = unique(groupNames(groups))
+	giving, err := l.groupsGiving(ctx, l.req.Storage, groups)
 	if err != nil {
 		return person{}, err
 	}
 	var policies []string
-	for _, group := range groups {
+	for _, group := range giving {
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = l.requiredOf(ctx, l.req, l.cfg, slices.Concat(groupNames(who.Groups), user.Groups), users)
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, who.Groups, users)
 	return found, err
 }
 

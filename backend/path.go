@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -50,11 +51,13 @@ func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
 }
 
 // replaces reports whether a write has a say about the field. The builtin method's
-// writes replace the whole entry. A write that names mfa_methods or okta_id is by a
-// client that knows this plugin, and changes only what it names, as a patch does.
+// writes replace the whole entry. A write that names a field that the builtin method does
+// not have is by a client that knows this plugin, and changes only what it names, as a
+// patch does.
 func replaces(req *logical.Request, d *framework.FieldData, field string) bool {
 	_, named := d.Raw[field]
-	return named || !isPatch(req) && d.Raw["mfa_methods"] == nil && d.Raw["okta_id"] == nil
+	knows := slices.ContainsFunc([]string{"mfa_methods", "okta_id", "group_id"}, func(ours string) bool { return d.Raw[ours] != nil })
+	return named || !isPatch(req) && !knows
 }
 
 // setting is a field that the builtin method does not have.

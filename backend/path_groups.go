@@ -26,6 +26,12 @@ func groupFields() map[string]*framework.FieldSchema {
 			Description:  "Policies of the group's members: a list or a comma-separated string.",
 			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
 		},
+		"group_id": {
+			Type: framework.TypeString,
+			Description: "Okta's id of the group, 00g…: with it, the entry is that group's and no other's, whatever its name is and " +
+				"whatever the group is called. None, when empty: the entry is that of each group of its name.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Okta Group Id"},
+		},
 		"mfa_methods": mfaMethodsField("each member"),
 		"defaults":    defaultsField(),
 	}
@@ -63,7 +69,10 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 		return nil, err
 	}
 	data := map[string]any{"policies": listed(group.Policies)}
-	show(data, d, []setting{{"mfa_methods", listed(group.MFAMethods), len(group.MFAMethods) > 0}})
+	show(data, d, []setting{
+		{"mfa_methods", listed(group.MFAMethods), len(group.MFAMethods) > 0},
+		{"group_id", group.GroupID, group.GroupID != ""},
+	})
 	return &logical.Response{Data: data}, nil
 }
 
@@ -102,12 +111,44 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
 	}
 	group.Policies = listed(group.Policies)
+	boundBefore := group.GroupID
+	binds, err := group.updateID(d)
+	if err != nil {
+		return answerInput(err)
+	}
+	if err := b.groupNotes.bind(ctx, req.Storage, group.GroupID, stored); err != nil {
+		return answerInput(noteFull(err, "group_id"))
+	}
 	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
 		return nil, err
 	}
+	if boundBefore != group.GroupID {
+		if err := b.groupNotes.unbind(ctx, req.Storage, boundBefore, stored); err != nil {
+			return nil, err
+		}
+	}
 	empty := len(group.Policies)+len(group.MFAMethods) == 0
-	return warned(warning{requires, requiredWarning}, warning{empty, emptyGroupWarning}, replaced(lost)), nil
+	return warned(warning{requires, requiredWarning}, warning{binds, boundGroupWarning}, warning{empty, emptyGroupWarning}, replaced(lost)), nil
 }
+
+// updateID changes the field group_id. A null counts as not given: it must not give the
+// entry to whichever group has the name. binds reports whether the request gives an id.
+func (g *groupEntry) updateID(d *framework.FieldData) (binds bool, err error) {
+	v, ok := newest[string](d, "group_id")
+	if !ok || d.Raw["group_id"] == nil {
+		return false, nil
+	}
+	if v = strings.TrimSpace(v); v != "" && !groupID.MatchString(v) {
+		return false, invalid("group_id", "must be Okta's id of a group: 00g and 17 letters and digits")
+	}
+	g.GroupID = v
+	return v != "", nil
+}
+
+// boundGroupWarning is given wherever group_id is set.
+const boundGroupWarning = "group_id is obeyed by this plugin only: Vault's builtin okta method, should the mount be switched back " +
+	"to it, does not know the field, gives what is in the entry to every group of its name, and drops the field when it writes the " +
+	"entry. After a switch to the builtin method and back, set group_id again."
 
 // pathGroupDelete answers the deletion of a mapping that does not exist with 204; see
 // pathUserDelete.
@@ -134,6 +175,9 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	if err := b.mappings.Remove(ctx, req.Storage, stored); err != nil {
 		return nil, err
 	}
+	if err := b.groupNotes.unbindAll(ctx, req.Storage, group.GroupID, stored); err != nil {
+		return nil, err
+	}
 	return warned(released(group.MFAMethods), replaced(lost)), nil
 }
 
@@ -147,6 +191,7 @@ const groupPrefix = "group/"
 type groupEntry struct {
 	Policies   []string
 	MFAMethods []string `json:"mfa_methods,omitempty"`
+	GroupID    string   `json:"group_id,omitempty"`
 }
 
 // lower returns name in lower case, in which new groups are stored. It returns name
@@ -160,5 +205,6 @@ func lower(name string) string {
 
 const groupsHelp = `
 Whoever is in the group, in Okta or by an entry under users/, gets its policies.
-Names that differ in case only are the same group.
+Names that differ in case only are the same group. With group_id, the entry is that
+group's in Okta, whatever its name is, and no other's.
 `

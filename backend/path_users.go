@@ -124,14 +124,14 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		}
 		binds = user.OktaID != ""
 	}
-	if err := b.bind(ctx, req.Storage, user.OktaID, name); err != nil {
-		return nil, err
+	if err := b.userNotes.bind(ctx, req.Storage, user.OktaID, name); err != nil {
+		return answerInput(noteFull(err, "okta_id"))
 	}
 	if err := b.users.Write(ctx, req.Storage, name, user); err != nil {
 		return nil, err
 	}
 	if boundBefore != user.OktaID {
-		if err := b.unbind(ctx, req.Storage, boundBefore, name); err != nil {
+		if err := b.userNotes.unbind(ctx, req.Storage, boundBefore, name); err != nil {
 			return nil, err
 		}
 	}
@@ -167,7 +167,7 @@ func (b *backend) pathUserDelete(ctx context.Context, req *logical.Request, d *f
 	if err := b.users.Remove(ctx, req.Storage, name); err != nil {
 		return nil, err
 	}
-	if err := b.unbindAll(ctx, req.Storage, user.OktaID, name); err != nil {
+	if err := b.userNotes.unbindAll(ctx, req.Storage, user.OktaID, name); err != nil {
 		return nil, err
 	}
 	return warned(released(user.MFAMethods), replaced(lost)), nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // This file decides who has to satisfy which MFA methods. The field mfa_methods of
@@ -184,36 +185,28 @@ func inUse(uses []string) string {
 var errMethodGone = errors.New("a required MFA method does not exist")
 
 // requiredOf returns the methods that a person has to satisfy: those that config
-// requires, those that the groups require, also those that give no rights, and those that each entry of users requires
-// that may be about the person, with the groups that it names. It finds requirements
-// more coarsely than rights, so that no other spelling avoids one.
-func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, groups []string, users []namedUser) ([]mfa.Required, error) {
+// requires, those that the groups in Okta require, also those that give no rights, and
+// those that each entry of users requires that may be about the person, with the groups
+// that it names. It finds requirements more coarsely than rights, so that no other
+// spelling avoids one.
+func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, inOkta []okta.Group, users []namedUser) ([]mfa.Required, error) {
 	refs := slices.Clone(cfg.MFAMethods)
-	groups = slices.Clone(groups)
+	var own []string
 	for _, user := range users {
 		refs = append(refs, user.MFAMethods...)
-		groups = append(groups, user.Groups...)
+		own = append(own, user.Groups...)
 	}
-	for _, name := range unique(groups) {
-		spellings, err := b.mappings.Spellings(ctx, req.Storage, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, stored := range spellings {
-			group, err := b.mappings.Get(ctx, req.Storage, stored)
-			if err != nil {
-				return nil, err
-			}
-			if group != nil {
-				refs = append(refs, group.MFAMethods...)
-			}
-		}
+	requiring, err := b.groupsRequiring(ctx, req.Storage, membership(inOkta, unique(own)))
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range requiring {
+		refs = append(refs, group.MFAMethods...)
 	}
 	if len(refs) == 0 {
 		return nil, nil
 	}
 	var all methodList
-	var err error
 	if all.methods, all.unreadable, err = b.methods.All(ctx, req.Storage); err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func TestDeletionOfWhatMemoryDoesNotHave(t *testing.T) {
 		m.addUser("Everyone")
 		id := ""
 		m.stale(func(other *mount) {
-			other.write("groups/admins", fields{"policies": "p"})
+			other.write("groups/admins", fields{"policies": "p", "group_id": "00g1a2b3c4d5e6f7g8h9"})
 			other.plant(groupPrefix+"Ops", `{"Policies":["p"]}`)
 			other.write("users/mia", fields{"policies": "p", "okta_id": "00u1"})
 			id = other.createMethod("totp", fields{"issuer": "Acme"})
@@ -49,7 +49,7 @@ func TestDeletionOfWhatMemoryDoesNotHave(t *testing.T) {
 			_, status, text := m.do(logical.DeleteOperation, path, nil)
 			assert.Equal(t, http.StatusOK, status, "%s: %s", path, text)
 		}
-		for _, prefix := range []string{groupPrefix, userPrefix, userIDPrefix, "mfa/"} {
+		for _, prefix := range []string{groupPrefix, groupNotesPrefix, userPrefix, userNotesPrefix, "mfa/"} {
 			assert.Empty(t, m.below(prefix))
 		}
 	})
@@ -78,7 +78,7 @@ func TestWriteOverWhatMemoryDoesNotHave(t *testing.T) {
 		m.write("config", fields{"token_ttl": "1h"})
 		assert.Equal(t, []string{"my_totp"}, toStrings(m.read("config")["mfa_methods"]))
 		m.write("users/pia", fields{"okta_id": "00u1"})
-		assert.JSONEq(t, `{"names":["mia","noa","pia"]}`, m.stored(userIDPrefix+"00u1"))
+		assert.JSONEq(t, `{"names":["mia","noa","pia"]}`, m.stored(userNotesPrefix+"00u1"))
 		m.write("groups/new", fields{"mfa_methods": "my_totp"}) // which this node has not heard of
 		m.write("mfa/method/totp/"+id, fields{"issuer": "New"})
 		_, status, _ := m.do(logical.UpdateOperation, "mfa/method/totp", fields{"issuer": "Acme", "method_name": "my_totp"})

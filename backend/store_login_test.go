@@ -58,7 +58,7 @@ func TestStoredLoginReadsOnce(t *testing.T) {
 		s := m.remembers()
 		first := m.mustLogin(nil)
 		assert.Len(t, first.Policies, 201)
-		want := map[string]int{"get config": 1, "list user/": 1, "list user-id/": 1, "list group/": 1}
+		want := map[string]int{"get config": 1, "list user/": 1, "list user-id/": 1, "list group/": 1, "list group-note/": 1}
 		for i := range 200 {
 			want[fmt.Sprintf("get group/group %03d", i)] = 1
 		}

@@ -73,7 +73,8 @@ var remedies = []struct{ prefix, format string }{
 	{groupPrefix, "write groups/%s as a whole, or delete it"},
 	{methodPrefix, "write mfa/method/<type>/%s as a whole, or delete it, with any type"},
 	{totpKeyPrefix, "write admin-generate for the person whose key it is, or admin-destroy"},
-	{userIDPrefix, "the next login of the person with that okta_id writes it again"},
+	{userNotesPrefix, "the next login of the person with that okta_id writes it again"},
+	{groupNotesPrefix, "the next login of a member of the group writes it again"},
 }
 
 func remedy(key string) string {

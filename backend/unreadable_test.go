@@ -95,6 +95,14 @@ var kindsOfEntry = []kindOfEntry{
 		write: update("groups/SCIENTISTS", fields{"policies": "new"}), remove: remove("groups/Scientists"),
 	},
 	{
+		name: "group with group_id", denied: true, alone: true,
+		prepare: func(m *mount, mia *oktatest.User) string {
+			m.write("groups/elsewhere", fields{"policies": "p", "group_id": m.groupIDOf(mia, "Scientists", "OKTA_GROUP")})
+			return groupPrefix + "elsewhere"
+		},
+		where: "groups/{}", list: "groups/", write: update("groups/{}", fields{"policies": "new"}), remove: remove("groups/{}"),
+	},
+	{
 		name: "method", denied: true, alone: true,
 		prepare: func(m *mount, _ *oktatest.User) string { return methodPrefix + m.requireTOTP() },
 		damages: map[string]string{"wrong type": `{"id":"{}","type":"totp","totp":"` + spoiled + `"}`, "unknown type": `{"id":"{}","type":"hologram"}`,
@@ -300,7 +308,7 @@ func TestUnreadableNoteIsWrittenAgain(t *testing.T) {
 				m.configure(nil)
 				id := m.addUser().ID
 				m.okta.AddUser(otherLogin, testPassword)
-				note := userIDPrefix + id
+				note := userNotesPrefix + id
 				m.write("users/the boss", fields{"policies": "boss", "okta_id": id})
 				m.write("users/deputy", fields{"policies": "deputy", "okta_id": id})
 				m.write("users/else", fields{"policies": "else", "okta_id": "00u2"})
@@ -355,7 +363,7 @@ func TestUnreadableNoteAndEntry(t *testing.T) {
 		m.okta.AddUser(otherLogin, testPassword)
 		m.write("users/the boss", fields{"policies": "boss", "okta_id": id})
 		for _, mend := range []operation{update("users/the boss", fields{"policies": "boss"}), remove("users/the boss")} {
-			m.plant(userIDPrefix+id, "{")
+			m.plant(userNotesPrefix+id, "{")
 			m.plant(userPrefix+"the boss", "{")
 			for range 2 {
 				assert.Contains(t, m.refused(nil), "cannot be read")

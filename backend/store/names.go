@@ -65,16 +65,16 @@ func (s *Store[T]) Spellings(ctx context.Context, from logical.Storage, name str
 	return index.spellings(name), nil
 }
 
-// among returns those of the names that the index has in some case.
-func (s *Store[T]) among(index index, names []string) (some []string) {
+// among returns at which places of names those are that the index has in some case.
+func (s *Store[T]) among(index index, names []string) (at []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range names {
+	for i, name := range names {
 		if len(index.spellings(name)) > 0 {
-			some = append(some, name)
+			at = append(at, i)
 		}
 	}
-	return some
+	return at
 }
 
 // list returns the index. The index changes, so the caller takes the lock to read it.

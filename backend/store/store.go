@@ -134,8 +134,8 @@ func (s *Store[T]) Find(ctx context.Context, from logical.Storage, name string) 
 	return "", nil, nil
 }
 
-// FindAll returns the entries that Find finds for the names. It fails if one of them
-// cannot be read.
+// FindAll returns for each of the names the entry that Find finds, or nil. It fails if one
+// of them cannot be read.
 func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []string) ([]*T, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -144,14 +144,10 @@ func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []st
 	if err != nil {
 		return nil, err
 	}
-	var entries []*T
-	for _, name := range s.among(index, names) {
-		_, entry, err := s.Find(ctx, from, name)
-		if err != nil {
+	entries := make([]*T, len(names))
+	for _, i := range s.among(index, names) {
+		if _, entries[i], err = s.Find(ctx, from, names[i]); err != nil {
 			return nil, err
-		}
-		if entry != nil {
-			entries = append(entries, entry)
 		}
 	}
 	return entries, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,9 +27,26 @@ func (o *Org) group(name, kind string) *group {
 	g := o.groups[key]
 	if g == nil {
 		g = &group{id: "00g" + stableID("group", kind, name), key: key}
+		for renamed := range maps.Values(o.groups) {
+			if renamed.id == g.id {
+				g.id = "00g" + stableID("group", kind, name, renamed.key.name)
+			}
+		}
 		o.groups[key] = g
 	}
 	return g
+}
+
+// RenameGroup gives the group of that name and type another name, and returns its id,
+// which stays. A group that has the old name later is another one.
+func (o *Org) RenameGroup(name, kind, to string) (id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	g := o.group(name, kind)
+	delete(o.groups, g.key)
+	g.key.name = to
+	o.groups[g.key] = g
+	return g.id
 }
 
 // SetGroups replaces the user's groups. They are of type OKTA_GROUP, but
