@@ -88,7 +88,7 @@ func newBackend(s settings) *backend {
 	b.users = store.New[userEntry](userPrefix, nil, people)
 	b.mappings = store.New[groupEntry](groupPrefix, nil, stores)
 	b.userNotes = newNotes(userNotesPrefix, stores, &b.locks, boundIn(b.users, userPrefix, func(u *userEntry) string { return u.OktaID }))
-	b.groupNotes = newNotes(groupNotesPrefix, stores, &b.locks, boundIn(b.mappings, groupPrefix, func(g *groupEntry) string { return g.GroupID }))
+	b.groupNotes = newNotes(groupNotesPrefix, stores, &b.locks, boundIn(b.mappings, groupPrefix, (*groupEntry).noteKey))
 	b.methods = store.New(methodPrefix, (*methodEntry).ready, stores)
 	b.keys = store.New("", (*keysEntry).ready, stores)
 	b.Backend = &framework.Backend{

@@ -2,10 +2,14 @@ package backend
 
 import (
 	"context"
+	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -22,22 +26,33 @@ func membership(inOkta []okta.Group, own []string) []okta.Group {
 }
 
 // groupsGiving returns the entries that give their policies to the members of the groups.
-// That is the entry of a group's name, unless it is bound to an id, and each entry that
-// is bound to the group's id, whatever its name is.
+// That is the entry of a group's name, unless it is bound to an id or a pattern, and each
+// entry that is bound to the group's id, whatever its name is. Where there is none of
+// these, it is each pattern that matches.
 func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []okta.Group) (giving []*groupEntry, err error) {
 	named, err := b.mappings.FindAll(ctx, s, groupNames(groups))
 	if err != nil {
 		return nil, err
 	}
+	patterns, err := b.groupPatterns(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	for i, g := range groups {
-		if named[i] != nil && named[i].GroupID == "" {
-			giving = append(giving, named[i])
-		}
 		bound, err := b.groupsBoundTo(ctx, s, g.ID)
 		if err != nil {
 			return nil, err
 		}
-		giving = append(giving, bound...)
+		own := bound
+		if named[i] != nil && named[i].noteKey() == "" {
+			own = append([]*groupEntry{named[i]}, bound...)
+		}
+		if len(own) == 0 {
+			if own, err = patterns.matching(g.Name); err != nil {
+				return nil, err
+			}
+		}
+		giving = append(giving, own...)
 	}
 	return giving, nil
 }
@@ -45,8 +60,12 @@ func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []
 // groupsRequiring returns the entries whose methods the members of the groups have to
 // satisfy. It finds more than groupsGiving, so that no requirement is avoided: what the
 // entries of all spellings of a name require, also of one that is bound to the id of
-// another group.
+// another group, and all patterns that match.
 func (b *backend) groupsRequiring(ctx context.Context, s logical.Storage, groups []okta.Group) (requiring []*groupEntry, err error) {
+	patterns, err := b.groupPatterns(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	for _, g := range groups {
 		spellings, err := b.mappings.Spellings(ctx, s, g.Name)
 		if err != nil {
@@ -60,7 +79,11 @@ func (b *backend) groupsRequiring(ctx context.Context, s logical.Storage, groups
 		if err != nil {
 			return nil, err
 		}
-		requiring = append(append(requiring, named...), bound...)
+		matching, err := patterns.matching(g.Name)
+		if err != nil {
+			return nil, err
+		}
+		requiring = append(append(append(requiring, named...), bound...), matching...)
 	}
 	return requiring, nil
 }
@@ -87,4 +110,64 @@ func (b *backend) groupsBoundTo(ctx context.Context, s logical.Storage, id strin
 	}
 	noted, err := b.groupsNamed(ctx, s, names)
 	return slices.DeleteFunc(noted, func(g *groupEntry) bool { return g.GroupID != id }), err
+}
+
+// groupPatterns are the entries that are patterns, by these.
+type groupPatterns map[string]groupPattern
+
+// groupPattern is the entry of a pattern, or why it cannot be read.
+type groupPattern struct {
+	*groupEntry
+	lost error
+}
+
+// groupPatterns returns the entries that are patterns.
+func (b *backend) groupPatterns(ctx context.Context, s logical.Storage) (groupPatterns, error) {
+	names, err := b.groupNotes.names(ctx, s, patternNote)
+	if err != nil {
+		return nil, err
+	}
+	patterns := groupPatterns{}
+	for _, name := range names {
+		entry, err := b.mappings.Get(ctx, s, name)
+		lost, err := unreadable(err)
+		switch {
+		case err != nil:
+			return nil, err
+		case lost != nil: // which the groups that it matches are denied by alone
+			patterns[matchable(name)] = groupPattern{lost: lost}
+		case entry != nil && entry.Pattern:
+			patterns[matchable(name)] = groupPattern{groupEntry: entry}
+		}
+	}
+	return patterns, nil
+}
+
+// matching returns the entries whose patterns match the name of a group, in any case. It
+// fails where one of them cannot be read.
+func (p groupPatterns) matching(name string) (entries []*groupEntry, err error) {
+	if len(p) == 0 {
+		return nil, nil
+	}
+	name = matchable(name)
+	for _, pattern := range slices.Sorted(maps.Keys(p)) {
+		if ok, err := path.Match(pattern, name); !ok || err != nil {
+			continue
+		}
+		if p[pattern].lost != nil {
+			return nil, p[pattern].lost
+		}
+		entries = append(entries, p[pattern].groupEntry)
+	}
+	return entries, nil
+}
+
+// matchable is the name of a group, or a pattern, for path.Match, to which a slash is
+// more than a character.
+func matchable(name string) string { return strings.ReplaceAll(store.Fold(name), "/", "\x00") }
+
+// isPattern reports whether a name is a pattern that makes sense.
+func isPattern(name string) bool {
+	_, err := path.Match(matchable(name), "")
+	return err == nil
 }

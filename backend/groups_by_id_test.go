@@ -134,15 +134,19 @@ func TestGroupIDIsBoundByAWriteOfItsOwn(t *testing.T) {
 // one too many changes nothing.
 func TestNotesAreBounded(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		for path, data := range map[string]fields{"users/": {"okta_id": "00u1"}, "groups/": {"group_id": "00g1a2b3c4d5e6f7g8h9"}} {
+		for path, data := range map[string]fields{
+			"users/":    {"okta_id": "00u1"},
+			"groups/":   {"group_id": "00g1a2b3c4d5e6f7g8h9"},
+			"groups/*-": {"pattern": true},
+		} {
 			for i := range maxNoted {
 				m.write(fmt.Sprint(path, i), data)
 			}
 			m.write(path+"7", data)
 			_, status, text := m.do(logical.UpdateOperation, path+"many", data)
 			require.Equal(t, http.StatusBadRequest, status)
-			for field := range data {
-				assert.Contains(t, text, field+" must not be the same in more than 100 entries")
+			for field, value := range data {
+				assert.Contains(t, text, fmt.Sprintf("%s must not be %v in more than 100 entries", field, value))
 			}
 			assert.Nil(t, m.lookFor(path+"many"))
 			m.do(logical.DeleteOperation, path+"7", nil)

@@ -28,10 +28,11 @@ const maxNoted = 100
 // errNoteFull says that a note holds maxNoted names.
 var errNoteFull = errors.New("too many entries are bound to the same")
 
-// noteFull is err in words about the field of an entry, if it is errNoteFull.
-func noteFull(err error, field string) error {
+// noteFull is err in words about the field of an entry that was to get the value, if it is
+// errNoteFull.
+func noteFull(err error, field, value string) error {
 	if errors.Is(err, errNoteFull) {
-		return invalid(field, fmt.Sprintf("must not be the same in more than %d entries", maxNoted))
+		return invalid(field, fmt.Sprintf("must not be %s in more than %d entries", value, maxNoted))
 	}
 	return err
 }

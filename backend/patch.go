@@ -32,12 +32,14 @@ func takeNulls(d *framework.FieldData) (nulls []string, others *framework.FieldD
 	return nulls, &framework.FieldData{Raw: raw, Schema: d.Schema}
 }
 
-// emptiedBy returns a patch of an entry of users or groups with an empty value for each
-// null: their fields are strings and lists, which are empty by default.
+// emptiedBy returns a patch of an entry of users or groups with the default for each null:
+// nothing, in strings and lists, and false.
 func emptiedBy(d *framework.FieldData) *framework.FieldData {
 	nulls, others := takeNulls(d)
 	for _, field := range nulls {
-		others.Raw[field] = ""
+		if schema := d.Schema[field]; schema != nil {
+			others.Raw[field] = schema.Type.Zero()
+		}
 	}
 	return others
 }

@@ -56,7 +56,7 @@ func newest[T any](d *framework.FieldData, fields ...string) (v T, ok bool) {
 // patch does.
 func replaces(req *logical.Request, d *framework.FieldData, field string) bool {
 	_, named := d.Raw[field]
-	knows := slices.ContainsFunc([]string{"mfa_methods", "okta_id", "group_id"}, func(ours string) bool { return d.Raw[ours] != nil })
+	knows := slices.ContainsFunc([]string{"mfa_methods", "okta_id", "group_id", "pattern"}, func(ours string) bool { return d.Raw[ours] != nil })
 	return named || !isPatch(req) && !knows
 }
 

@@ -32,6 +32,13 @@ func groupFields() map[string]*framework.FieldSchema {
 				"whatever the group is called. None, when empty: the entry is that of each group of its name.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Okta Group Id"},
 		},
+		"pattern": {
+			Type: framework.TypeBool,
+			Description: "The name is a pattern for names of groups, such as vault-*: * stands for any text, ? for one character, [a-z] " +
+				"for one of several, and \\ takes the next character as it is. It gives its policies to members of the groups that it " +
+				"matches and that have no entry of their own. False when not set.",
+			Default: false,
+		},
 		"mfa_methods": mfaMethodsField("each member"),
 		"defaults":    defaultsField(),
 	}
@@ -72,6 +79,7 @@ func (b *backend) pathGroupRead(ctx context.Context, req *logical.Request, d *fr
 	show(data, d, []setting{
 		{"mfa_methods", listed(group.MFAMethods), len(group.MFAMethods) > 0},
 		{"group_id", group.GroupID, group.GroupID != ""},
+		{"pattern", group.Pattern, group.Pattern},
 	})
 	return &logical.Response{Data: data}, nil
 }
@@ -111,24 +119,32 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 		group.Policies = policyutil.ParsePolicies(d.Get("policies"))
 	}
 	group.Policies = listed(group.Policies)
-	boundBefore := group.GroupID
+	notedBefore := group.noteKey()
 	binds, err := group.updateID(d)
 	if err != nil {
 		return answerInput(err)
 	}
-	if err := b.groupNotes.bind(ctx, req.Storage, group.GroupID, stored); err != nil {
-		return answerInput(noteFull(err, "group_id"))
+	spreads, err := group.updatePattern(d, stored)
+	if err != nil {
+		return answerInput(err)
+	}
+	if err := b.groupNotes.bind(ctx, req.Storage, group.noteKey(), stored); err != nil {
+		if group.Pattern {
+			return answerInput(noteFull(err, "pattern", "true"))
+		}
+		return answerInput(noteFull(err, "group_id", group.GroupID))
 	}
 	if err := b.mappings.Write(ctx, req.Storage, stored, group); err != nil {
 		return nil, err
 	}
-	if boundBefore != group.GroupID {
-		if err := b.groupNotes.unbind(ctx, req.Storage, boundBefore, stored); err != nil {
+	if notedBefore != group.noteKey() {
+		if err := b.groupNotes.unbind(ctx, req.Storage, notedBefore, stored); err != nil {
 			return nil, err
 		}
 	}
 	empty := len(group.Policies)+len(group.MFAMethods) == 0
-	return warned(warning{requires, requiredWarning}, warning{binds, boundGroupWarning}, warning{empty, emptyGroupWarning}, replaced(lost)), nil
+	return warned(warning{requires, requiredWarning}, warning{binds, boundGroupWarning}, warning{spreads, patternWarning},
+		warning{empty, emptyGroupWarning}, replaced(lost)), nil
 }
 
 // updateID changes the field group_id. A null counts as not given: it must not give the
@@ -144,6 +160,28 @@ func (g *groupEntry) updateID(d *framework.FieldData) (binds bool, err error) {
 	g.GroupID = v
 	return v != "", nil
 }
+
+// updatePattern changes the field pattern of the entry of that name. A null counts as not
+// given. spreads reports whether the request makes the entry a pattern.
+func (g *groupEntry) updatePattern(d *framework.FieldData, name string) (spreads bool, err error) {
+	if v, ok := newest[bool](d, "pattern"); ok && d.Raw["pattern"] != nil {
+		g.Pattern, spreads = v, v
+	}
+	switch {
+	case g.Pattern && g.GroupID != "":
+		return false, invalid("pattern", "must not be set for an entry with a group_id, which is one group's")
+	case spreads && !strings.ContainsAny(name, "*?["):
+		return false, invalid("pattern", "must not be set for a name without *, ? or [, which is one group's")
+	case spreads && !isPattern(name):
+		return false, invalid("name", `must be a pattern such as vault-*: each [ needs a ], and \ another character after it`)
+	}
+	return spreads, nil
+}
+
+// patternWarning is given wherever pattern is set.
+const patternWarning = "pattern is obeyed by this plugin only: Vault's builtin okta method, should the mount be switched back to it, " +
+	"does not know the field, takes the name of the entry for that of one group, and drops the field when it writes the entry. " +
+	"After a switch to the builtin method and back, set pattern again."
 
 // boundGroupWarning is given wherever group_id is set.
 const boundGroupWarning = "group_id is obeyed by this plugin only: Vault's builtin okta method, should the mount be switched back " +
@@ -175,7 +213,7 @@ func (b *backend) pathGroupDelete(ctx context.Context, req *logical.Request, d *
 	if err := b.mappings.Remove(ctx, req.Storage, stored); err != nil {
 		return nil, err
 	}
-	if err := b.groupNotes.unbindAll(ctx, req.Storage, group.GroupID, stored); err != nil {
+	if err := b.groupNotes.unbindAll(ctx, req.Storage, group.noteKey(), stored); err != nil {
 		return nil, err
 	}
 	return warned(released(group.MFAMethods), replaced(lost)), nil
@@ -192,6 +230,19 @@ type groupEntry struct {
 	Policies   []string
 	MFAMethods []string `json:"mfa_methods,omitempty"`
 	GroupID    string   `json:"group_id,omitempty"`
+	Pattern    bool     `json:"pattern,omitempty"`
+}
+
+// patternNote is what patterns are noted under.
+const patternNote = "pattern"
+
+// noteKey is what the entry is noted under. It is empty where the entry is found by its
+// name.
+func (g *groupEntry) noteKey() string {
+	if g.Pattern {
+		return patternNote
+	}
+	return g.GroupID
 }
 
 // lower returns name in lower case, in which new groups are stored. It returns name
@@ -206,5 +257,6 @@ func lower(name string) string {
 const groupsHelp = `
 Whoever is in the group, in Okta or by an entry under users/, gets its policies.
 Names that differ in case only are the same group. With group_id, the entry is that
-group's in Okta, whatever its name is, and no other's.
+group's in Okta, whatever its name is, and no other's. With pattern, the name is a
+pattern, and counts for groups that have no entry of their own.
 `

@@ -125,7 +125,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 		binds = user.OktaID != ""
 	}
 	if err := b.userNotes.bind(ctx, req.Storage, user.OktaID, name); err != nil {
-		return answerInput(noteFull(err, "okta_id"))
+		return answerInput(noteFull(err, "okta_id", user.OktaID))
 	}
 	if err := b.users.Write(ctx, req.Storage, name, user); err != nil {
 		return nil, err

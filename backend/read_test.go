@@ -41,10 +41,12 @@ func TestReadHasTheFieldsThatWereSet(t *testing.T) {
 		assert.Equal(t, []string{"groups", "mfa_methods", "okta_id", "policies"}, inForce("users/fred"))
 		m.write("groups/admins", fields{"policies": "p"})
 		assert.Equal(t, []string{"policies"}, read("groups/admins"))
-		assert.Equal(t, []string{"group_id", "mfa_methods", "policies"}, inForce("groups/admins"))
+		assert.Equal(t, []string{"group_id", "mfa_methods", "pattern", "policies"}, inForce("groups/admins"))
 		m.write("users/fred", fields{"okta_id": "00u1", "mfa_methods": "mine"})
 		m.write("groups/admins", fields{"mfa_methods": "mine", "group_id": "00g1a2b3c4d5e6f7g8h9"})
 		assert.Equal(t, []string{"groups", "mfa_methods", "okta_id", "policies"}, read("users/fred"))
 		assert.Equal(t, []string{"group_id", "mfa_methods", "policies"}, read("groups/admins"))
+		m.write("groups/vault-*", fields{"pattern": true})
+		assert.Equal(t, []string{"pattern", "policies"}, read("groups/vault-*"))
 	})
 }

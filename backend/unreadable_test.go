@@ -103,6 +103,14 @@ var kindsOfEntry = []kindOfEntry{
 		where: "groups/{}", list: "groups/", write: update("groups/{}", fields{"policies": "new"}), remove: remove("groups/{}"),
 	},
 	{
+		name: "pattern", denied: true, alone: true,
+		prepare: func(m *mount, _ *oktatest.User) string {
+			m.write("groups/sci*", fields{"policies": "p", "pattern": true})
+			return groupPrefix + "sci*"
+		},
+		where: "groups/{}", list: "groups/", write: update("groups/{}", fields{"policies": "new"}), remove: remove("groups/{}"),
+	},
+	{
 		name: "method", denied: true, alone: true,
 		prepare: func(m *mount, _ *oktatest.User) string { return methodPrefix + m.requireTOTP() },
 		damages: map[string]string{"wrong type": `{"id":"{}","type":"totp","totp":"` + spoiled + `"}`, "unknown type": `{"id":"{}","type":"hologram"}`,
