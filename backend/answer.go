@@ -25,11 +25,12 @@ type reply struct {
 
 // Warnings of a successful login.
 const (
-	passwordWarning   = "your Okta password is about to expire: change it in Okta soon"
-	enrollWarning     = "Okta asks you to enroll a factor, which this login has skipped: enroll one in Okta soon"
-	unreadWarning     = "this mount has no api_token, so your groups in Okta were not read: you get only what this mount gives you by name"
-	noneCountsWarning = "none of your groups in Okta counts on this mount (group_types and group_filter of its config): you get only what this mount gives you by name"
-	noGroupsWarning   = "Okta lists no groups for you: you get only what this mount gives you by name"
+	passwordWarning    = "your Okta password is about to expire: change it in Okta soon"
+	enrollWarning      = "Okta asks you to enroll a factor, which this login has skipped: enroll one in Okta soon"
+	unreadWarning      = "this mount has no api_token, so your groups in Okta were not read: you get only what this mount gives you by name"
+	groupsErrorWarning = "Okta could not tell this mount your groups, so you get only what this mount gives you by name: log in again later for the rest"
+	noneCountsWarning  = "none of your groups in Okta counts on this mount (group_types and group_filter of its config): you get only what this mount gives you by name"
+	noGroupsWarning    = "Okta lists no groups for you: you get only what this mount gives you by name"
 )
 
 // answer logs the error of a login and turns it into Vault's answer. challenged

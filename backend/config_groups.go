@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -20,6 +21,12 @@ import (
 const (
 	maxRequiredGroups = 100  // groups
 	maxGroupFilter    = 1024 // bytes
+)
+
+// Values of groups_on_error.
+const (
+	groupsDeny  = "deny"  // nobody logs in whose groups in Okta cannot be read
+	groupsLocal = "local" // the mount's own groups and policies are what they get
 )
 
 // allGroupTypes are the types of groups that Okta has.
@@ -51,6 +58,15 @@ func groupSettingFields() map[string]*framework.FieldSchema {
 				"and let nobody in; their mfa_methods are required all the same. All names, when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Group Filter"},
 		},
+		"groups_on_error": {
+			Type:          framework.TypeString,
+			Default:       groupsDeny,
+			AllowedValues: []any{groupsDeny, groupsLocal},
+			Description: `What becomes of a login, and of a renewal, while Okta cannot be reached, fails or limits the rate of requests, so that ` +
+				`the person's groups cannot be read: "deny" it, or go on with the "local" groups and policies, those under users/. "deny" ` +
+				`when empty.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Groups On Error"},
+		},
 	}
 }
 
@@ -60,6 +76,7 @@ func (cfg *configEntry) groupSettings() []setting {
 		{"required_groups", listed(cfg.RequiredGroups), len(cfg.RequiredGroups) > 0},
 		{"group_types", listed(cfg.GroupTypes), len(cfg.GroupTypes) > 0},
 		{"group_filter", cfg.GroupFilter, cfg.GroupFilter != ""},
+		{"groups_on_error", cmp.Or(cfg.GroupsOnError, groupsDeny), cfg.GroupsOnError != ""},
 	}
 }
 
@@ -91,7 +108,24 @@ func (cfg *configEntry) updateGroupSettings(d *framework.FieldData) error {
 			return invalid("group_filter", fmt.Sprintf("must be a regular expression of RE2, such as ^vault-: %v", err))
 		}
 	}
+	if given, ok := newest[string](d, "groups_on_error"); ok && d.Raw["groups_on_error"] != nil {
+		switch strings.ToLower(strings.TrimSpace(given)) {
+		case "", groupsDeny:
+			cfg.GroupsOnError = ""
+		case groupsLocal:
+			cfg.GroupsOnError = groupsLocal
+		default:
+			return invalid("groups_on_error", fmt.Sprintf("must be %q or %q", groupsDeny, groupsLocal))
+		}
+	}
 	return nil
+}
+
+// goesWithoutGroups reports whether a login goes on although the person's groups could not
+// be read because of err. It does while Okta is down or has no time for the mount, which
+// passes. An API token that is refused stays so until somebody learns of it.
+func (cfg *configEntry) goesWithoutGroups(err error) bool {
+	return cfg.GroupsOnError == groupsLocal && (isOutage(err) || isRateLimit(err))
 }
 
 // compileFilter makes the expression of GroupFilter. Where that fails, no group counts.
@@ -167,6 +201,7 @@ var lostGroupSettings = map[string]string{
 	"required_groups": "it lets in everybody whom Okta lets in",
 	"group_types":     "groups of every type give policies and are group aliases there",
 	"group_filter":    "groups of every name give policies and are group aliases there",
+	"groups_on_error": "it denies a login whose groups it cannot read",
 }
 
 const unanchoredWarning = "group_filter does not begin with ^, so it matches anywhere in a group's name: whoever can name a group " +

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -43,6 +44,7 @@ type person struct {
 	policies []string // of the groups, then the person's own, each once
 	required []mfa.Required
 	warnings []string
+	unread   error // why Okta's groups could not be read, which groups_on_error covers
 }
 
 func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (*loginRequest, error) {
@@ -123,7 +125,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		Clock: l.clock,
 	}
 	if l.cfg.readsOkta() {
-		flow.Groups, flow.Active = l.groups, l.active
+		flow.Groups, flow.GroupsOptional, flow.Active = l.groups, l.cfg.goesWithoutGroups, l.active
 	} else {
 		flow.Active = func(ctx context.Context, userID string) error { return l.stillLogsIn(ctx, flow, userID) }
 	}
@@ -225,10 +227,16 @@ func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
 
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
 func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
+	if who.GroupsError != nil && !l.cfg.goesWithoutGroups(who.GroupsError) {
+		return person{}, who.GroupsError // by today's configuration
+	}
+	found.unread = who.GroupsError
 	counted := l.cfg.counted(who.Groups)
 	switch {
 	case !l.cfg.readsOkta():
 		found.warnings = append(found.warnings, unreadWarning)
+	case who.GroupsError != nil:
+		found.warnings = append(found.warnings, groupsErrorWarning)
 	case len(counted) == 0 && len(who.Groups) > 0:
 		found.warnings = append(found.warnings, noneCountsWarning)
 	case len(counted) == 0:
@@ -240,7 +248,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	}
 	user := own(l.cfg, who, users)
 	if !l.cfg.isRequired(who.Groups, user.Groups) {
-		return person{}, errNoRequiredGroup
+		return person{}, cmp.Or(who.GroupsError, errNoRequiredGroup)
 	}
 	groups := membership(counted, user.Groups)
 	found.groups = unique(groupNames(groups))
@@ -253,7 +261,7 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 		policies = append(policies, group.Policies...)
 	}
 	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = l.requiredOf(ctx, l.req, l.cfg, who.Groups, users)
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, who, users)
 	return found, err
 }
 
@@ -304,14 +312,23 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	auth.Policies = l.tokenPolicies()
 	switch renewal {
 	case renewalStatus:
-		l.noteConfirmed(auth, who.Groups, l.now())
+		l.noteConfirmed(auth, who, l.now())
 	case renewalNever:
 		auth.Renewable = false
 	default:
 		auth.InternalData[passwordKey] = l.in.password
 	}
+	l.logUnread()
 	// Vault answers "data": {} for an empty map, as for the builtin method, and null for none.
 	return &logical.Response{Auth: auth, Data: map[string]any{}, Warnings: l.warnings(session)}
+}
+
+// logUnread logs that a token is issued or renewed without Okta's groups.
+func (l *loginRequest) logUnread() {
+	if l.found.unread != nil {
+		l.Logger().Warn("a login or renewal goes on without the person's groups in Okta (groups_on_error=local): they could not be read",
+			"error", l.found.unread)
+	}
 }
 
 // warnings are those of a login that succeeded.

@@ -352,6 +352,7 @@ type configEntry struct {
 	RequiredGroups []string `json:"required_groups,omitempty"`
 	GroupTypes     []string `json:"group_types,omitempty"`
 	GroupFilter    string   `json:"group_filter,omitempty"`
+	GroupsOnError  string   `json:"groups_on_error,omitempty"`
 
 	filter *regexp.Regexp // of GroupFilter
 

@@ -65,7 +65,7 @@ func (b *backend) newRenewal(ctx context.Context, req *logical.Request) (*renewa
 	if err != nil {
 		return nil, err
 	}
-	known, err := b.requiredOf(ctx, req, cfg, nil, about)
+	known, err := b.requiredOf(ctx, req, cfg, before, about)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +107,16 @@ func (r *renewal) byLogin(ctx context.Context) (*logical.Response, error) {
 
 // agrees refuses to renew a token that the mount would not issue today to who.
 func (r *renewal) agrees(today *loginRequest, who mfa.Subject) error {
+	sameRights := policyutil.EquivalentPolicies(today.tokenPolicies(), r.req.Auth.TokenPolicies)
+	enough := satisfied(r.req.Auth, today.found.required)
 	switch {
 	case r.before.ID != "" && r.before.ID != who.ID:
 		return errOtherPerson
-	case !policyutil.EquivalentPolicies(today.tokenPolicies(), r.req.Auth.TokenPolicies):
+	case who.GroupsError != nil && !(sameRights && enough):
+		return who.GroupsError // with the groups, the token might be as it was
+	case !sameRights:
 		return errPoliciesChanged
-	case !satisfied(r.req.Auth, today.found.required):
+	case !enough:
 		return errMethodsChanged
 	}
 	return nil
@@ -120,6 +124,7 @@ func (r *renewal) agrees(today *loginRequest, who mfa.Subject) error {
 
 // renewed is the token of the request with the times and groups of today.
 func (l *loginRequest) renewed() *logical.Auth {
+	l.logUnread()
 	auth := *l.req.Auth
 	auth.Period = l.cfg.TokenPeriod
 	auth.TTL = l.cfg.TokenTTL

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,9 +62,10 @@ var accountStates = map[string]string{
 func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 	who, err := r.ask(ctx)
 	confirmed := r.now()
-	if before, since, spared := r.spared(err); spared {
+	failed := cmp.Or(err, who.GroupsError)
+	if before, since, spared := r.spared(failed); spared {
 		r.Logger().Warn("token renewed by renewal_grace: Okta could not be asked about the account",
-			"okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", err)
+			"okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", failed)
 		who, err, confirmed = before, nil, since
 	}
 	today := r.loginRequest
@@ -80,7 +82,7 @@ func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 	auth.Metadata = maps.Clone(auth.Metadata)
 	auth.Metadata[oktaIDKey], auth.Metadata[oktaLoginKey] = who.ID, who.Login
 	auth.InternalData = maps.Clone(auth.InternalData)
-	today.noteConfirmed(auth, who.Groups, confirmed)
+	today.noteConfirmed(auth, who, confirmed)
 	return &logical.Response{Auth: auth}, nil // Vault passes on no warning of a renewal
 }
 
@@ -105,7 +107,9 @@ func (r *renewal) ask(ctx context.Context) (who mfa.Subject, err error) {
 		return mfa.Subject{}, errRenamed
 	}
 	who = r.subject(id, account.Login)
-	who.Groups, err = r.groups(ctx, id)
+	if who.Groups, err = r.groups(ctx, id); err != nil && r.cfg.goesWithoutGroups(err) {
+		who.GroupsError, err = err, nil
+	}
 	return who, err
 }
 
@@ -155,20 +159,30 @@ func isOutage(err error) bool {
 	return errors.Is(err, okta.ErrUnreachable) || errors.Is(err, okta.ErrTimeout) || errors.Is(err, okta.ErrBusy)
 }
 
+// isRateLimit reports whether Okta has no time for the mount.
+func isRateLimit(err error) bool {
+	said, ok := errors.AsType[*okta.Error](err)
+	return ok && said.HTTPStatus == http.StatusTooManyRequests
+}
+
 // noteConfirmed keeps in auth what its next renewal needs, and drops the password. An
 // empty one stays: the builtin method panics at the renewal of a token that has none
 // (observed with Vault 1.21.0), and sends an empty one to Okta, which refuses it.
-func (l *loginRequest) noteConfirmed(auth *logical.Auth, groups []okta.Group, at time.Time) {
+// Where the groups are not known, what Okta has said before stays.
+func (l *loginRequest) noteConfirmed(auth *logical.Auth, who mfa.Subject, at time.Time) {
 	data := auth.InternalData
 	data[passwordKey] = ""
+	if who.GroupsError != nil {
+		return
+	}
 	for _, key := range []string{confirmedKey, orgKey, oktaGroupsKey} {
 		delete(data, key)
 	}
 	if l.cfg.RenewalGrace == 0 {
 		return
 	}
-	kept := make([]keptGroup, len(groups))
-	for i, g := range groups {
+	kept := make([]keptGroup, len(who.Groups))
+	for i, g := range who.Groups {
 		kept[i] = keptGroup(g)
 	}
 	text, _ := json.Marshal(kept) // of strings alone: never fails

@@ -12,7 +12,6 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // This file decides who has to satisfy which MFA methods. The field mfa_methods of
@@ -188,15 +187,22 @@ var errMethodGone = errors.New("a required MFA method does not exist")
 // requires, those that the groups in Okta require, also those that give no rights, and
 // those that each entry of users requires that may be about the person, with the groups
 // that it names. It finds requirements more coarsely than rights, so that no other
-// spelling avoids one.
-func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, inOkta []okta.Group, users []namedUser) ([]mfa.Required, error) {
+// spelling avoids one. Where nobody knows the groups in Okta, it requires what any group
+// does, because each may be the person's.
+func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, who mfa.Subject, users []namedUser) ([]mfa.Required, error) {
 	refs := slices.Clone(cfg.MFAMethods)
 	var own []string
 	for _, user := range users {
 		refs = append(refs, user.MFAMethods...)
 		own = append(own, user.Groups...)
 	}
-	requiring, err := b.groupsRequiring(ctx, req.Storage, membership(inOkta, unique(own)))
+	requiring, err := b.groupsRequiring(ctx, req.Storage, membership(who.Groups, unique(own)))
+	if err == nil && who.GroupsError != nil {
+		var lost []*store.UnreadableError
+		if requiring, lost, err = b.mappings.All(ctx, req.Storage); len(lost) > 0 {
+			return nil, lost[0]
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,9 @@ type Flow struct {
 
 	// Groups reads the groups of a user. Where it is nil, nobody has groups.
 	Groups func(ctx context.Context, userID string) ([]okta.Group, error)
+	// GroupsOptional reports whether the login goes on although Groups has failed with err.
+	// The Subject has err then, and no groups. Nil: it never does.
+	GroupsOptional func(err error) bool
 	// Begun is a read of the groups that began before the login. It may be nil.
 	Begun *GroupRead
 	// Active says why the account of a user may not log in by now. A Session asks where

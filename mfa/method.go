@@ -42,6 +42,10 @@ type Subject struct {
 	Caller   okta.Caller  // from where the person logs in
 	Address  string       // the one IP address of the person; "" if it is not known
 
+	// GroupsError is why Groups could not be read, where Flow.GroupsOptional has let the
+	// login go on without them. Then nobody knows which groups the person has.
+	GroupsError error
+
 	// rang reports whether a phone has rung for this login; see Rang.
 	rang func(phone string) bool
 }

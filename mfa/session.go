@@ -138,7 +138,7 @@ func (s *Session) follow(now Flow) error {
 	}
 	f := &s.flow
 	f.Okta, f.Policy, f.Limit, f.Groups, f.Active, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Active, now.Require
-	f.Caller, f.Address, f.Alias, f.Again = now.Caller, now.Address, now.Alias, now.Again
+	f.Caller, f.Address, f.Alias, f.Again, f.GroupsOptional = now.Caller, now.Address, now.Alias, now.Again, now.GroupsOptional
 	return s.okta.follow()
 }
 
@@ -225,10 +225,14 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 		return nil, err
 	}
 	groups, err := s.groupsNow(ctx)
-	if err != nil {
+	if err != nil && (ctx.Err() != nil || s.flow.GroupsOptional == nil || !s.flow.GroupsOptional(err)) {
 		return nil, err
 	}
+	if err != nil {
+		groups = nil
+	}
 	s.who = s.subject(s.okta.admitted, groups)
+	s.who.GroupsError = err
 	if s.flow.Alias != nil {
 		s.who.Alias = s.flow.Alias(s.who)
 	}
