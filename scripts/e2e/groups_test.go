@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
 // TestRequiredGroups: only members of the groups log in and renew, and nobody else's phone
@@ -44,4 +46,88 @@ func TestGroupsThatCount(t *testing.T) {
 	a := m.mustLogin(u)
 	require.Equal(t, []any{m.Path + "-vault-dev"}, a.Auth()["identity_policies"])
 	require.Equal(t, []any{"by-vault-dev", "default"}, policies(a))
+}
+
+// TestGroupByItsID: an entry with a group_id is that group's, also once it is renamed, and
+// gives nothing to another group of its name.
+func TestGroupByItsID(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	u := m.addUser("mia@acme.test", "admins")
+	id := m.org.RenameGroup("admins", "OKTA_GROUP", "admins")
+	warnings := m.mustWrite("groups/admins", object{"policies": "admin", "group_id": id}).Warnings()
+	require.Contains(t, warnings, "gives what is in the entry to every group of its name")
+	require.Equal(t, id, m.mustRead("groups/admins")["group_id"])
+	a := m.mustLogin(u)
+	require.Equal(t, []any{"admin", "default"}, policies(a))
+	m.org.RenameGroup("admins", "OKTA_GROUP", "wheel")
+	require.Equal(t, []any{"admin", "default"}, policies(m.mustLogin(u)))
+	status, _ := m.renew(a.Token())
+	require.Equal(t, http.StatusOK, status)
+	u.SetGroups("admins")
+	require.Equal(t, []any{"default"}, policies(m.mustLogin(u)))
+	m.patch("groups/admins", object{"group_id": nil})
+	require.Equal(t, []any{"admin", "default"}, policies(m.mustLogin(u)))
+}
+
+// TestGroupPatterns: a pattern is written, listed, read and deleted by the tool like any
+// other entry, and maps the groups that have none of their own.
+func TestGroupPatterns(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	root := m.vault.CLI(t.TempDir(), m.vault.RootToken)
+	tool := func(args ...string) string {
+		t.Helper()
+		result, err := root.Run(t.Context(), args...)
+		require.NoError(t, err)
+		require.Zero(t, result.Code, result.Stderr)
+		return result.Stdout
+	}
+	for _, name := range []string{"vault-*", "team-[ab]", "site-?", "eu/*/ops"} {
+		tool("write", m.full("groups/"+name), "pattern=true", "policies=by-pattern")
+		require.Contains(t, tool("read", m.full("groups/"+name)), "by-pattern")
+		require.Contains(t, tool("list", m.full("groups")), name)
+	}
+	m.mustWrite("groups/vault-admin", object{"policies": "admin"})
+	u := m.addUser("mia@acme.test")
+	for group, want := range map[string]string{
+		"Vault-dev": "by-pattern", "vault-admin": "admin", "team-B": "by-pattern", "site-1": "by-pattern", "eu/west/1/ops": "by-pattern", "team-c": "", "site-12": "",
+	} {
+		u.SetGroups(group)
+		if want == "" {
+			require.Equal(t, []any{"default"}, policies(m.mustLogin(u)), group)
+			continue
+		}
+		require.Equal(t, []any{want, "default"}, policies(m.mustLogin(u)), group)
+	}
+	tool("delete", m.full("groups/vault-*"))
+	u.SetGroups("vault-dev")
+	require.Equal(t, []any{"default"}, policies(m.mustLogin(u)))
+	requireRefused(t, m.write("groups/vault-[a", object{"pattern": true}), http.StatusBadRequest, "name must be a pattern")
+}
+
+// TestGroupsOnError: while Okta cannot tell the groups, a login gets what the mount gives,
+// and a renewal of a token of that works, where config says so.
+func TestGroupsOnError(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	m.mustWrite("groups/scientists", object{"policies": "science"})
+	m.mustWrite("users/mia@acme.test", object{"policies": "own"})
+	u := m.addUser("mia@acme.test", "Scientists")
+	full := m.mustLogin(u).Token()
+	m.org.Fail("groups", oktatest.Status(503, "E0000009", "Internal Server Error"))
+	requireRefused(t, m.login(u), http.StatusBadGateway, "Okta failed with HTTP 503")
+	require.Contains(t, m.mustWrite("config", object{"groups_on_error": "local"}).Warnings(), "it denies a login whose groups it cannot read")
+	a := m.mustLogin(u)
+	require.Equal(t, []any{"default", "own"}, policies(a))
+	require.Contains(t, a.Warnings(), "Okta could not tell this mount your groups")
+	m.requireLogged("without the person's groups in Okta (groups_on_error=local)")
+	status, _ := m.renew(a.Token())
+	require.Equal(t, http.StatusOK, status)
+	status, _ = m.renew(full)
+	require.NotEqual(t, http.StatusOK, status)
+	m.org.ClearFaults()
+	status, _ = m.renew(full)
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, []any{"default", "own", "science"}, policies(m.mustLogin(u)))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
@@ -205,6 +206,35 @@ func TestSwitchWithMethods(t *testing.T) {
 	require.Equal(t, "my_totp", m.mustRead("mfa/method/totp/" + id)["name"])
 	requireRefused(t, m.login(u), http.StatusBadRequest, "my_totp (")
 	require.Equal(t, []any{"base", "default", "science"}, policies(m.mustLogin(u, object{"mfa": mine.at(t, 0)})))
+}
+
+// The builtin method logs people in on a mount with every field about groups.
+// It knows none of them, and what it does not write is there after the way back.
+func TestSwitchWithGroupFields(t *testing.T) {
+	t.Parallel()
+	v := startOwnVault(t, suite.env...)
+	m := enableOn(t, v, newOrg(t), pluginVersion)
+	m.configure(object{"groups_on_error": "local", "required_groups": "vault-dev",
+		"group_types": "OKTA_GROUP", "group_filter": "^vault-"})
+	u := m.addUser("mia@acme.test", "vault-dev")
+	id := m.org.RenameGroup("vault-dev", "OKTA_GROUP", "vault-dev")
+	m.mustWrite("groups/by-id", object{"policies": "by-id", "group_id": id})
+	m.mustWrite("groups/other", object{"policies": "other", "group_id": id})
+	m.mustWrite("groups/vault-*", object{"policies": "by-pattern", "pattern": true})
+	require.Equal(t, []any{"by-id", "default", "other"}, policies(m.mustLogin(u)))
+
+	m.switchTo(suite.builtinVersion)
+	require.Equal(t, []any{"default"}, policies(m.mustLogin(u)), "it goes by names")
+	m.org.Fail("groups", oktatest.Status(503, "E0000009", "Internal Server Error"))
+	require.NotEqual(t, http.StatusOK, m.login(u).Status, "it denies a login whose groups it cannot read")
+	m.org.ClearFaults()
+	m.mustWrite("groups/other", object{"policies": "other"})
+
+	m.switchTo(pluginVersion)
+	require.Equal(t, []any{"by-id", "default"}, policies(m.mustLogin(u)), "an entry that the builtin method wrote is bound to nothing")
+	m.delete("groups/by-id")
+	require.Equal(t, []any{"by-pattern", "default"}, policies(m.mustLogin(u)))
+	require.Equal(t, "local", m.mustRead("config")["groups_on_error"])
 }
 
 // startOwnVault starts a Vault that keeps its data on disk, with further
