@@ -140,6 +140,7 @@ func (cfg *configEntry) settings() []setting {
 	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return append(cfg.groupSettings(), []setting{
 		{"alias_metadata", mapped(cfg.AliasMetadata), len(cfg.AliasMetadata) > 0},
+		{"metadata_fields", mapped(cfg.MetadataFields), len(cfg.MetadataFields) > 0},
 		{"mfa_factors", texts(policy.Factors), len(cfg.MFAFactors) > 0},
 		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
 		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},

@@ -276,6 +276,8 @@ func faultCalls() []*faultCall {
 		{name: "groups", service: "Okta API", on: requestTo("GET", userURL+"/groups", 1), after: password, person: withFactors(noFactor), login: simple(nothing), tolerates: []string{"`[]`"}},
 		{name: "groups, page 2", service: "Okta API", on: requestTo("GET", userURL+"/groups", 2), after: requestTo("GET", userURL+"/groups", 1),
 			person: withFactors(noFactor), login: simple(nothing), tolerates: []string{"`[]`"}},
+		{name: "profile", service: "Okta API", on: requestTo("GET", userURL, 1), after: password, person: withFactors(noFactor), login: simple(nothing),
+			configure: func(w *faultWorld) { w.write("config", fields{"metadata_fields": "mail=email"}) }, tolerates: []string{"401", "403", "404"}},
 		{name: "account", service: "Okta API", on: requestTo("GET", userURL, 1), after: requestTo("GET", userURL+"/groups", 2),
 			configure: method("okta", withoutNumber), person: withFactors(noFactor, "push"), login: simple(nothing)},
 		{name: "account, again", service: "Okta API", on: requestTo("GET", userURL, 2), after: requestTo("GET", apiPollURL, 1),

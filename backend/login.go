@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -59,7 +58,7 @@ func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *confi
 // session is there also where it failed, but for a password that was not right.
 func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	flow := l.flow()
-	flow.Begun = l.prefetch(ctx)
+	flow.Begun = l.prefetch(ctx, flow)
 	tx, err := l.verifyPassword(ctx, flow)
 	if err != nil {
 		return nil, err
@@ -131,6 +130,9 @@ func (l *loginRequest) flow() mfa.Flow {
 	}
 	if !l.in.unattended {
 		flow.Require = l.require
+		if len(l.cfg.MetadataFields) > 0 { // which a renewal does not change
+			flow.Attributes = l.attributes
+		}
 	}
 	if len(l.cfg.RequiredGroups) > 0 {
 		flow.Admit = l.admit
@@ -198,7 +200,7 @@ func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 
 // prefetch begins to read the groups of somebody who has logged in by that name
 // before, if the mount is configured so: their password is not known to be right.
-func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
+func (l *loginRequest) prefetch(ctx context.Context, flow mfa.Flow) *mfa.GroupRead {
 	if !l.cfg.PrefetchGroups || !l.cfg.readsOkta() || l.suspicious() {
 		return nil
 	}
@@ -206,7 +208,7 @@ func (l *loginRequest) prefetch(ctx context.Context) *mfa.GroupRead {
 	if !ok {
 		return nil
 	}
-	return mfa.ReadGroups(ctx, l.now(), known.id, l.groups)
+	return flow.ReadGroups(ctx, l.now(), known.id)
 }
 
 // require finds what the mount has for the person, and tells which methods they have
@@ -308,7 +310,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	l.cfg.PopulateTokenAuth(auth) // replaces the policies: first
 	// It sets the alias's custom metadata, which Vault keeps as they are at the first login.
 	// Metadata it takes over at each login, so that they change, and go, with the config.
-	auth.Alias.Metadata = maps.Clone(l.cfg.AliasMetadata)
+	auth.Alias.Metadata = l.cfg.aliasMetadata(who)
 	auth.Policies = l.tokenPolicies()
 	switch renewal {
 	case renewalStatus:

@@ -96,11 +96,14 @@ func (cfg *configEntry) patched(d *framework.FieldData) (*configEntry, *framewor
 	if slices.Contains(nulls, "org_name") || slices.Contains(nulls, "organization") {
 		return nil, nil, invalid("org_name", "must not be null: there is no default. To delete the configuration, delete config")
 	}
-	if _, named := others.Raw["alias_metadata"]; named {
-		if _, _, err := others.GetOkErr("alias_metadata"); err != nil {
-			return nil, nil, invalid("alias_metadata", "must be a map of strings")
+	for field, stored := range map[string]map[string]string{"alias_metadata": cfg.AliasMetadata, "metadata_fields": cfg.MetadataFields} {
+		if _, named := others.Raw[field]; !named {
+			continue
 		}
-		others.Raw["alias_metadata"] = merged(cfg.AliasMetadata, others)
+		if _, _, err := others.GetOkErr(field); err != nil {
+			return nil, nil, invalid(field, "must be a map of strings")
+		}
+		others.Raw[field] = merged(stored, others, field)
 	}
 	if len(nulls) == 0 {
 		return cfg, others, nil
@@ -114,13 +117,13 @@ func errNothingToPatch(what string) error {
 	return logical.CodedError(http.StatusNotFound, "there is no "+what+" to patch: write it first")
 }
 
-// merged returns alias_metadata after a patch, which may name single keys: a null
+// merged returns a field that is a map after a patch, which may name single keys: a null
 // removes one.
-func merged(stored map[string]string, d *framework.FieldData) map[string]string {
+func merged(stored map[string]string, d *framework.FieldData, field string) map[string]string {
 	all := maps.Clone(mapped(stored))
-	given, _ := newest[map[string]string](d, "alias_metadata")
+	given, _ := newest[map[string]string](d, field)
 	maps.Copy(all, given)
-	if raw, ok := d.Raw["alias_metadata"].(map[string]any); ok {
+	if raw, ok := d.Raw[field].(map[string]any); ok {
 		maps.DeleteFunc(all, func(key string, _ string) bool {
 			value, named := raw[key]
 			return named && value == nil

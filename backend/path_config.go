@@ -85,6 +85,7 @@ func configFields() map[string]*framework.FieldSchema {
 	maps.Copy(fields, serviceAppFields())
 	maps.Copy(fields, groupSettingFields())
 	maps.Copy(fields, renewalFields())
+	fields["metadata_fields"] = metadataField()
 	fields["mfa_methods"] = mfaMethodsField("everybody")
 	fields["trusted_proxies"] = trustedProxiesField()
 	fields["defaults"] = defaultsField()
@@ -212,6 +213,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateGroupSettings(d); err != nil {
 		return answerInput(err)
 	}
+	if err := cfg.updateMetadata(d); err != nil {
+		return answerInput(err)
+	}
 	if err := cfg.updateServiceApp(d); err != nil {
 		return answerInput(err)
 	}
@@ -221,7 +225,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if err := cfg.updateRenewal(d); err != nil {
 		return answerInput(err)
 	}
-	unsound, err := judge(d, stored == nil, slices.Concat(cfg.connectionProblems(), cfg.tokenProblems(), cfg.renewalProblems()))
+	unsound, err := judge(d, stored == nil, slices.Concat(cfg.connectionProblems(), cfg.tokenProblems(), cfg.renewalProblems(), cfg.metadataProblems()))
 	if err != nil {
 		return answerInput(err)
 	}
@@ -252,6 +256,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		resp.AddWarning(fullURLWarning)
 	}
 	cfg.warnOfRenewal(d, resp)
+	cfg.warnOfMetadata(d, resp)
 	replaced(lost).addTo(resp)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
@@ -353,6 +358,8 @@ type configEntry struct {
 	GroupTypes     []string `json:"group_types,omitempty"`
 	GroupFilter    string   `json:"group_filter,omitempty"`
 	GroupsOnError  string   `json:"groups_on_error,omitempty"`
+
+	MetadataFields map[string]string `json:"metadata_fields,omitempty"`
 
 	filter *regexp.Regexp // of GroupFilter
 

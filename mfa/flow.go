@@ -61,6 +61,10 @@ type Flow struct {
 
 	// Groups reads the groups of a user. Where it is nil, nobody has groups.
 	Groups func(ctx context.Context, userID string) ([]okta.Group, error)
+	// Attributes reads what the mount wants to know of the profile of a user, at the same
+	// time as Groups, by the names of the attributes. Where it fails, Groups counts as
+	// failed. Where it or Groups is nil, nothing is read.
+	Attributes func(ctx context.Context, userID string) (map[string]string, error)
 	// GroupsOptional reports whether the login goes on although Groups has failed with err.
 	// The Subject has err then, and no groups. Nil: it never does.
 	GroupsOptional func(err error) bool

@@ -8,23 +8,38 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// GroupRead reads a person's groups while the login waits for something else: for
-// Okta's check of the password, or for the person's answer to a push.
+// GroupRead reads a person's groups, and their attributes, while the login waits for
+// something else: for Okta's check of the password, or for the person's answer to a push.
 type GroupRead struct {
-	userID string
-	began  time.Time
-	done   chan struct{}
-	groups []okta.Group // after done
-	err    error        // after done
+	userID     string
+	began      time.Time
+	done       chan struct{}
+	groups     []okta.Group      // after done
+	attributes map[string]string // after done, where err is nil
+	err        error             // after done
 }
 
-// ReadGroups begins at now to read the groups of a user. The read ends with ctx.
-func ReadGroups(ctx context.Context, now time.Time, userID string, read func(ctx context.Context, userID string) ([]okta.Group, error)) *GroupRead {
+// ReadGroups begins at now to read the groups of a user and, at the same time, their
+// attributes. The read ends with ctx.
+func (f Flow) ReadGroups(ctx context.Context, now time.Time, userID string) *GroupRead {
 	r := &GroupRead{userID: userID, began: now, done: make(chan struct{})}
+	attributes := make(chan error, 1)
+	if f.Attributes == nil {
+		attributes <- nil
+	} else {
+		go func() {
+			var err error
+			defer func() { attributes <- err }()
+			defer panics.Recover(&err)
+			r.attributes, err = f.Attributes(ctx, userID)
+		}()
+	}
 	go func() {
 		defer close(r.done)
 		defer panics.Recover(&r.err)
-		r.groups, r.err = read(ctx, userID)
+		if r.groups, r.err = f.Groups(ctx, userID); r.err == nil {
+			r.err = <-attributes
+		}
 	}()
 	return r
 }

@@ -42,6 +42,8 @@ type Subject struct {
 	Caller   okta.Caller  // from where the person logs in
 	Address  string       // the one IP address of the person; "" if it is not known
 
+	// Attributes is what Flow.Attributes has read; nil if it has not.
+	Attributes map[string]string
 	// GroupsError is why Groups could not be read, where Flow.GroupsOptional has let the
 	// login go on without them. Then nobody knows which groups the person has.
 	GroupsError error

@@ -75,7 +75,7 @@ func (s *Session) admit(ctx context.Context) error {
 	if s.flow.Groups != nil {
 		now := s.flow.Clock.Now()
 		if !s.groups.isOf(tx.User.ID, now.Add(-MaxAge)) {
-			s.groups = ReadGroups(s.life, now, tx.User.ID, s.flow.Groups)
+			s.groups = s.flow.ReadGroups(s.life, now, tx.User.ID)
 		}
 		var err error
 		if groups, err = s.groups.wait(ctx); err != nil {
@@ -138,7 +138,8 @@ func (s *Session) follow(now Flow) error {
 	}
 	f := &s.flow
 	f.Okta, f.Policy, f.Limit, f.Groups, f.Active, f.Require = now.Okta, now.Policy, now.Limit, now.Groups, now.Active, now.Require
-	f.Caller, f.Address, f.Alias, f.Again, f.GroupsOptional = now.Caller, now.Address, now.Alias, now.Again, now.GroupsOptional
+	f.Caller, f.Address, f.Alias, f.Again = now.Caller, now.Address, now.Alias, now.Again
+	f.Attributes, f.GroupsOptional = now.Attributes, now.GroupsOptional
 	return s.okta.follow()
 }
 
@@ -233,6 +234,9 @@ func (s *Session) require(ctx context.Context) ([]Required, error) {
 	}
 	s.who = s.subject(s.okta.admitted, groups)
 	s.who.GroupsError = err
+	if err == nil && s.flow.Groups != nil {
+		s.who.Attributes = s.groups.attributes
+	}
 	if s.flow.Alias != nil {
 		s.who.Alias = s.flow.Alias(s.who)
 	}
@@ -260,7 +264,7 @@ func (s *Session) readGroups() {
 	if s.flow.Hold || s.flow.Groups == nil || s.groups != nil && s.groups.userID == userID {
 		return
 	}
-	s.groups = ReadGroups(s.life, s.flow.Clock.Now(), userID, s.flow.Groups)
+	s.groups = s.flow.ReadGroups(s.life, s.flow.Clock.Now(), userID)
 }
 
 // stillActive asks about the account, unless Okta has said so lately.
@@ -296,7 +300,7 @@ func (s *Session) groupsNow(ctx context.Context) ([]okta.Group, error) {
 		defer stop()
 		now = s.flow.Clock.Now()
 	}
-	s.groups = ReadGroups(ctx, now, userID, s.flow.Groups)
+	s.groups = s.flow.ReadGroups(ctx, now, userID)
 	<-s.groups.done
 	return s.groups.groups, s.groups.err
 }

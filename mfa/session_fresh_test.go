@@ -77,12 +77,12 @@ func TestGroupsAreNoOlderThanAMinute(t *testing.T) {
 		d := &directory{groups: []string{"now"}}
 		flow := d.in(b.flow(scripted(), here))
 		old := func(context.Context, string) ([]okta.Group, error) { return []okta.Group{{ID: "1", Name: "then"}}, nil }
-		flow.Begun = mfa.ReadGroups(t.Context(), noon.Add(-mfa.MaxAge-1), mia.ID, old)
+		flow.Begun = mfa.Flow{Groups: old}.ReadGroups(t.Context(), noon.Add(-mfa.MaxAge-1), mia.ID)
 		s, err := run(t.Context(), flow, success(mia), want{})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"now"}, groupNames(s.Who()))
 
-		flow.Begun = mfa.ReadGroups(t.Context(), noon, mia.ID, old)
+		flow.Begun = mfa.Flow{Groups: old}.ReadGroups(t.Context(), noon, mia.ID)
 		s, err = run(t.Context(), flow, success(mia), want{})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"then"}, groupNames(s.Who()))
@@ -209,7 +209,7 @@ func TestGroupsThatFailAreWaitedFor15Seconds(t *testing.T) {
 					}
 				}
 				flow := mfa.Flow{Okta: scripted(), Mount: new(mfa.Mount), Groups: groups}
-				flow.Begun = mfa.ReadGroups(t.Context(), time.Now(), mia.ID, groups)
+				flow.Begun = mfa.Flow{Groups: groups}.ReadGroups(t.Context(), time.Now(), mia.ID)
 				time.Sleep(tc.before)
 				began := time.Now()
 				s, err := run(t.Context(), flow, success(mia), want{})

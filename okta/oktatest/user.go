@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"crypto/sha256"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type User struct {
 	sequence [][]*Factor     // see SetSequence
 	devices  map[string]bool // remembered, by their tokens
 	auto     []*Factor       // see AutoFactors
+	extra    map[string]any  // see SetAttribute
 	deleted  bool
 }
 
@@ -258,7 +260,24 @@ func (o *Org) findParam(name string) *User {
 func (u *User) profile() object {
 	before, _, _ := strings.Cut(u.login, "@")
 	first, last, _ := strings.Cut(before, ".")
-	return object{"login": u.login, "email": u.address(), "firstName": first, "lastName": last}
+	profile := object{"login": u.login, "email": u.address(), "firstName": first, "lastName": last}
+	maps.Copy(profile, u.extra)
+	return profile
+}
+
+// SetAttribute gives the user's profile an attribute, or takes it away if the value is
+// nil. The users API alone shows it.
+func (u *User) SetAttribute(name string, value any) {
+	u.org.mu.Lock()
+	defer u.org.mu.Unlock()
+	if value == nil {
+		delete(u.extra, name)
+		return
+	}
+	if u.extra == nil {
+		u.extra = map[string]any{}
+	}
+	u.extra[name] = value
 }
 
 // embedded returns the user as transactions show it.

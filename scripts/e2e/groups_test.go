@@ -131,3 +131,37 @@ func TestGroupsOnError(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, []any{"default", "own", "science"}, policies(m.mustLogin(u)))
 }
+
+// TestMetadataInTemplates: a policy that is written with a person's attribute lets them at
+// what is theirs alone, and follows the attribute at their next login.
+func TestMetadataInTemplates(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, object{"metadata_fields": "department=department,cost_center=costCenter"})
+	name := m.Path + "-departments"
+	m.mustWrite("config", object{"token_policies": name})
+	m.mustDo(http.MethodPut, "sys/policies/acl/"+name, object{"policy": `path "secret/data/{{identity.entity.aliases.` + m.accessor() +
+		`.metadata.department}}/*" { capabilities = ["create", "update", "read"] }`})
+	u := m.addUser("mia@acme.test")
+	u.SetAttribute("department", "lab")
+	u.SetAttribute("costCenter", 4711)
+	a := m.mustLogin(u)
+	entity := m.mustDo(http.MethodGet, "identity/entity/id/"+a.Auth()["entity_id"].(string), nil).Data()
+	require.Equal(t, object{"department": "lab", "cost_center": "4711"}, entity["aliases"].([]any)[0].(object)["metadata"])
+	can := func(path string) []any {
+		t.Helper()
+		return m.asToken(a.Token(), http.MethodPost, "sys/capabilities-self", object{"paths": []string{path}}).Data()["capabilities"].([]any)
+	}
+	require.ElementsMatch(t, []any{"create", "update", "read"}, can("secret/data/lab/x"))
+	require.NotContains(t, can("secret/data/sales/x"), "read")
+	u.SetAttribute("department", "sales")
+	m.mustLogin(u)
+	require.Contains(t, can("secret/data/sales/x"), "read", "an older token of the person's, too")
+	require.NotContains(t, can("secret/data/lab/x"), "read")
+	for _, wide := range []string{"*", "+", "../lab"} {
+		u.SetAttribute("department", wide)
+		m.mustLogin(u)
+		require.NotContains(t, can("secret/data/lab/x"), "read", wide)
+	}
+	m.org.Fail("users", oktatest.Status(403, "E0000006", "You do not have permission"))
+	require.Empty(t, m.mustLogin(u).Warnings())
+}

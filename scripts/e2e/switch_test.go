@@ -208,23 +208,31 @@ func TestSwitchWithMethods(t *testing.T) {
 	require.Equal(t, []any{"base", "default", "science"}, policies(m.mustLogin(u, object{"mfa": mine.at(t, 0)})))
 }
 
-// The builtin method logs people in on a mount with every field about groups.
+// The builtin method logs people in on a mount with every field about groups and profiles.
 // It knows none of them, and what it does not write is there after the way back.
 func TestSwitchWithGroupFields(t *testing.T) {
 	t.Parallel()
 	v := startOwnVault(t, suite.env...)
 	m := enableOn(t, v, newOrg(t), pluginVersion)
-	m.configure(object{"groups_on_error": "local", "required_groups": "vault-dev",
+	m.configure(object{"groups_on_error": "local", "metadata_fields": "department=department", "required_groups": "vault-dev",
 		"group_types": "OKTA_GROUP", "group_filter": "^vault-"})
 	u := m.addUser("mia@acme.test", "vault-dev")
+	u.SetAttribute("department", "lab")
 	id := m.org.RenameGroup("vault-dev", "OKTA_GROUP", "vault-dev")
 	m.mustWrite("groups/by-id", object{"policies": "by-id", "group_id": id})
 	m.mustWrite("groups/other", object{"policies": "other", "group_id": id})
 	m.mustWrite("groups/vault-*", object{"policies": "by-pattern", "pattern": true})
+	metadata := func() any {
+		a := m.mustLogin(u)
+		entity := m.mustDo(http.MethodGet, "identity/entity/id/"+a.Auth()["entity_id"].(string), nil).Data()
+		return entity["aliases"].([]any)[0].(object)["metadata"]
+	}
 	require.Equal(t, []any{"by-id", "default", "other"}, policies(m.mustLogin(u)))
+	require.Equal(t, object{"department": "lab"}, metadata())
 
 	m.switchTo(suite.builtinVersion)
 	require.Equal(t, []any{"default"}, policies(m.mustLogin(u)), "it goes by names")
+	require.Empty(t, metadata())
 	m.org.Fail("groups", oktatest.Status(503, "E0000009", "Internal Server Error"))
 	require.NotEqual(t, http.StatusOK, m.login(u).Status, "it denies a login whose groups it cannot read")
 	m.org.ClearFaults()
@@ -232,6 +240,7 @@ func TestSwitchWithGroupFields(t *testing.T) {
 
 	m.switchTo(pluginVersion)
 	require.Equal(t, []any{"by-id", "default"}, policies(m.mustLogin(u)), "an entry that the builtin method wrote is bound to nothing")
+	require.Equal(t, object{"department": "lab"}, metadata())
 	m.delete("groups/by-id")
 	require.Equal(t, []any{"by-pattern", "default"}, policies(m.mustLogin(u)))
 	require.Equal(t, "local", m.mustRead("config")["groups_on_error"])
