@@ -48,6 +48,11 @@ type Config struct {
 
 	// Dial connects to the org or to the proxy; nil means a net.Dialer of Timeout.
 	Dial Dial
+
+	// Observe, unless it is nil, is told of each request that has ended, also of one that
+	// was held back, with the context of the call that made it. It must return at once,
+	// and is called by many at the same time.
+	Observe func(context.Context, Call)
 }
 
 // Dial connects to an address, as the method DialContext of a net.Dialer does.

@@ -25,6 +25,12 @@ const (
 	EndpointToken        Endpoint = "token"        // access tokens of a service app
 )
 
+// Endpoints are all endpoints.
+var Endpoints = []Endpoint{
+	EndpointAuthn, EndpointVerify, EndpointResend, EndpointPrevious, EndpointSkip, EndpointCancel,
+	EndpointGroups, EndpointUsers, EndpointFactors, EndpointOrganization, EndpointToken,
+}
+
 // endpoints of the Authentication API and of the org, whose paths hold no name.
 var endpoints = map[string]Endpoint{
 	authnPath:        EndpointAuthn,

@@ -69,7 +69,7 @@ func secretive(t *testing.T) map[string][]any {
 }
 
 // openTypes hold no secret.
-var openTypes = []string{"Account", "Caller", "Challenge", "DownError", "Factor", "Group", "RateLimit", "UnreachableError", "User"}
+var openTypes = []string{"Account", "Call", "Caller", "Challenge", "DownError", "Factor", "Group", "RateLimit", "UnreachableError", "User"}
 
 // shapes are the ways in which a value can be a part of what is printed.
 func shapes[T any](v T) []any {

@@ -47,6 +47,7 @@ type transport struct {
 	org     *url.URL
 	timeout time.Duration
 	now     func() time.Time
+	observe func(context.Context, Call)
 	limits  rateLimits
 	queue   queue
 	open    *openConnections
@@ -72,6 +73,7 @@ func newTransport(org *url.URL, cfg Config) *transport {
 		org:     org,
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
+		observe: cfg.Observe,
 		queue:   newQueue(min(cfg.Timeout, maxQueue)),
 		base:    connections(cfg, open, sessions, maxRequests),
 		apart:   connections(cfg, open, sessions, MaxUnproven),
@@ -145,10 +147,21 @@ func ProxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 // send sends req and returns a complete 2xx answer of the org with its body, or an
 // error that wraps *Error, *DownError, ErrBusy, ErrTimeout, ErrUnreachable, ErrMalformed or
 // context.Canceled. The time limit begins once the queue has room for the request.
-func (t *transport) send(req *http.Request) (_ *http.Response, _ []byte, err error) {
+func (t *transport) send(req *http.Request) (*http.Response, []byte, error) {
 	if req.URL.Scheme != t.org.Scheme || req.URL.Host != t.org.Host {
 		return nil, nil, fmt.Errorf("%w: it leads to the host %q", ErrMalformed, req.URL.Host)
 	}
+	call := Call{Endpoint: endpointOf(req.URL.EscapedPath())}
+	resp, body, err := t.exchange(req, &call)
+	if t.observe != nil {
+		call.Result = resultOf(err)
+		t.observe(req.Context(), call)
+	}
+	return resp, body, err
+}
+
+// exchange is send for a request to the org. It notes in call how long the exchange took.
+func (t *transport) exchange(req *http.Request, call *Call) (_ *http.Response, _ []byte, err error) {
 	caller := req.Context()
 	part := shareOf(caller)
 	tell, err := t.breaker.enter(t.now(), part, withdraws(req))
@@ -165,6 +178,7 @@ func (t *transport) send(req *http.Request) (_ *http.Response, _ []byte, err err
 	defer cancel()
 	ctx, sent := deliverOnce(ctx)
 	req = req.Clone(ctx)
+	defer func(began time.Time) { call.Duration = t.now().Sub(began) }(t.now())
 
 	resp, err := t.wireOf(part).RoundTrip(req)
 	if err != nil {
@@ -194,7 +208,7 @@ func (t *transport) send(req *http.Request) (_ *http.Response, _ []byte, err err
 	}
 	if err := parseError(resp, body); err != nil {
 		if said, ok := errors.AsType[*Error](err); ok {
-			said.Endpoint = endpointOf(req.URL.EscapedPath())
+			said.Endpoint = call.Endpoint
 		}
 		return nil, nil, err
 	}
