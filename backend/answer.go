@@ -38,22 +38,22 @@ const (
 //
 // Vault's Go client repeats a request by itself on 429 and 5xx. After a challenge
 // that would make the phone ring again, so every failure is answered with 400 then.
-func (b *backend) answer(err error, challenged bool) (*logical.Response, error) {
+func (b *backend) answer(ctx context.Context, err error, challenged bool) (*logical.Response, error) {
 	r := replyTo(err)
 	if challenged && r.status != http.StatusBadRequest {
 		r = reply{http.StatusBadRequest, r.text + " (a push or a code may have been sent already: logging in again may send another)"}
 	}
-	return b.tell(err, r)
+	return b.tell(ctx, err, r)
 }
 
 // answerOpen is answer for a login that the caller can continue.
-func (b *backend) answerOpen(err error, challenged bool) (*logical.Response, error) {
+func (b *backend) answerOpen(ctx context.Context, err error, challenged bool) (*logical.Response, error) {
 	r := replyTo(err)
 	r.text += " (this login is still open: continue it with its transaction_id)"
 	if challenged {
 		r.status = http.StatusBadRequest
 	}
-	return b.tell(err, r)
+	return b.tell(ctx, err, r)
 }
 
 // answerInput answers with what is wrong with a field, and returns any other error
@@ -69,11 +69,11 @@ func answerInput(err error) (*logical.Response, error) {
 // response for 400, the bare sentinel for 403, an outermost coded error for the rest.
 // The bare sentinel for read-only storage makes Vault forward the request to a node
 // that can write.
-func (b *backend) tell(err error, r reply) (*logical.Response, error) {
+func (b *backend) tell(ctx context.Context, err error, r reply) (*logical.Response, error) {
 	if errors.Is(err, logical.ErrReadOnly) {
 		return nil, logical.ErrReadOnly
 	}
-	b.logFailure(err, r)
+	b.logFailure(ctx, err, r)
 	switch r.status {
 	case http.StatusForbidden:
 		return nil, logical.ErrPermissionDenied
@@ -86,24 +86,36 @@ func (b *backend) tell(err error, r reply) (*logical.Response, error) {
 
 // logFailure logs what the person is not told. It names neither the person, whom
 // Vault's audit log names, nor anything that they gave. Okta's ids lead to the entry
-// in Okta's own log.
-func (b *backend) logFailure(err error, r reply) {
+// in Okta's own log. Anybody can cause what is logged at debug, and limits: of those, one
+// line a minute is at warn.
+func (b *backend) logFailure(ctx context.Context, err error, r reply) {
+	e, a, what := loginEvent(err), attemptOf(ctx), "login"
+	if a == nil {
+		what = "request"
+		if e == eventLoginDenied || e == eventLoginGone {
+			e = eventRequestDenied
+		}
+	}
+	a.answered(e)
+	args := append([]any{"event", e, "status", r.status}, a.details(b.now())...)
 	if p, ok := errors.AsType[*panics.Error](err); ok {
-		b.Logger().Error("request failed by a bug in the plugin", "status", r.status, "error", p, "stack", p.Stack)
+		b.Logger().Error("request failed by a bug in the plugin", append(args, "error", p, "stack", p.Stack)...)
 		return
 	}
-	args := []any{"status", r.status}
 	if said, ok := errors.AsType[*okta.Error](err); ok { // whose own text may quote what the person typed
 		args = append(args, "okta_status", said.HTTPStatus, "okta_code", said.Code,
 			"okta_error_id", said.ID, "okta_request_id", said.RequestID)
 	} else {
 		args = append(args, "error", err)
 	}
-	if operational(err) {
-		b.Logger().Warn("login failed", args...)
-		return
+	switch {
+	case operational(err):
+		b.Logger().Warn(what+" failed", args...)
+	case (e == eventLockout || e == eventRateLimited) && b.seldom.isDue(e, b.now()):
+		b.Logger().Warn(what+" denied", args...)
+	default:
+		b.Logger().Debug(what+" denied", args...)
 	}
-	b.Logger().Debug("login denied", args...)
 }
 
 // operational reports whether err is the Vault administrator's to look at: neither
@@ -117,13 +129,14 @@ func operational(err error) bool {
 
 // logRefusal logs that a push or a code was not sent, to spare somebody's phone, and
 // where the request came from: whoever sends many such requests may know the password.
-func (b *backend) logRefusal(caller okta.Caller, user okta.User, err error) {
+func (b *backend) logRefusal(ctx context.Context, caller okta.Caller, user okta.User, err error) {
 	spared, ok := errors.AsType[*mfa.ChallengeRefusedError](err)
 	if !ok {
 		return
 	}
-	b.Logger().Warn("no push or code was sent", "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
-		"client_address", caller.Address, "wait", inWords(spared.Wait))
+	args := []any{"event", eventPushRefused, "reason", spared.Error(), "okta_user_id", okta.Clip(user.ID, 64),
+		"client_address", caller.Address, "wait", inWords(spared.Wait)}
+	b.Logger().Warn("no push or code was sent", append(args, attemptOf(ctx).details(b.now())...)...)
 }
 
 // logPanic calls f for work that has no caller to answer: a panic of f ends f, and
@@ -135,7 +148,7 @@ func (b *backend) logPanic(f func()) {
 		return nil
 	}()
 	if err != nil {
-		b.logFailure(err, replyTo(err))
+		b.logFailure(context.Background(), err, replyTo(err))
 	}
 }
 

@@ -254,9 +254,11 @@ func TestLogLevels(t *testing.T) {
 		m.okta.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error"))
 		_, status, _ := m.login(nil)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, m.logs.String(), "[WARN]  login failed: status=400 okta_status=500 okta_code=E0000009")
+		assert.Contains(t, m.logs.String(), "[WARN]  login failed: event=okta_error status=400 ")
+		assert.Contains(t, m.logs.String(), " okta_status=500 okta_code=E0000009 ")
 		_, _, _ = m.login(fields{"password": "wrong"})
-		assert.Contains(t, m.logs.String(), "[DEBUG] login denied: status=400 okta_status=401 okta_code=E0000004")
+		assert.Contains(t, m.logs.String(), "[DEBUG] login denied: event=login_denied status=400 ")
+		assert.Contains(t, m.logs.String(), " okta_status=401 okta_code=E0000004 ")
 	})
 }
 

@@ -60,6 +60,10 @@ type backend struct {
 	attempts  attemptTables
 	built     methodCache
 	sightings sightings
+	log       mountLog
+	seldom    seldom
+	stats     *stats
+	events    *vaultEvents
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -72,7 +76,11 @@ func Factory(version string) logical.Factory {
 func factory(s settings) logical.Factory {
 	return func(ctx context.Context, conf *logical.BackendConfig) (logical.Backend, error) {
 		b := newBackend(s)
-		if err := b.Setup(ctx, conf); err != nil {
+		with := *conf
+		if conf.Logger != nil {
+			b.log.Logger, with.Logger = conf.Logger, &b.log
+		}
+		if err := b.Setup(ctx, &with); err != nil {
 			return nil, err
 		}
 		return b, nil
@@ -81,6 +89,7 @@ func factory(s settings) logical.Factory {
 
 func newBackend(s settings) *backend {
 	b := &backend{settings: s, life: newLife(), known: newKnownPeople(), sightings: newSightings()}
+	b.stats, b.events = newStats(b.now()), newVaultEvents()
 	stores := store.Options{Life: b.life, Now: b.now, Unreadable: b.sawUnreadable, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	people := stores
@@ -108,6 +117,7 @@ func newBackend(s settings) *backend {
 			b.pathGroups(),
 			b.pathLogin(),
 			b.pathVerify(),
+			b.pathStats(),
 		}, append(b.pathsMethods(), b.pathsKeys()...)...),
 		AuthRenew:    b.pathLoginRenew,
 		Invalidate:   b.invalidate,
@@ -122,7 +132,8 @@ func newBackend(s settings) *backend {
 
 // forward has a node that cannot write hand requests on to one that can.
 //
-// A standby hands on all of them but lookaheads, reads included. What it has in memory,
+// A standby hands on all of them but lookaheads and reads of its own numbers, other reads
+// included. What it has in memory,
 // and in a storage that lags, may be older than what was answered last: it would refuse to
 // require a method that has just been created. And held logins, numbers and counts are in
 // the memory of the active node; a login that ran here would be run again there, push
@@ -140,7 +151,7 @@ func forward(paths []*framework.Path) {
 	for _, path := range paths {
 		for op, handler := range path.Operations {
 			operation := handler.(*framework.PathOperation)
-			operation.ForwardPerformanceStandby = op != logical.AliasLookaheadOperation
+			operation.ForwardPerformanceStandby = op != logical.AliasLookaheadOperation && path.Pattern != statsPath
 			operation.ForwardPerformanceSecondary = writes(op) && !strings.HasPrefix(path.Pattern, "login/")
 		}
 	}
@@ -162,10 +173,10 @@ func (b *backend) now() time.Time {
 // learns of.
 func (b *backend) refreshFailed(err error) {
 	if isA[*panics.Error](err) {
-		b.logFailure(err, replyTo(err))
+		b.logFailure(context.Background(), err, replyTo(err))
 		return
 	}
-	b.Logger().Warn("storage could not be read again, so the mount uses what it has in memory", "error", err)
+	b.Logger().Warn("storage could not be read again, so the mount uses what it has in memory", "event", eventStorageStale, "error", err)
 }
 
 // invalidate forgets an entry that another node has changed in storage.

@@ -84,6 +84,7 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 		Now:       b.now,
 		RootCAs:   b.rootCAs,
 		Dial:      b.dial,
+		Observe:   b.observe,
 
 		ServiceApp: app,
 	})
@@ -106,6 +107,13 @@ func (c *clientCache) of(name string, from made) *okta.Client {
 		return kept.Client
 	}
 	return nil
+}
+
+// current returns the client of that name, or nil while there is none.
+func (c *clientCache) current(name string) *okta.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept[name].Client
 }
 
 // userAgent names this program to those it calls.

@@ -93,9 +93,9 @@ const metadataWarning = "metadata_fields is obeyed by this plugin only: Vault's 
 // attributes reads those attributes of a person that metadata_fields names. It returns
 // none where Okta does not show the person to the mount.
 func (l *loginRequest) attributes(ctx context.Context, userID string) (map[string]string, error) {
-	profile, err := l.client.Profile(ctx, userID)
+	profile, err := l.client.Profile(l.told.in(ctx), userID)
 	if okta.RefusesMount(err) || isCode(err, okta.CodeNotFound) {
-		l.Logger().Debug("no metadata_fields: Okta does not show the profile", "okta_user_id", okta.Clip(userID, 64), "error", err)
+		l.Logger().Debug("no metadata_fields: Okta does not show the profile", "event", eventProfileUnseen, "okta_user_id", okta.Clip(userID, 64), "error", err)
 		return nil, nil
 	}
 	if err != nil {

@@ -53,10 +53,13 @@ type heldLogins struct {
 }
 
 // full reports whether there is no room for one more.
-func (h *heldLogins) full() bool {
+func (h *heldLogins) full() bool { return h.count() >= maxHeld }
+
+// count is how many logins are held.
+func (h *heldLogins) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.byID) >= maxHeld
+	return len(h.byID)
 }
 
 // keep holds login until it expires, and returns the one that gives way, if any. waiting

@@ -34,6 +34,7 @@ type loginRequest struct {
 	caller okta.Caller
 	in     loginInput
 	ticket *attempts.Ticket // of the password; nil in a request that continues a login
+	told   *attempt         // what is logged of the request; nil for none
 	found  person           // what the mount has for the person whom Okta let in
 }
 
@@ -51,7 +52,7 @@ func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *confi
 	if err != nil {
 		return nil, err
 	}
-	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, caller: cfg.caller(req), in: in}, nil
+	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, caller: cfg.caller(req), in: in, told: attemptOf(ctx)}, nil
 }
 
 // run takes a login to its end, and waits for the person where it has to. The
@@ -80,14 +81,15 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 		l.found, err = l.resolve(ctx, session.Who())
 	}
 	if err == nil {
-		l.loggedIn(session, l.ticket)
+		l.loggedIn(ctx, session, l.ticket)
 	}
 	return session, err
 }
 
 // loggedIn remembers somebody who has satisfied all factors.
-func (l *loginRequest) loggedIn(session *mfa.Session, ticket *attempts.Ticket) {
+func (l *loginRequest) loggedIn(ctx context.Context, session *mfa.Session, ticket *attempts.Ticket) {
 	who := session.Who()
+	attemptOf(ctx).used(session.Kind())
 	ticket.LoggedIn(who.Login)
 	l.known.note(l.client.OrgURL(), l.in.username, knownPerson{id: who.ID, login: who.Login})
 }
@@ -142,7 +144,7 @@ func (l *loginRequest) flow() mfa.Flow {
 
 // groups reads the groups that a user has in Okta.
 func (l *loginRequest) groups(ctx context.Context, userID string) ([]okta.Group, error) {
-	return l.client.Groups(ctx, userID)
+	return l.client.Groups(l.told.in(ctx), userID)
 }
 
 // active says why the account of a user may not log in by now.
@@ -277,13 +279,14 @@ func groupNames(groups []okta.Group) []string {
 
 // fail answers with why a login did not succeed. session is nil where the password
 // was not right.
-func (l *loginRequest) fail(session *mfa.Session, err error) (*logical.Response, error) {
+func (l *loginRequest) fail(ctx context.Context, session *mfa.Session, err error) (*logical.Response, error) {
 	err = apiTokenRefused(l.cfg, err)
 	if session == nil {
-		return l.answer(err, false)
+		return l.answer(ctx, err, false)
 	}
-	l.logRefusal(l.caller, okta.User{ID: session.UserID()}, err)
-	return l.answer(explained(l.req, err), session.Challenged())
+	attemptOf(ctx).used(session.Kind())
+	l.logRefusal(ctx, l.caller, okta.User{ID: session.UserID()}, err)
+	return l.answer(ctx, explained(l.req, err), session.Challenged())
 }
 
 // token is the token that Vault is to issue.
@@ -329,7 +332,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 func (l *loginRequest) logUnread() {
 	if l.found.unread != nil {
 		l.Logger().Warn("a login or renewal goes on without the person's groups in Okta (groups_on_error=local): they could not be read",
-			"error", l.found.unread)
+			append([]any{"event", eventGroupsUnread, "error", l.found.unread}, l.told.details(l.now())...)...)
 	}
 }
 

@@ -195,6 +195,9 @@ func (t *attemptTables) wait(known bool) (leave func(), ok bool) {
 	return func() { count.Add(-1) }, true
 }
 
+// queued is how many logins wait for a place.
+func (t *attemptTables) queued() int { return int(t.waiting.Load() + t.strangers.Load()) }
+
 // suspicious reports whether nothing but the password may be asked about a name from
 // this address: a stranger must not be able to have the API token used.
 func (l *loginRequest) suspicious() bool {

@@ -20,12 +20,12 @@ import (
 // hold begins a login that further requests continue.
 func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 	if l.held.full() {
-		return l.fail(nil, errTooManyLogins)
+		return l.fail(ctx, nil, errTooManyLogins)
 	}
 	flow := l.flow()
 	tx, err := l.verifyPassword(ctx, flow)
 	if err != nil {
-		return l.fail(nil, err)
+		return l.fail(ctx, nil, err)
 	}
 	session, err := flow.Begin(ctx, tx, l.in.given())
 	if err == nil {
@@ -33,7 +33,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 	}
 	if err != nil {
 		session.Close(ctx) // nobody knows of it
-		return l.fail(session, err)
+		return l.fail(ctx, session, err)
 	}
 	login := &heldLogin{
 		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: l.caller.Address,
@@ -50,12 +50,12 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
 	login := l.held.find(l.in.transactionID, l.in.username, l.now())
 	if login == nil {
-		return l.fail(nil, errNoTransaction)
+		return l.fail(ctx, nil, errNoTransaction)
 	}
 	if login.org != l.client.OrgURL() { // the mount has moved since
 		l.held.forget(login)
 		login.session.Cancel(ctx, mfa.Flow{}) // at the org where it was begun
-		return l.fail(login.session, errNoTransaction)
+		return l.fail(ctx, login.session, errNoTransaction)
 	}
 	l.in.password, l.in.device = login.password, login.device
 	if l.in.cancel {
@@ -79,9 +79,9 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 			err = l.sameAddress(login)
 		}
 		if err != nil {
-			return l.fail(login.session, err)
+			return l.fail(ctx, login.session, err)
 		}
-		l.loggedIn(login.session, login.ticket)
+		l.loggedIn(ctx, login.session, login.ticket)
 		return today.token(login.session), nil
 	}
 	until := state.ExpiresAt
@@ -106,15 +106,16 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 func (l *loginRequest) setback(ctx context.Context, login *heldLogin, err error) (*logical.Response, error) {
 	err = apiTokenRefused(l.cfg, err)
 	if !login.session.Over() && l.held.has(login) {
-		l.logRefusal(l.caller, okta.User{ID: login.userID}, err)
-		return l.answerOpen(err, login.session.Challenged())
+		attemptOf(ctx).used(login.session.Kind())
+		l.logRefusal(ctx, l.caller, okta.User{ID: login.userID}, err)
+		return l.answerOpen(ctx, err, login.session.Challenged())
 	}
 	l.held.forget(login)
 	login.session.Close(ctx)
 	if errors.Is(err, mfa.ErrOver) {
 		err = errNoTransaction
 	}
-	return l.fail(login.session, err)
+	return l.fail(ctx, login.session, err)
 }
 
 // newTransactionID makes 128 random bits.

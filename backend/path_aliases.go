@@ -40,7 +40,7 @@ func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *
 		return nil, err
 	}
 	if err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	names, info, err := b.doubtfulUsers(ctx, req.Storage, cfg)
 	if err != nil {
@@ -57,7 +57,7 @@ func (b *backend) pathAliasesList(ctx context.Context, req *logical.Request, d *
 			return nil, err
 		}
 		if err != nil {
-			return b.answer(err, false)
+			return b.answer(ctx, err, false)
 		}
 		resp.Data["aliases"] = aliases
 	}

@@ -193,7 +193,7 @@ func (b *backend) pathKeyPromote(ctx context.Context, req *logical.Request, d *f
 	case isA[*inputError](err):
 		return answerInput(err)
 	case err != nil:
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	return answerKey(keys.Current)
 }

@@ -141,25 +141,25 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	defer cancel()
 	in, err := parseLogin(req, d)
 	if err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	cfg, err := b.requireConfig(ctx, req.Storage)
 	if err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	if err := checkCIDR(cfg, req.Connection); err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	if in.transactionID == "" && in.password == "" {
-		return b.answer(invalid("password", "is required"), false)
+		return b.answer(ctx, invalid("password", "is required"), false)
 	}
 	if in, err = b.forOkta(ctx, req.Storage, in); err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	login, err := b.newLogin(ctx, req, cfg, in.split(cfg.PasscodeSeparator))
 	switch {
 	case err != nil:
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	case in.transactionID != "":
 		return login.proceed(ctx)
 	case !in.wait:
@@ -170,7 +170,7 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 		login, err = login.stillGood(ctx, session)
 	}
 	if err != nil {
-		return login.fail(session, err)
+		return login.fail(ctx, session, err)
 	}
 	return login.token(session), nil
 }

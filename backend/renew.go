@@ -31,7 +31,7 @@ func (b *backend) pathLoginRenew(ctx context.Context, req *logical.Request, _ *f
 	defer cancel()
 	r, err := b.newRenewal(ctx, req)
 	if err != nil {
-		return b.answer(err, false)
+		return b.answer(ctx, err, false)
 	}
 	if r.cfg.renewal() == renewalStatus {
 		return r.byStatus(ctx)
@@ -100,7 +100,7 @@ func (r *renewal) byLogin(ctx context.Context) (*logical.Response, error) {
 		err = r.agrees(today, session.Who())
 	}
 	if err != nil {
-		return r.fail(session, err)
+		return r.fail(ctx, session, err)
 	}
 	return &logical.Response{Auth: today.renewed(), Warnings: today.warnings(session)}, nil
 }

@@ -65,7 +65,7 @@ func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 	failed := cmp.Or(err, who.GroupsError)
 	if before, since, spared := r.spared(failed); spared {
 		r.Logger().Warn("token renewed by renewal_grace: Okta could not be asked about the account",
-			"okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", failed)
+			"event", eventRenewalGrace, "okta_user_id", okta.Clip(r.before.ID, 64), "confirmed_at", since, "error", failed)
 		who, err, confirmed = before, nil, since
 	}
 	today := r.loginRequest
@@ -76,7 +76,7 @@ func (r *renewal) byStatus(ctx context.Context) (*logical.Response, error) {
 		err = r.agrees(today, who)
 	}
 	if err != nil {
-		return r.fail(nil, err)
+		return r.fail(ctx, nil, err)
 	}
 	auth := today.renewed()
 	auth.Metadata = maps.Clone(auth.Metadata)

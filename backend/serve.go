@@ -18,14 +18,18 @@ import (
 
 // HandleRequest serves one request, the periodic one (RollbackOperation) included.
 func (b *backend) HandleRequest(ctx context.Context, req *logical.Request) (*logical.Response, error) {
+	b.log.note(req)
+	ctx, attempt := b.begin(ctx, req)
 	resp, err := b.serveAlive(ctx, req)
 	if isA[*panics.Error](err) || errors.Is(err, errMountGone) {
 		// A login, or a renewal of one, may have sent a push before. See answer.
-		return b.answer(err, strings.HasPrefix(req.Path, "login/"))
+		resp, err = b.answer(ctx, err, strings.HasPrefix(req.Path, "login/"))
 	}
 	if lost, _ := unreadable(err); lost != nil {
-		return nil, errUnreadable(lost)
+		resp, err = nil, errUnreadable(lost)
 	}
+	b.end(attempt, resp, err)
+	b.notifyWrite(req, resp, err)
 	return resp, err
 }
 
@@ -70,6 +74,7 @@ func (b *backend) serve(ctx context.Context, req *logical.Request) (resp *logica
 // HandleExistenceCheck tells create from update. The check needs no data, and Vault
 // logs its error: the framework gets none of the data to quote.
 func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request) (checkFound, exists bool, err error) {
+	b.log.note(req)
 	bare := *req
 	bare.Data = nil
 	err = func() (err error) {
@@ -78,7 +83,7 @@ func (b *backend) HandleExistenceCheck(ctx context.Context, req *logical.Request
 		return err
 	}()
 	if isA[*panics.Error](err) {
-		_, err = b.answer(err, false)
+		_, err = b.answer(ctx, err, false)
 	}
 	return checkFound, exists, err
 }

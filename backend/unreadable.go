@@ -52,7 +52,7 @@ func (s sightings) due(key string, now time.Time) bool {
 // entry otherwise.
 func (b *backend) sawUnreadable(lost *store.UnreadableError) {
 	if b.sightings.due(lost.Key, b.now()) {
-		b.Logger().Warn("an entry in Vault's storage cannot be read", "key", lost.Key, "reason", lost.Why, "remedy", remedy(lost.Key))
+		b.Logger().Warn("an entry in Vault's storage cannot be read", "key", lost.Key, "reason", lost.Why, "remedy", remedy(lost.Key), "event", eventEntryUnreadable)
 	}
 }
 

@@ -194,6 +194,18 @@ func (g *guard) tidy(now time.Time) {
 	})
 }
 
+// count returns how many pushes wait at now.
+func (g *guard) count(now time.Time) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.people.each(func(_ string, r *record) {
+		if r.waiting != nil && !now.After(r.waiting.until) {
+			n++
+		}
+	})
+	return n
+}
+
 // forbids says why p's challenge must not be sent.
 func (r *record) forbids(p *permit) error {
 	now, w := p.clock.Now(), r.waiting

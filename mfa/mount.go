@@ -16,6 +16,9 @@ type Mount struct {
 	pace, factorPace pace
 }
 
+// Waiting returns how many pushes wait at now for somebody to answer them.
+func (m *Mount) Waiting(now time.Time) int { return m.guard.count(now) }
+
 // Tidy forgets what no longer matters at now. The caller calls it about once a
 // minute.
 func (m *Mount) Tidy(now time.Time) {

@@ -23,6 +23,7 @@ type Session struct {
 	life context.Context
 	stop context.CancelCauseFunc
 	over atomic.Bool
+	kind atomic.Value // Kind, of the factor that Okta's challenge was last about
 
 	// The fields below are used in turn only.
 
@@ -367,6 +368,7 @@ func (s *Session) do(ctx context.Context, step func(ctx context.Context) error) 
 	defer stop()
 	defer context.AfterFunc(s.life, stop)()
 	err := recovered(during, step)
+	s.noteKind()
 	if is[*panics.Error](err) { // which may hide what has been sent
 		s.challenged.Store(true)
 	}
@@ -455,6 +457,25 @@ func (s *Session) PasswordWarning() bool { return s.okta.warning }
 // for this login or for the one that it completes, also where it then failed. A
 // client that repeats such a login may make that happen again.
 func (s *Session) Challenged() bool { return s.challenged.Load() }
+
+// noteKind keeps the kind of the factor that Okta has verified, or that its challenge is
+// about.
+func (s *Session) noteKind() {
+	f := s.okta.factor
+	if s.okta.by != nil {
+		f = *s.okta.by
+	}
+	if kind := KindOf(f); kind != "" {
+		s.kind.Store(kind)
+	}
+}
+
+// Kind returns the kind of the factor that Okta's challenge was last about, also while
+// another call is served; "" where it was about none.
+func (s *Session) Kind() Kind {
+	kind, _ := s.kind.Load().(Kind)
+	return kind
+}
 
 // Over reports whether the session has ended.
 func (s *Session) Over() bool { return s.over.Load() }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -54,6 +55,8 @@ type Store[T any] struct {
 
 	reads, listings singleflight.Group // by name; a listing has the empty one
 
+	hits, misses atomic.Int64 // of Get
+
 	mu        sync.Mutex
 	entries   *simplelru.LRU[string, *aged[content[T]]] // by name
 	index     *aged[index]                              // nil until the names have been listed
@@ -90,13 +93,20 @@ func New[T any](prefix string, ready func(entry *T, name string) error, options 
 func (s *Store[T]) Get(ctx context.Context, from logical.Storage, name string) (*T, error) {
 	known, reading := s.lookEntry(ctx, from, name)
 	if reading != nil {
+		s.misses.Add(1)
 		var err error
 		if known, err = wait[content[T]](ctx, reading); err != nil {
 			return nil, err
 		}
+		return known.get()
 	}
+	s.hits.Add(1)
 	return known.get()
 }
+
+// Uses returns how often Get had what it needed in memory, and how often it had to wait
+// for storage.
+func (s *Store[T]) Uses() (hits, misses int64) { return s.hits.Load(), s.misses.Load() }
 
 // lookEntry returns what is known under the name, or else the read that is in flight.
 func (s *Store[T]) lookEntry(ctx context.Context, from logical.Storage, name string) (known content[T], reading <-chan singleflight.Result) {
