@@ -64,6 +64,8 @@ type backend struct {
 	seldom    seldom
 	stats     *stats
 	events    *vaultEvents
+	rotation  chore // of the service app's key
+	tokenUse  chore // of the API tokens
 }
 
 // Factory returns the factory that Vault calls for each mount. version, in the
@@ -90,6 +92,7 @@ func factory(s settings) logical.Factory {
 func newBackend(s settings) *backend {
 	b := &backend{settings: s, life: newLife(), known: newKnownPeople(), sightings: newSightings()}
 	b.stats, b.events = newStats(b.now()), newVaultEvents()
+	b.tokenUse.postpone(b.now().Add(firstTokenUse))
 	stores := store.Options{Life: b.life, Now: b.now, Unreadable: b.sawUnreadable, RefreshFailed: b.refreshFailed}
 	b.configs = store.New("", (*configEntry).ready, stores)
 	people := stores

@@ -33,7 +33,10 @@ type made struct {
 }
 
 // connection is all that makes a client another one.
-type connection struct{ orgURL, token, clientID, scopes, kid string }
+type connection struct {
+	orgURL, token, clientID, scopes, kid string
+	publicApp                            bool
+}
 
 // client returns the client for cfg, the kept one if cfg still leads to the
 // same org with the same token or service app.
@@ -64,7 +67,7 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 	if err != nil {
 		return nil, err
 	}
-	to := connection{orgURL: orgURL, token: cfg.Token}
+	to := connection{orgURL: orgURL, token: cfg.Token, publicApp: !cfg.trustedApp()}
 	if app != nil {
 		to.clientID, to.scopes, to.kid = app.ClientID, strings.Join(app.Scopes, " "), app.Key.ID()
 	}
@@ -87,6 +90,7 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 		Observe:   b.observe,
 
 		ServiceApp: app,
+		PublicApp:  to.publicApp,
 	})
 	if err != nil {
 		return nil, err

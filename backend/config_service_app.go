@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -21,6 +22,10 @@ var defaultScopes = []string{"okta.users.read", "okta.groups.read"}
 const (
 	maxClientID = 128
 	maxScopes   = 32
+
+	// A key that has been replaced is served for an hour, see retiredFor.
+	minKeyRotation = time.Hour
+	maxKeyRotation = 10 * 365 * 24 * time.Hour
 )
 
 func serviceAppFields() map[string]*framework.FieldSchema {
@@ -37,6 +42,21 @@ func serviceAppFields() map[string]*framework.FieldSchema {
 			Description: "Scopes that the service app asks for, all of which must be granted to it: a list or a comma-separated string. " +
 				enumerate("and", defaultScopes) + ", when empty. MFA methods of type okta need okta.users.manage, too.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Scopes"},
+		},
+		"key_rotation_period": {
+			Type:    framework.TypeDurationSecond,
+			Default: "0s",
+			Description: "How old the key of the service app becomes before the mount replaces it by itself: 1h to 87600h (10 years). " +
+				"The new key takes over once Okta takes it, for which Okta has to read the path jwks. 0, which is the default, leaves it to " +
+				"config/key/rotate and config/key/promote.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Key Rotation Period"},
+		},
+		"trusted_app": {
+			Type:    framework.TypeBool,
+			Default: true,
+			Description: "Send api_token with logins, too, so that Okta takes the mount for a trusted application: it then heeds the " +
+				"device_token of a login. With false, logins send no token, and api_token only reads people, groups and factors. True when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Trusted Application"},
 		},
 	}
 }
@@ -56,8 +76,21 @@ func (cfg *configEntry) updateServiceApp(d *framework.FieldData) error {
 		}
 		cfg.Scopes = unique(list)
 	}
+	if v, ok := newest[int](d, "key_rotation_period"); ok && d.Raw["key_rotation_period"] != nil { // null is not given
+		period := time.Duration(v) * time.Second
+		if period != 0 && (period < minKeyRotation || period > maxKeyRotation) {
+			return invalid("key_rotation_period", "must be 1h to 87600h, or 0 for never")
+		}
+		cfg.KeyRotationPeriod = period
+	}
+	if v, ok := newest[bool](d, "trusted_app"); ok && d.Raw["trusted_app"] != nil {
+		cfg.TrustedApp = &v
+	}
 	return nil
 }
+
+// trustedApp reports whether logins send the API token.
+func (cfg *configEntry) trustedApp() bool { return cfg.TrustedApp == nil || *cfg.TrustedApp }
 
 // notToken reports whether r can be no part of a client id or a scope.
 func notToken(r rune) bool { return r <= ' ' || r > unicode.MaxASCII-1 || r == '"' || r == '\\' }
@@ -104,8 +137,12 @@ func (b *backend) checkServiceApp(ctx context.Context, s logical.Storage, cfg *c
 const (
 	builtinHasNoTokenWarning = "client_id is set and there is no api_token: after a switch back to Vault's builtin method people can log in, " +
 		"but their groups in Okta are not read. Write an api_token before such a switch."
-	tokenBesideAppWarning = "client_id is set, so people and groups are read as the service app. The api_token is still stored, and sent " +
-		`with logins. Write api_token="" once the service app works, unless Vault's builtin method is to read groups after a switch back.`
+	tokenBesideAppWarning = "client_id is set, so people and groups are read as the service app. The api_token is still stored%s. " +
+		`Write api_token="" once the service app works, unless Vault's builtin method is to read groups after a switch back.`
+	noRotationWarning = "key_rotation_period has no effect while client_id is empty: the mount is no service app."
+	untrustedWarning  = "trusted_app is false: logins send Okta no api_token. Vault's builtin okta method does not know the field, and sends it " +
+		"with each login after a switch back."
+	forgetsDevicesWarning = "remember_device has no effect while trusted_app is false: Okta heeds a device_token only in a login that sends an api_token."
 )
 
 // warnOfServiceApp adds the warning about a mount that is a service app.
@@ -115,6 +152,23 @@ func (cfg *configEntry) warnOfServiceApp(resp *logical.Response) {
 	case cfg.Token == "":
 		resp.AddWarning(builtinHasNoTokenWarning)
 	default:
-		resp.AddWarning(tokenBesideAppWarning)
+		sent := ", and sent with logins"
+		if !cfg.trustedApp() {
+			sent = ""
+		}
+		resp.AddWarning(fmt.Sprintf(tokenBesideAppWarning, sent))
+	}
+}
+
+// warnOfUpkeep adds the warnings of a write that sets key_rotation_period or trusted_app.
+func (cfg *configEntry) warnOfUpkeep(d *framework.FieldData, resp *logical.Response) {
+	if d.Raw["key_rotation_period"] != nil && cfg.KeyRotationPeriod > 0 && cfg.ClientID == "" {
+		resp.AddWarning(noRotationWarning)
+	}
+	if d.Raw["trusted_app"] != nil && !cfg.trustedApp() && cfg.Token != "" {
+		resp.AddWarning(untrustedWarning)
+	}
+	if cfg.RememberDevice && !cfg.trustedApp() && (d.Raw["trusted_app"] != nil || d.Raw["remember_device"] != nil) {
+		resp.AddWarning(forgetsDevicesWarning)
 	}
 }

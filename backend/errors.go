@@ -59,7 +59,7 @@ func apiTokenRefused(cfg *configEntry, err error) error {
 		return err
 	case cfg.ClientID != "" && e.Endpoint.Manages():
 		return fmt.Errorf("%w: %w", errServiceApp, err)
-	case cfg.Token != "":
+	case cfg.Token != "" && (cfg.trustedApp() || e.Endpoint.Manages()):
 		return fmt.Errorf("%w: %w", errAPIToken, err)
 	}
 	return err

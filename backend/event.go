@@ -40,6 +40,8 @@ const (
 	eventGroupsUnread    event = "groups_unread"
 	eventProfileUnseen   event = "profile_unseen"
 	eventStorageStale    event = "storage_stale"
+	eventKeyRotated      event = "key_rotated"
+	eventUpkeepFailed    event = "upkeep_failed"
 )
 
 var (
@@ -48,7 +50,7 @@ var (
 		eventLoginOK, eventLoginDenied, eventLockout, eventRateLimited,
 		eventOktaError, eventServiceError, eventMountError, eventLoginGone,
 	}
-	logEvents = append(loginEvents[:len(loginEvents):len(loginEvents)], eventRequestDenied, eventPushRefused, eventRenewalGrace, eventGroupsUnread, eventProfileUnseen, eventStorageStale, eventEntryUnreadable)
+	logEvents = append(loginEvents[:len(loginEvents):len(loginEvents)], eventRequestDenied, eventPushRefused, eventRenewalGrace, eventGroupsUnread, eventProfileUnseen, eventStorageStale, eventKeyRotated, eventUpkeepFailed, eventEntryUnreadable)
 )
 
 // loginEvent sorts the error of a request that failed.

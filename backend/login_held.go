@@ -135,9 +135,10 @@ func endAll(logins []*heldLogin, end func(*mfa.Session)) {
 }
 
 // tidy is called once a minute: it forgets what has expired.
-func (b *backend) tidy(ctx context.Context, _ *logical.Request) error {
+func (b *backend) tidy(ctx context.Context, req *logical.Request) error {
 	now := b.now()
 	endAll(b.held.expired(now), func(s *mfa.Session) { s.Expire(ctx) })
 	b.logins.Tidy(now)
+	b.maintain(ctx, req.Storage)
 	return nil
 }

@@ -34,7 +34,7 @@ func configFields() map[string]*framework.FieldSchema {
 		"api_token": {
 			Type: framework.TypeString,
 			Description: "Okta API token, used to read people's groups. Without it only the groups that are " +
-				"configured under users/ count.",
+				"configured under users/ count. The mount uses it once a week, so that it does not expire.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
 		},
 		"token": {
@@ -258,6 +258,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	cfg.warnOfRenewal(d, resp)
 	cfg.warnOfMetadata(d, resp)
 	replaced(lost).addTo(resp)
+	cfg.warnOfUpkeep(d, resp)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}
@@ -366,6 +367,9 @@ type configEntry struct {
 	ClientID string   `json:"client_id,omitempty"`
 	Scopes   []string `json:"scopes,omitempty"`
 
+	KeyRotationPeriod time.Duration `json:"key_rotation_period,omitempty"`
+	TrustedApp        *bool         `json:"trusted_app,omitempty"` // see trustedApp
+
 	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
 	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
 	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
@@ -414,6 +418,11 @@ accounts at Okta by wrong passwords.
 
 renewal says what renews a token: a login with the password, which Vault keeps for
 that; the status of the account at Okta, for which no password is kept; or nothing.
+
+Okta has no API by which an API token could be replaced, so there is no rotate-root.
+Make a new token in Okta's admin console and write it as api_token, or have the mount be
+a service app (client_id), which key_rotation_period gives a new key from time to time.
+A token that nobody uses expires after 30 days at Okta: the mount uses it once a week.
 
 X-Forwarded-For is believed only where the connection comes from trusted_proxies.
 

@@ -254,5 +254,6 @@ the app in Okta, or have it read the path "jwks", and then write client_id to "c
 unless it reads "jwks". The key before is served for another hour.
 
 Where client_id is set, "config/key/promote" first asks Okta for an access token with the
-next key, and promotes it only if Okta grants one.
+next key, and promotes it only if Okta grants one. With key_rotation_period of "config"
+the mount makes the next key and promotes it by itself, once Okta has read "jwks".
 `

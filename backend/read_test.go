@@ -17,7 +17,8 @@ func TestReadHasTheFieldsThatWereSet(t *testing.T) {
 		"passcode_separator": ",", "mfa_methods": "mine", "prefetch_groups": true, "max_login_failures": 0,
 		"login_failure_window": "1h", "login_lockout_duration": "1h", "alias_source": "okta_id", "login_domain": "acme.test",
 		"renewal": "never", "renewal_grace": "1h", "trusted_proxies": "192.0.2.1", "skip_enrollment": true, "remember_device": true, "required_groups": "ops",
-		"group_types": "OKTA_GROUP", "group_filter": "^vault-", "groups_on_error": "local", "metadata_fields": "mail=email", "client_id": "0oa1", "scopes": "okta.users.manage"}
+		"group_types": "OKTA_GROUP", "group_filter": "^vault-", "groups_on_error": "local", "metadata_fields": "mail=email", "client_id": "0oa1", "scopes": "okta.users.manage",
+		"key_rotation_period": "24h", "trusted_app": true}
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.createMethod("totp", fields{"issuer": "Acme", "method_name": "mine"})
 		m.write("config/key", fields{"algorithm": "ES256"}) // which client_id needs

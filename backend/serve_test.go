@@ -146,10 +146,11 @@ func TestPanicAfterThePush(t *testing.T) {
 
 // notSecret are the fields whose names sound like a secret's, and why they hold none.
 var notSecret = map[string]string{
-	"passcode_separator": "a character that an operator chooses",
-	"key_size":           "a number of bytes",
-	"use_passcode":       "true or false",
-	"integration_key":    "Duo's name for a client id; the secret is secret_key",
+	"passcode_separator":  "a character that an operator chooses",
+	"key_rotation_period": "a duration",
+	"key_size":            "a number of bytes",
+	"use_passcode":        "true or false",
+	"integration_key":     "Duo's name for a client id; the secret is secret_key",
 }
 
 // A field whose name sounds like a secret's is marked as Sensitive, which has the UI

@@ -19,7 +19,13 @@ func (m *mount) serviceApp(scopes ...string) *oktatest.ServiceApp {
 	m.t.Helper()
 	m.write("config/key", fields{"algorithm": "ES256"})
 	app := m.okta.AddServiceApp(scopes...)
-	app.SetJWKSURI(func() []byte {
+	app.SetJWKSURI(m.readsJWKS())
+	return app
+}
+
+// readsJWKS is how Okta reads the mount's jwks.
+func (m *mount) readsJWKS() func() []byte {
+	return func() []byte {
 		resp, status, text := m.do(logical.ReadOperation, "jwks", nil)
 		if status != http.StatusOK {
 			m.t.Errorf("jwks: %s", text)
@@ -33,8 +39,7 @@ func (m *mount) serviceApp(scopes ...string) *oktatest.ServiceApp {
 			return decoded
 		}
 		return nil
-	})
-	return app
+	}
 }
 
 var appScopes = []string{"okta.users.read", "okta.groups.read"}
@@ -153,17 +158,20 @@ func TestServiceAppThatOktaRefuses(t *testing.T) {
 	})
 }
 
+// saveKeys saves public keys in the app, in place of those before and of its jwks_uri.
+func saveKeys(m *mount, app *oktatest.ServiceApp, keys ...any) {
+	m.t.Helper()
+	set, err := json.Marshal(fields{"keys": keys})
+	require.NoError(m.t, err)
+	require.NoError(m.t, app.SaveKeys(set))
+}
+
 // A next key takes over only once Okta grants a token for it, unless that is forced.
 func TestPromoteAsksOktaFirst(t *testing.T) {
 	es := fields{"algorithm": "ES256"}
 	promote := func(m *mount, data fields) (int, string) {
 		_, status, text := m.do(logical.UpdateOperation, "config/key/promote", data)
 		return status, text
-	}
-	saveKeys := func(m *mount, app *oktatest.ServiceApp, keys ...any) {
-		set, err := json.Marshal(fields{"keys": keys})
-		require.NoError(m.t, err)
-		require.NoError(m.t, app.SaveKeys(set))
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)

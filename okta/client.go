@@ -28,6 +28,12 @@ type Config struct {
 	// fail with ErrNoAPIToken.
 	APIToken Secret
 
+	// PublicApp has the Authentication API called as a public application although there
+	// is an API token. Okta then ignores the Device of a login, and may limit such
+	// requests more strictly.
+	// https://developer.okta.com/docs/reference/api/authn/#public-application
+	PublicApp bool
+
 	// ServiceApp makes the calls of the users and the factors API in place of the API
 	// token; nil means that the token does.
 	ServiceApp *ServiceApp
@@ -62,7 +68,8 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 // its connections are reused from one login to the next.
 type Client struct {
 	orgURL    string
-	apiToken  Secret // sent with the Authentication API
+	token     ssws   // the API token, if there is one
+	authn     ssws   // of the Authentication API
 	manager   prover // of management calls; nil: they fail with ErrNoAPIToken
 	userAgent string
 	transport *transport
@@ -91,10 +98,14 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
-		orgURL: org.String(), apiToken: cfg.APIToken, manager: manager, userAgent: cfg.UserAgent,
+	c := &Client{
+		orgURL: org.String(), token: ssws{cfg.APIToken}, manager: manager, userAgent: cfg.UserAgent,
 		transport: newTransport(org, cfg), org: new(identity),
-	}, nil
+	}
+	if !cfg.PublicApp {
+		c.authn = c.token
+	}
+	return c, nil
 }
 
 // For returns a client whose authentication calls are made on behalf of caller.

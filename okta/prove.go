@@ -22,7 +22,7 @@ type prover interface {
 func (c *Client) proverOf(path string) prover {
 	switch {
 	case strings.HasPrefix(path, authnPath):
-		return ssws{c.apiToken}
+		return c.authn
 	case path == organizationPath, path == tokenPath:
 		return ssws{}
 	}

@@ -43,9 +43,9 @@ func (w wireAccount) account(header http.Header) (Account, error) {
 
 // Account finds an account by its id, by its login, or by its short name, which is the
 // part of the login before the @ and has to be unambiguous. Okta ignores case and
-// diacritics in names, so the caller has to compare the Login or the ID of the answer
-// with the one that it means. Where nobody is found, the error is an *Error with
-// CodeNotFound. Account fails with ErrNoAPIToken on a client without an API token.
+// diacritics in names, and takes "me" for whoever has made the API token, so the caller
+// has to compare the Login or the ID of the answer with the one that it means. Where
+// nobody is found, the error is an *Error with CodeNotFound. Account fails with ErrNoAPIToken on a client without an API token.
 // https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/getUser
 func (c *Client) Account(ctx context.Context, name string) (Account, error) {
 	if err := c.manages(); err != nil {
@@ -100,3 +100,20 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 
 // searchEscapes escapes a value that stands in quotes in a search expression.
 var searchEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// UseAPIToken makes one small request with the API token, also on a client that is a
+// service app: a token expires after 30 days without a request, and an answer shows that
+// Okta still takes it. UseAPIToken fails with ErrNoAPIToken on a client without one.
+// https://developer.okta.com/docs/guides/create-an-api-token/main/#token-expiration
+func (c *Client) UseAPIToken(ctx context.Context) error {
+	if c.token.token.IsZero() {
+		return ErrNoAPIToken
+	}
+	own := c.For(Caller{})
+	own.manager = c.token
+	_, err := own.Account(ctx, tokenOwner)
+	return err
+}
+
+// tokenOwner is Okta's name for whoever has made the API token of a request.
+const tokenOwner = "me"

@@ -44,7 +44,6 @@ func TestAccount(t *testing.T) {
 		{"short name of two", "eve", "eve", nil},
 		{"part of a name", "mia", "mia", nil},
 		{"e-mail address", "mia@home.test", "mia@home.test", nil},
-		{"reserved name", "me", "me", nil},
 		{"slash", "a/b@acme.test", "a%2Fb@acme.test", nil}, // Okta's limit
 		{"slash, by id", slash.ID, slash.ID, slash},
 		{"way up", "../groups", "..%2Fgroups", nil},
@@ -234,4 +233,51 @@ func TestAccountsNeedAToken(t *testing.T) {
 	_, err = weak.Account(t.Context(), mia.ID)
 	assert.Equal(t, okta.CodeInvalidToken, refusal(t, err).Code)
 	assert.NotContains(t, err.Error(), "00another")
+}
+
+// The API token is used, and by itself: also where a service app makes the other calls,
+// and where logins do not send it.
+func TestUseAPIToken(t *testing.T) {
+	t.Parallel()
+	srv, _ := newOrg(t)
+	app, c := appOf(t, srv, okta.ES256, readUsers)
+	assert.ErrorIs(t, c.UseAPIToken(t.Context()), okta.ErrNoAPIToken)
+	assert.Empty(t, srv.Requests())
+
+	key, err := okta.NewSigningKey(okta.ES256)
+	require.NoError(t, err)
+	c = newClient(t, srv, func(cfg *okta.Config) {
+		cfg.PublicApp = true
+		cfg.ServiceApp = &okta.ServiceApp{ClientID: app.ID, Scopes: []string{readUsers}, Key: key}
+	})
+	require.NoError(t, c.UseAPIToken(t.Context()))
+	require.Len(t, srv.Requests(), 1)
+	r := srv.Requests()[0]
+	assert.Equal(t, "GET /api/v1/users/me", r.Method+" "+r.Path)
+	assert.Equal(t, "SSWS "+srv.Token, r.Header.Get("Authorization"))
+
+	c = newClient(t, srv, func(cfg *okta.Config) { cfg.APIToken = okta.NewSecret("00dead") })
+	assert.Equal(t, okta.CodeInvalidToken, refusal(t, c.UseAPIToken(t.Context())).Code)
+}
+
+// A public application sends no token with logins, and one that is trusted does.
+func TestTokenWithLoginsOnlyWhereTrusted(t *testing.T) {
+	t.Parallel()
+	for _, public := range []bool{false, true} {
+		srv, mia := newOrg(t)
+		mia.AddPush("SUCCESS")
+		c := newClient(t, srv, func(cfg *okta.Config) { cfg.PublicApp = public })
+		tx, err := c.Authenticate(t.Context(), login, password)
+		require.NoError(t, err)
+		_, err = c.Verify(t.Context(), tx, tx.Factors[0], "")
+		require.NoError(t, err)
+		for _, r := range srv.Requests() {
+			require.True(t, strings.HasPrefix(r.Path, "/api/v1/authn"), r.Path)
+			assert.Equal(t, public, r.Header.Get("Authorization") == "", r.Path)
+		}
+		srv.Reset()
+		_, err = c.Groups(t.Context(), mia.ID)
+		require.NoError(t, err)
+		assert.Equal(t, "SSWS "+srv.Token, srv.Requests()[0].Header.Get("Authorization"))
+	}
 }

@@ -210,11 +210,25 @@ func (u *User) Factors() []*Factor {
 
 // getUser answers GET /api/v1/users/{id | login | short name}.
 func (o *Org) getUser(c *call) answer {
+	if c.param("user") == "me" {
+		return o.me(c)
+	}
 	u := o.findParam(c.param("user"))
 	if u == nil {
 		return notFound(c.param("user"), "User")
 	}
 	return ok(u.resource(c))
+}
+
+// me answers with the administrator who has made the API token, who is in no list of
+// this package. Access tokens have no such person.
+func (o *Org) me(c *call) answer {
+	if scheme, _, _ := strings.Cut(c.request.Header.Get("Authorization"), " "); !strings.EqualFold(scheme, "SSWS") {
+		return notFound("me", "User")
+	}
+	admin := &User{ID: "00u" + stableID("token owner"), org: o, status: "ACTIVE", changed: c.now}
+	admin.rename("token.owner@acme.test")
+	return ok(admin.resource(c))
 }
 
 // resource returns the user as the users API shows it.
@@ -249,7 +263,7 @@ func (u *User) lifecycle() string {
 }
 
 // findParam finds the user of a path segment. Logins with a slash cannot be
-// looked up, and "me" is reserved.
+// looked up, and "me" is reserved; see me.
 func (o *Org) findParam(name string) *User {
 	if strings.Contains(name, "/") || name == "me" {
 		return nil

@@ -27,7 +27,7 @@ func TestGetUser(t *testing.T) {
 			t.Errorf("%s: login = %q, want %q", name, got, login)
 		}
 	}
-	for _, name := range []string{"nobody", "tom", "strange/login", "me", strings.ToLower(u.ID) + "x"} {
+	for _, name := range []string{"nobody", "tom", "strange/login", strings.ToLower(u.ID) + "x"} {
 		c.get("/api/v1/users/"+url.PathEscape(name)).is(t, 404, "E0000007")
 	}
 
@@ -42,6 +42,9 @@ func TestGetUser(t *testing.T) {
 	c.get("/api/v1/users/"+login).is(t, 404, "E0000007")
 	u.Delete()
 	c.get("/api/v1/users/"+u.ID).is(t, 404, "E0000007")
+	if got := c.get("/api/v1/users/me").is(t, 200, "ACTIVE").str("profile", "login"); got != "token.owner@acme.test" {
+		t.Errorf("me is %q", got)
+	}
 }
 
 func TestManagementNeedsTheToken(t *testing.T) {
