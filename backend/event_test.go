@@ -23,11 +23,15 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
-// as sends a request to the mount as Vault does where it calls the mount by that name.
+// as sends a request to the mount as Vault does where it calls the mount by that name. A
+// read does not tell the accessor.
 func (m *mount) as(name string, op logical.Operation, path string, data fields) {
 	m.t.Helper()
 	req := m.request(op, path, data)
-	req.MountPoint, req.MountAccessor = "auth/"+name+"/", "auth_okta_"+name
+	req.MountPoint, req.MountAccessor = "auth/"+name+"/", ""
+	if op != logical.ReadOperation {
+		req.MountAccessor = "auth_okta_" + name
+	}
 	m.send(m.t.Context(), req)
 }
 

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
@@ -9,8 +10,8 @@ import (
 
 // mountLog is the log of one mount. One process serves all mounts, and Vault prints each
 // line of it under the name of the mount that had the process started. So each line says
-// itself which mount it is about. Vault tells a plugin its path and accessor with each
-// request, and not before: Vault calls nothing that logs earlier.
+// itself which mount it is about. Vault tells a plugin its path and accessor with
+// requests, and not before: Vault calls nothing that logs earlier.
 type mountLog struct {
 	hclog.Logger
 	of atomic.Pointer[mountName]
@@ -19,10 +20,13 @@ type mountLog struct {
 // mountName is what Vault calls a mount.
 type mountName struct{ path, accessor string }
 
-// note takes over what a request says of its mount, which may have been moved.
+// note takes over what a request says of its mount, which may have been moved. Vault
+// tells the accessor with logins and writes alone: a read says nothing new of it.
 func (l *mountLog) note(req *logical.Request) {
-	if of := l.mount(); req.MountPoint != "" && (of.path != req.MountPoint || of.accessor != req.MountAccessor) {
-		l.of.Store(&mountName{req.MountPoint, req.MountAccessor})
+	of := l.mount()
+	said := mountName{cmp.Or(req.MountPoint, of.path), cmp.Or(req.MountAccessor, of.accessor)}
+	if said != of {
+		l.of.Store(&said)
 	}
 }
 
