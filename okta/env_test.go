@@ -135,12 +135,20 @@ func TestEnvironment(t *testing.T) {
 					require.NoError(t, err)
 					assert.Equal(t, mia.Groups(), namesOf(groups))
 				}
+				for range 2 {
+					got, err := c.Account(t.Context(), tx.User.ID)
+					require.NoError(t, err)
+					assert.Equal(t, account(mia), got)
+				}
 				srv.Fail("groups", oktatest.RateLimited(0, 0)) // a retry would come after a second
 				_, err = c.Groups(t.Context(), tx.User.ID)
 				refusal(t, err)
+				srv.Fail("users", oktatest.RateLimited(0, time.Minute))
+				_, err = c.Account(t.Context(), tx.User.ID)
+				assert.Equal(t, time.Minute, refusal(t, err).RetryAfter)
 			})
 			assert.Empty(t, out, "standard output")
-			assert.Len(t, srv.Requests(), 4)
+			assert.Len(t, srv.Requests(), 7)
 			for _, r := range srv.Requests() {
 				assert.Equal(t, []string{"SSWS " + srv.Token}, r.Header.Values("Authorization"))
 				assert.Equal(t, []string{"login-test/1.0"}, r.Header.Values("User-Agent"))

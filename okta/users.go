@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 )
 
 // AccountActive is the only status of an account whose owner may log in.
@@ -18,27 +20,38 @@ type Account struct {
 	Status string // AccountActive, "SUSPENDED", "DEPROVISIONED", "LOCKED_OUT", …
 }
 
-// wireAccount is the wire form.
-type wireAccount struct {
-	ID      string `json:"id"`
-	Status  string `json:"status"`
-	Profile struct {
-		Login string `json:"login"`
-		Email string `json:"email"`
-	} `json:"profile"`
-}
-
-// account fails where a field is missing that logins are authorized by.
-func (w wireAccount) account(header http.Header) (Account, error) {
+// accountOf fails where a field is missing that logins are authorized by.
+func accountOf(user *sdk.User, header http.Header) (Account, error) {
+	if user == nil {
+		return Account{}, malformedHeader("no user", header)
+	}
+	login, loginErr := attribute(user, "login")
+	email, emailErr := attribute(user, "email")
 	switch {
-	case w.ID == "":
+	case loginErr != nil || emailErr != nil:
+		return Account{}, malformedHeader("a user with a login or an e-mail address that is no text", header)
+	case user.Id == "":
 		return Account{}, malformedHeader("a user without an id", header)
-	case w.Profile.Login == "":
+	case login == "":
 		return Account{}, malformedHeader("a user without a login", header)
-	case w.Status == "":
+	case user.Status == "":
 		return Account{}, malformedHeader("a user without a status", header)
 	}
-	return Account{ID: w.ID, Login: w.Profile.Login, Email: w.Profile.Email, Status: w.Status}, nil
+	return Account{ID: user.Id, Login: login, Email: email, Status: user.Status}, nil
+}
+
+// attribute is one of the profile, "" where it is missing. It fails where it is no text.
+func attribute(user *sdk.User, name string) (string, error) {
+	if user == nil || user.Profile == nil {
+		return "", nil
+	}
+	switch value := (*user.Profile)[name].(type) {
+	case nil:
+		return "", nil
+	case string:
+		return value, nil
+	}
+	return "", ErrMalformed
 }
 
 // Account finds an account by its id, by its login, or by its short name, which is the
@@ -55,12 +68,12 @@ func (c *Client) Account(ctx context.Context, name string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	var w wireAccount
-	header, err := c.do(ctx, http.MethodGet, usersPath+"/"+segment, nil, &w)
+	var user *sdk.User
+	header, err := c.getTyped(ctx, usersPath+"/"+segment, &user)
 	if err != nil {
 		return Account{}, err
 	}
-	return w.account(header)
+	return accountOf(user, header)
 }
 
 // maxAccounts bounds a search. Callers want one account, and whether there are more.
@@ -76,8 +89,8 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 		return nil, err
 	}
 	query := url.Values{"search": {`profile.email eq "` + searchEscapes.Replace(email) + `"`}, "limit": {maxAccounts}}
-	var found []wireAccount
-	header, err := c.do(ctx, http.MethodGet, usersPath+"?"+query.Encode(), nil, &found)
+	var found []*sdk.User
+	header, err := c.getTyped(ctx, usersPath+"?"+query.Encode(), &found)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +98,11 @@ func (c *Client) AccountsByEmail(ctx context.Context, email string) ([]Account, 
 		return nil, malformedHeader("no list of users", header)
 	}
 	var accounts []Account
-	for _, w := range found {
-		if !strings.EqualFold(w.Profile.Email, email) {
+	for _, user := range found {
+		if has, err := attribute(user, "email"); err == nil && !strings.EqualFold(has, email) {
 			continue // the index may be behind
 		}
-		account, err := w.account(header)
+		account, err := accountOf(user, header)
 		if err != nil {
 			return nil, err
 		}
