@@ -82,15 +82,14 @@ func known(limit func() okta.RateLimit) okta.RateLimit {
 const fewWaiting = 20
 
 // isAmple reports whether few pushes wait and Okta has more than half of its limit left.
-func (p *pace) isAmple(limit func() okta.RateLimit) bool {
+func (p *pace) isAmple(now time.Time, limit func() okta.RateLimit) bool {
 	if p == nil {
 		return false
 	}
 	p.mu.Lock()
 	waiting := p.waiting
 	p.mu.Unlock()
-	left := known(limit)
-	return waiting <= fewWaiting && left.Remaining > left.Limit/2
+	return waiting <= fewWaiting && known(limit).IsAmple(now)
 }
 
 // slot keeps polls apart by when they are reserved, not by when they are due: a long

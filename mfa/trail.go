@@ -2,11 +2,8 @@ package mfa
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
-
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // trail is what one login remembers for both of its halves: where it stands, the
@@ -175,56 +172,4 @@ func (t *trail) patience(ctx context.Context) time.Duration {
 		wait = min(wait, time.Until(deadline)-reserve)
 	}
 	return wait
-}
-
-// interval is the time until the next poll of a push; first says that there was none
-// before. A client that continues a held login every PollInterval gets a new answer each
-// time.
-//
-// Where Okta's limit is ample and few wait, polls come about once a second in the time in
-// which Okta tells the number of a number challenge and in which people approve.
-func (t *trail) interval(p polls, first bool) time.Duration {
-	waited := t.flow.Clock.Now().Sub(t.begun)
-	soon := waited < soonFor && p.pushes <= soonPushes && p.pace.isAmple(p.limit)
-	switch {
-	case t.flow.Hold:
-		return PollInterval - pollJitter
-	case soon && first:
-		return soonInterval + rand.N(pollJitter)
-	case soon:
-		return soonInterval + rand.N(soonJitter)
-	case first:
-		return firstPoll + rand.N(PollInterval+pollJitter-firstPoll)
-	}
-	return PollInterval + rand.N(pollJitter)
-}
-
-// polls is what the next poll of a login depends on.
-type polls struct {
-	pace   *pace
-	limit  func() okta.RateLimit // of the API that is polled; nil: not known
-	pushes int                   // that the login polls
-	ends   time.Time             // of the push
-}
-
-// schedule says when to poll next: after the interval, or later where other logins
-// and Okta's rate limit leave no room, but once more before the push ends.
-func (t *trail) schedule(interval time.Duration, p polls) {
-	t.due = p.pace.nextPoll(t.flow.Clock.Now(), interval, p.pushes, p.ends, p.limit)
-	t.permit.extend(p.ends)
-}
-
-// putOff schedules the next poll after Okta has limited the rate for so long.
-func (t *trail) putOff(pause time.Duration, p polls) {
-	if pause > 0 {
-		now := t.flow.Clock.Now()
-		p.pace.rest(now, now.Add(pause), p.limit)
-	}
-	t.schedule(t.interval(p, false)+pause, p)
-}
-
-// mayAskAgain reports whether a poll that failed may be sent again, at a time when the
-// push will still wait.
-func (t *trail) mayAskAgain(err error, ends time.Time) bool {
-	return !isFinal(err) && (tooManyRequests(err) || isPassing(err)) && t.flow.Clock.Now().Add(retryAfter(err)).Before(ends)
 }

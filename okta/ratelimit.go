@@ -17,6 +17,12 @@ type RateLimit struct {
 	Reset            time.Time
 }
 
+// IsAmple reports whether more than half of the limit is left at now. What is not known is
+// not ample.
+func (l RateLimit) IsAmple(now time.Time) bool {
+	return l.Limit > 0 && (l.Remaining > l.Limit/2 || !l.Reset.After(now))
+}
+
 // rateLimits keeps what the newest answers have told.
 type rateLimits struct{ authn, users, pushes atomic.Pointer[RateLimit] }
 

@@ -238,5 +238,5 @@ func TestWaitingForever(t *testing.T) {
 	require.NoError(t, err)
 	said := methodtest.Talk{Clock: methodtest.NewMoving()}
 	assert.ErrorIs(t, said.Satisfy(t.Context(), attempt, 10*time.Second), mfa.ErrPushTimeout)
-	assert.Equal(t, 20, srv.Count("/auth_status"))
+	assert.InDelta(t, 11, srv.Count("/auth_status"), 2, "10 s of the schedule")
 }

@@ -103,32 +103,35 @@ func (r *ring) options() []func(*url.Values) {
 }
 
 const (
-	// pause is the time between two polls. Duo answers a poll when it has news; the pause
-	// limits the polls of a service that answers at once.
-	pause = 500 * time.Millisecond
-	// idlePause is that time where Duo has ended a poll without news.
-	idlePause = 2 * time.Second
-	// longestPause is that time where one poll after the other has failed.
+	// shortestPause is the time after a poll that Duo has held until it had news, or ended
+	// without any: the next one is due.
+	shortestPause = 500 * time.Millisecond
+	// longestPause is the time between two polls where one after the other has failed.
 	longestPause = 8 * time.Second
 )
 
-// await polls until the person has answered. A poll that fails ends nothing, since Duo can
-// be asked again, unless the next one would fail in the same way. Where they fail to the
-// end, the last failure is the reason.
+// await polls until the person has answered. Duo may hold a poll until it has news; where
+// it answers at once, polls are as far apart as those of Okta's pushes. A poll that fails
+// ends nothing, since Duo can be asked again, unless the next one would fail in the same
+// way. Where they fail to the end, the last failure is the reason.
 func (r *ring) await(ctx context.Context, x mfa.Exchange, txid string) error {
-	failed, next := error(nil), pause
-	for x.Clock.Now().Before(x.Until) {
+	failed, pause := error(nil), shortestPause // after the last failure
+	began := x.Clock.Now()
+	for first := true; x.Clock.Now().Before(x.Until); first = false {
+		asked := x.Clock.Now()
 		result, err := r.api(ctx, 0).AuthStatus(txid)
+		next := max(shortestPause, asked.Add(mfa.PollPause(asked.Sub(began), first)).Sub(x.Clock.Now()))
 		switch {
 		case err == nil:
 			if over, err := r.judge(result); over {
 				return err
 			}
-			failed, next = nil, pause
+			failed, pause = nil, shortestPause
 		case hasNoNews(err):
-			failed, next = nil, idlePause
+			failed, pause = nil, shortestPause
 		case ctx.Err() == nil && mayAskAgain(err):
-			failed, next = meaning(err), max(min(2*next, longestPause), retryAfter(err))
+			pause = max(min(2*pause, longestPause), retryAfter(err))
+			failed, next = meaning(err), pause
 		default:
 			return meaning(err)
 		}
