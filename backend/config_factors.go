@@ -150,7 +150,7 @@ func (cfg *configEntry) settings() []setting {
 		{"skip_enrollment", cfg.SkipEnrollment, cfg.SkipEnrollment},
 		{"remember_device", cfg.RememberDevice, cfg.RememberDevice},
 		{"mfa_methods", listed(cfg.MFAMethods), len(cfg.MFAMethods) > 0},
-		{"prefetch_groups", cfg.PrefetchGroups, cfg.PrefetchGroups},
+		{"prefetch_groups", string(cfg.prefetch()), cfg.PrefetchGroups != ""},
 		{"max_login_failures", limits.MaxFailures, cfg.MaxLoginFailures != nil},
 		{"login_failure_window", seconds(limits.Window), cfg.LoginFailureWindow != 0},
 		{"login_lockout_duration", seconds(limits.Lockout), cfg.LoginLockout != 0},

@@ -200,19 +200,6 @@ func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 	}
 }
 
-// prefetch begins to read the groups of somebody who has logged in by that name
-// before, if the mount is configured so: their password is not known to be right.
-func (l *loginRequest) prefetch(ctx context.Context, flow mfa.Flow) *mfa.GroupRead {
-	if !l.cfg.PrefetchGroups || !l.cfg.readsOkta() || l.suspicious() {
-		return nil
-	}
-	known, ok := l.known.find(l.client.OrgURL(), l.in.username)
-	if !ok {
-		return nil
-	}
-	return flow.ReadGroups(ctx, l.now(), known.id)
-}
-
 // require finds what the mount has for the person, and tells which methods they have
 // to satisfy.
 func (l *loginRequest) require(ctx context.Context, who mfa.Subject) (_ []mfa.Required, err error) {

@@ -61,13 +61,7 @@ func configFields() map[string]*framework.FieldSchema {
 				"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
 		},
-		"prefetch_groups": {
-			Type: framework.TypeBool,
-			Description: "Read the groups of people who have logged in before while Okta verifies their password, and not after: " +
-				"faster, at the cost of reading groups for nothing when the password is wrong. False when not set.",
-			Default:      false,
-			DisplayAttrs: &framework.DisplayAttributes{Name: "Prefetch Groups"},
-		},
+		"prefetch_groups": prefetchField(),
 		"ttl": {
 			Type:        framework.TypeDurationSecond,
 			Description: tokenutil.DeprecationText("token_ttl"),
@@ -286,8 +280,8 @@ func (cfg *configEntry) update(req *logical.Request, d *framework.FieldData) err
 	if v, ok := newest[bool](d, "bypass_okta_mfa"); ok {
 		cfg.BypassOktaMFA = v
 	}
-	if v, ok := newest[bool](d, "prefetch_groups"); ok {
-		cfg.PrefetchGroups = v
+	if err := cfg.updatePrefetch(d); err != nil {
+		return err
 	}
 	if err := cfg.updateFactors(d); err != nil {
 		return err
@@ -350,7 +344,7 @@ type configEntry struct {
 	SkipEnrollment    bool          `json:"skip_enrollment,omitempty"`
 	RememberDevice    bool          `json:"remember_device,omitempty"`
 	MFAMethods        []string      `json:"mfa_methods,omitempty"`
-	PrefetchGroups    bool          `json:"prefetch_groups,omitempty"`
+	PrefetchGroups    prefetch      `json:"prefetch_groups,omitempty"`
 	AliasSource       string        `json:"alias_source,omitempty"`
 	LoginDomain       string        `json:"login_domain,omitempty"`
 	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`

@@ -97,6 +97,9 @@ type Options struct {
 	// RateLimit is the number of authentication requests a minute. Zero
 	// reports 600 and enforces nothing.
 	RateLimit int
+	// OtherRateLimit is the number of requests a minute that the answers of all other
+	// endpoints report, each for itself. Zero reports 600. It is not enforced.
+	OtherRateLimit int
 	// EnforcePerUserRate allows 4 password logins a second for a username.
 	EnforcePerUserRate bool
 	// EnforceTokenRate allows 10 requests in 5 seconds for a state token, as

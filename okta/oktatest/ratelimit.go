@@ -27,8 +27,11 @@ func (o *Org) bucketFor(rt route, c *call) *bucket {
 		o.buckets[name] = b
 	}
 	b.limit, b.enforced = 600, false
-	if rt.authenticates() && o.opts.RateLimit > 0 {
+	switch {
+	case rt.authenticates() && o.opts.RateLimit > 0:
 		b.limit, b.enforced = o.opts.RateLimit, true
+	case !rt.authenticates() && o.opts.OtherRateLimit > 0:
+		b.limit = o.opts.OtherRateLimit
 	}
 	if !c.now.Before(b.reset) {
 		b.used, b.reset = 0, c.now.Add(time.Minute)
