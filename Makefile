@@ -56,7 +56,7 @@ dev: ## a Vault with the plugin and a simulated Okta, to try things out
 bench: ## measure logins beside the builtin method's: half an hour, plots in docs/performance
 	$(BENCH) -markdown -plots ../../docs/performance
 
-bench-quick: ## a few of these measurements, in two minutes
+bench-quick: ## a few of these measurements, in four minutes
 	$(BENCH) -quick
 
 fmt: ## format the code

@@ -37,7 +37,7 @@ func main() {
 	})
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds of each row (5; 3 with -quick)")
 	flag.DurationVar(&o.duration, "duration", 0, "how long a round lasts for each subject (2s; 1s with -quick)")
-	flag.BoolVar(&o.quick, "quick", false, "measure a few of the rows, in less than two minutes")
+	flag.BoolVar(&o.quick, "quick", false, "measure a few of the rows, in about four minutes")
 	flag.BoolVar(&o.markdown, "markdown", false, "print tables as Markdown")
 	flag.StringVar(&o.out, "out", "", "write all numbers to this `file`, as JSON")
 	flag.StringVar(&o.plots, "plots", "", "draw plots into this `directory`, as SVG")

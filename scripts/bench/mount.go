@@ -9,11 +9,15 @@ import (
 	"sync"
 )
 
+// methodName is the name of a mount's MFA method.
+const methodName = "bench_okta"
+
 // mount is an auth mount that may be measured.
 type mount struct {
 	*subject
 	mappings int  // so many groups have policies
 	noToken  bool // it has no API token
+	method   bool // it requires one of Okta's factors by the Factors API
 }
 
 // mount makes a mount once, and returns its path: "auth/okta-builtin-500".
@@ -24,6 +28,9 @@ func (s *stage) mount(ctx context.Context, m mount) (string, error) {
 	path := fmt.Sprintf("okta-%s-%d", m.name, m.mappings)
 	if m.noToken {
 		path += "-no-token"
+	}
+	if m.method {
+		path += "-method"
 	}
 	if err := s.enable(ctx, m.subject, m.catalog, path); err != nil {
 		return "", err
@@ -70,6 +77,12 @@ func (s *stage) configure(ctx context.Context, m mount, path string) error {
 		config["api_token"] = m.org.Token
 	}
 	_, err := s.write(ctx, "auth/"+path+"/config", config)
+	if err != nil || !m.method {
+		return err
+	}
+	if _, err = s.write(ctx, "auth/"+path+"/mfa/method/okta/"+methodName, object{}); err == nil {
+		_, err = s.write(ctx, "auth/"+path+"/config", object{"mfa_methods": methodName})
+	}
 	return err
 }
 

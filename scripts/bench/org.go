@@ -34,12 +34,17 @@ type org struct {
 	plain   []*oktatest.User // in two groups, no factor
 	coded   []*oktatest.User // with an app whose code is always the same
 	members map[int][]*oktatest.User
+
+	// Like coded, but Okta's own policy asks for the password alone.
+	enrolled []*oktatest.User
+
+	phoned int // people with phones so far
 }
 
 // listen starts an org on port 443 of an address of its own, because the builtin
 // method calls no other port. Who may not listen there is told to use the proxy.
 func listen(nth int, name string, proxy *harness.Proxy) (*org, error) {
-	sim := oktatest.New(oktatest.Options{CountOnly: true, RateLimit: unlimited})
+	sim := oktatest.New(oktatest.Options{CountOnly: true, RateLimit: unlimited, OtherRateLimit: unlimited})
 	address := fmt.Sprintf("127.0.0.%d", 40+nth)
 	srv, err := oktatest.Start(net.JoinHostPort(address, "443"), sim)
 	if err == nil {
@@ -69,6 +74,12 @@ func (o *org) populate() {
 		u.SetGroups(teams(2)...)
 		u.AddTOTP("OKTA").SetCode(passCode)
 		o.coded = append(o.coded, u)
+
+		u = o.AddUser(fmt.Sprintf("enrolled%d@acme.test", i), password)
+		u.SetGroups(teams(2)...)
+		u.AddTOTP("OKTA").SetCode(passCode)
+		u.SetStatus("SUCCESS")
+		o.enrolled = append(o.enrolled, u)
 	}
 	for _, n := range groupCounts {
 		for i := range membersEach {
@@ -79,11 +90,19 @@ func (o *org) populate() {
 	}
 }
 
-// setLatency makes Okta wait before each answer.
-func (o *org) setLatency(d time.Duration) {
-	for _, endpoint := range []string{"authn", "verify", "groups"} {
-		o.SetLatency(endpoint, d)
+// setLatencies makes Okta wait before its answers: no time where each has none.
+func (o *org) setLatencies(each map[string]time.Duration) {
+	for _, endpoint := range oktatest.Endpoints() {
+		o.SetLatency(endpoint, each[endpoint])
 	}
+}
+
+// same is one latency for all that a login asks; none for zero.
+func same(d time.Duration) map[string]time.Duration {
+	if d == 0 {
+		return nil
+	}
+	return map[string]time.Duration{"authn": d, "verify": d, "groups": d}
 }
 
 // teams are the names of the first n groups that people are in. Okta's names

@@ -15,8 +15,9 @@ type phones []*oktatest.Factor
 
 // phones adds people with phones that wait for their answer.
 func (o *org) phones(n int) (who []*oktatest.User, list phones) {
-	for i := range n {
-		u := o.AddUser(fmt.Sprintf("pushed%d@acme.test", i), password)
+	for range n {
+		u := o.AddUser(fmt.Sprintf("pushed%d@acme.test", o.phoned), password)
+		o.phoned++
 		u.SetGroups(teams(2)...)
 		who, list = append(who, u), append(list, u.AddPush())
 	}

@@ -10,11 +10,11 @@ import (
 
 // row is one kind of load.
 type row struct {
-	name    string
-	workers int
-	latency time.Duration // of each of Okta's answers
-	quick   bool          // it is a part of -quick
-	build   func(ctx context.Context, s *stage, r row) ([]contestant, error)
+	name      string
+	workers   int
+	latencies map[string]time.Duration // of Okta's answers, by oktatest's names of what is asked
+	quick     bool                     // it is a part of -quick
+	build     func(ctx context.Context, s *stage, r row) ([]contestant, error)
 }
 
 // contestant is a subject in a row.
@@ -62,7 +62,7 @@ func rows() []row {
 	for _, latency := range []time.Duration{0, slowOkta} {
 		for _, workers := range concurrencies {
 			list = append(list, row{
-				name: passwordRow(workers, latency), workers: workers, latency: latency,
+				name: passwordRow(workers, latency), workers: workers, latencies: same(latency),
 				quick: latency == 0 && workers <= 16, build: passwords,
 			})
 		}
@@ -79,11 +79,12 @@ func rows() []row {
 			})
 		}
 	}
-	return append(list,
+	list = append(list,
 		row{name: mappingsRow, workers: membersEach, build: fewAndMany},
 		row{name: renewalRow, workers: 16, build: renewals},
 		row{name: configRow, workers: 16, build: configReads},
 	)
+	return append(list, realRows()...)
 }
 
 // people chooses who of an org logs in.
@@ -120,7 +121,7 @@ func (s *stage) logins(ctx context.Context, like mount, who people, fields objec
 
 func passwords(ctx context.Context, s *stage, r row) ([]contestant, error) {
 	list, err := s.logins(ctx, mount{mappings: fewMappings}, plain, nil)
-	if r.latency > 0 {
+	if len(r.latencies) > 0 {
 		return list, err // the others call nobody
 	}
 	list = append(list, contestant{subject: s.approle, label: s.approle.name, run: s.login(loginByRole())})

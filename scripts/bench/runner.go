@@ -25,7 +25,7 @@ type runner struct {
 func (r *runner) measure(ctx context.Context, row row) (rowResult, error) {
 	out := rowResult{Name: row.name, Workers: row.workers}
 	for _, o := range r.orgs() {
-		o.setLatency(row.latency)
+		o.setLatencies(row.latencies)
 	}
 	contestants, err := row.build(ctx, r.stage, row)
 	if err != nil {

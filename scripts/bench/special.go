@@ -41,6 +41,7 @@ func specials() []special {
 		{storageName, true, storage},
 		{heldName, false, held},
 		{pushesName, true, pushes},
+		{realPushName, true, realPush},
 	}
 }
 

@@ -18,7 +18,7 @@ func (r *result) tables(markdown bool) string {
 	if m.Proxy {
 		b.WriteString("The orgs could not have port 443: a proxy is on the way to them, and takes its part.\n")
 	}
-	for _, t := range []table{r.rowTable(), r.figureTable(), r.verdicts()} {
+	for _, t := range []table{r.rowTable(), r.figureTable()} {
 		if len(t.rows) > 1 {
 			b.WriteString(t.text(markdown))
 		}
