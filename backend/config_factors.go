@@ -80,13 +80,13 @@ func factorFields() map[string]*framework.FieldSchema {
 		},
 		"push_failure_window": {
 			Type:         framework.TypeDurationSecond,
-			Default:      defaultPushWindow.String(),
+			Default:      durationText(defaultPushWindow),
 			Description:  "For how long a rejected or unanswered push or code counts against max_push_failures: 1s to 24h, and 10m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Failure Window"},
 		},
 		"push_timeout": {
 			Type:    framework.TypeDurationSecond,
-			Default: defaultPushTimeout.String(),
+			Default: durationText(defaultPushTimeout),
 			Description: "How long a login that waits does so for its pushes, all of them together: 10s to 80s, and 60s when not " +
 				"set. A login with wait=false holds no request.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Timeout"},
@@ -137,23 +137,22 @@ func texts(kinds []mfa.Kind) []string {
 // settings returns all that the builtin method, or an older version of it, does not have.
 func (cfg *configEntry) settings() []setting {
 	policy, limits := cfg.policy(), cfg.attemptLimits()
-	seconds := func(d time.Duration) int64 { return int64(d / time.Second) }
 	return append(cfg.groupSettings(), []setting{
 		{"alias_metadata", mapped(cfg.AliasMetadata), len(cfg.AliasMetadata) > 0},
 		{"metadata_fields", mapped(cfg.MetadataFields), len(cfg.MetadataFields) > 0},
 		{"mfa_factors", texts(policy.Factors), len(cfg.MFAFactors) > 0},
 		{"push_devices", cmp.Or(cfg.PushDevices, allDevices), cfg.PushDevices != ""},
 		{"max_push_failures", policy.Push.Failures, cfg.MaxPushFailures != 0},
-		{"push_failure_window", seconds(policy.Push.Window), cfg.PushFailureWindow != 0},
-		{"push_timeout", seconds(policy.PushTimeout), cfg.PushTimeout != 0},
+		{"push_failure_window", durationText(policy.Push.Window), cfg.PushFailureWindow != 0},
+		{"push_timeout", durationText(policy.PushTimeout), cfg.PushTimeout != 0},
 		{"passcode_separator", cfg.PasscodeSeparator, cfg.PasscodeSeparator != ""},
 		{"skip_enrollment", cfg.SkipEnrollment, cfg.SkipEnrollment},
 		{"remember_device", cfg.RememberDevice, cfg.RememberDevice},
 		{"mfa_methods", listed(cfg.MFAMethods), len(cfg.MFAMethods) > 0},
 		{"prefetch_groups", string(cfg.prefetch()), cfg.PrefetchGroups != ""},
 		{"max_login_failures", limits.MaxFailures, cfg.MaxLoginFailures != nil},
-		{"login_failure_window", seconds(limits.Window), cfg.LoginFailureWindow != 0},
-		{"login_lockout_duration", seconds(limits.Lockout), cfg.LoginLockout != 0},
+		{"login_failure_window", durationText(limits.Window), cfg.LoginFailureWindow != 0},
+		{"login_lockout_duration", durationText(limits.Lockout), cfg.LoginLockout != 0},
 		// A first write stores the default.
 		{"alias_source", cfg.source(), cfg.AliasSource != "" && cfg.AliasSource != sourceLogin},
 		{"client_id", cfg.ClientID, cfg.ClientID != ""},
@@ -162,7 +161,7 @@ func (cfg *configEntry) settings() []setting {
 		{"trusted_app", cfg.trustedApp(), cfg.TrustedApp != nil},
 		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
 		{"renewal", cfg.renewal(), cfg.Renewal != ""},
-		{"renewal_grace", seconds(cfg.RenewalGrace), cfg.RenewalGrace != 0},
+		{"renewal_grace", durationText(cfg.RenewalGrace), cfg.RenewalGrace != 0},
 		{"trusted_proxies", cfg.TrustedProxies.list(), len(cfg.TrustedProxies) > 0},
 	}...)
 }

@@ -41,13 +41,13 @@ func attemptFields() map[string]*framework.FieldSchema {
 		},
 		"login_failure_window": {
 			Type:         framework.TypeDurationSecond,
-			Default:      defaultLoginWindow.String(),
+			Default:      durationText(defaultLoginWindow),
 			Description:  "For how long a wrong password counts against max_login_failures, at least: 1m to 24h, and 15m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Failure Window"},
 		},
 		"login_lockout_duration": {
 			Type:         framework.TypeDurationSecond,
-			Default:      defaultLoginLockout.String(),
+			Default:      durationText(defaultLoginLockout),
 			Description:  "For how long no more passwords are sent after the last of too many wrong ones, at least: 1m to 24h, and 15m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Lockout Duration"},
 		},

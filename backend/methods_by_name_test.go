@@ -19,7 +19,7 @@ var asRead = map[string][2]fields{
 			"factors": []any{"push", "sms"}, "require_number_challenge": false},
 		{"api_token": "00-method-token"},
 	},
-	"totp": {{"issuer": "Acme", "period": 60.0, "digits": 8.0, "algorithm": "SHA256", "skew": 0.0, "key_size": 32.0, "qr_size": 0.0,
+	"totp": {{"issuer": "Acme", "period": "1m", "digits": 8.0, "algorithm": "SHA256", "skew": 0.0, "key_size": 32.0, "qr_size": 0.0,
 		"max_validation_attempts": 3.0}},
 	"duo": {
 		{"integration_key": "DIXXXXXXXXXXXXXXXXXX", "api_hostname": "api-1234.duosecurity.com", "push_info": "from=vault", "use_passcode": true,

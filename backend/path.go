@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -87,6 +88,20 @@ func defaultsField() *framework.FieldSchema {
 		Default:     false,
 		Description: "For reads: tell the fields that have not been set, too, with the defaults that are in force.",
 	}
+}
+
+// durationText returns a duration as it is written, "10m" or "1h30m": the form in which
+// fields that the builtin method does not have are read. Those that it has are read in
+// seconds, because its clients count on a number; the vault command shows both alike.
+func durationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // listed returns l, or an empty list for nil: clients take null for a fault.

@@ -230,7 +230,7 @@ func TestConfigInvalid(t *testing.T) {
 func TestConfigFactors(t *testing.T) {
 	defaults := func(more fields) fields {
 		want := fields{"mfa_factors": []string{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": int64(3),
-			"push_failure_window": int64(600), "push_timeout": int64(60), "passcode_separator": ""}
+			"push_failure_window": "10m", "push_timeout": "1m", "passcode_separator": ""}
 		for k, v := range more {
 			want[k] = v
 		}
@@ -255,14 +255,14 @@ func TestConfigFactors(t *testing.T) {
 		{"null", fields{"push_devices": nil, "mfa_factors": nil}, defaults(fields{"mfa_factors": []string{"totp"}})},
 		{"an empty string", fields{"mfa_factors": ""}, defaults(nil)},
 		{"the least", fields{"max_push_failures": 1, "push_failure_window": 1},
-			defaults(fields{"max_push_failures": int64(1), "push_failure_window": int64(1)})},
+			defaults(fields{"max_push_failures": int64(1), "push_failure_window": "1s"})},
 		{"null, as for other numbers", fields{"max_push_failures": nil, "push_failure_window": nil},
-			defaults(fields{"max_push_failures": int64(1), "push_failure_window": int64(1)})},
+			defaults(fields{"max_push_failures": int64(1), "push_failure_window": "1s"})},
 		{"the most", fields{"max_push_failures": "100", "push_failure_window": "24h"},
-			defaults(fields{"max_push_failures": int64(100), "push_failure_window": int64(86400)})},
+			defaults(fields{"max_push_failures": int64(100), "push_failure_window": "24h"})},
 		{"named", fields{"max_push_failures": 3, "push_failure_window": "10m", "push_devices": "ALL"}, defaults(nil)},
-		{"a longer wait", fields{"push_timeout": "80s"}, defaults(fields{"push_timeout": int64(80)})},
-		{"null, as for other durations", fields{"push_timeout": nil}, defaults(fields{"push_timeout": int64(80)})},
+		{"a longer wait", fields{"push_timeout": "80s"}, defaults(fields{"push_timeout": "1m20s"})},
+		{"null, as for other durations", fields{"push_timeout": nil}, defaults(fields{"push_timeout": "1m20s"})},
 		{"the usual wait", fields{"push_timeout": "1m"}, defaults(nil)},
 		{"a separator", fields{"passcode_separator": "+"}, defaults(fields{"passcode_separator": "+"})},
 		{"none", fields{"passcode_separator": ""}, defaults(nil)},

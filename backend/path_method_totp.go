@@ -56,7 +56,7 @@ func totpMethodFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
 		"issuer": {Type: framework.TypeString, Description: "Who issues the keys, as authenticator apps show it. Required."},
 		"period": {
-			Type: framework.TypeDurationSecond, Default: 30,
+			Type: framework.TypeDurationSecond, Default: durationText(defaultTOTPMethod.Period),
 			Description: "For how long a passcode is shown: 10s to 5m. Of keys that are generated from then on.",
 		},
 		"digits": {
@@ -132,7 +132,7 @@ func checkTOTPMethod(entry *methodEntry) (problems []problem) {
 
 func describeTOTPMethod(entry *methodEntry, data map[string]any) {
 	data["issuer"] = entry.TOTP.Issuer
-	data["period"] = int64(entry.TOTP.Period / time.Second)
+	data["period"] = durationText(entry.TOTP.Period)
 	data["digits"] = entry.TOTP.Digits
 	data["algorithm"] = entry.TOTP.Algorithm
 	data["skew"] = entry.TOTP.Skew

@@ -53,7 +53,7 @@ var methodSamples = map[string]struct {
 	"totp": {
 		fields{"method_name": "my_totp", "issuer": "Acme", "period": "60s", "digits": 8, "algorithm": "sha256", "skew": 0,
 			"key_size": 32, "qr_size": 0, "max_validation_attempts": 3},
-		fields{"name": "my_totp", "type": "totp", "issuer": "Acme", "period": 60.0, "digits": 8.0, "algorithm": "SHA256", "skew": 0.0,
+		fields{"name": "my_totp", "type": "totp", "issuer": "Acme", "period": "1m", "digits": 8.0, "algorithm": "SHA256", "skew": 0.0,
 			"key_size": 32.0, "qr_size": 0.0, "max_validation_attempts": 3.0},
 		nil,
 	},

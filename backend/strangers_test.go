@@ -180,7 +180,7 @@ func TestLoginFailureFields(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"max_login_failures": 6, "login_failure_window": "1h", "login_lockout_duration": 120})
 		data := m.read("config")
-		assert.Equal(t, "6 3600 120", fmt.Sprint(data["max_login_failures"], data["login_failure_window"], data["login_lockout_duration"]))
+		assert.Equal(t, "[6 1h 2m]", fmt.Sprint([]any{data["max_login_failures"], data["login_failure_window"], data["login_lockout_duration"]}))
 		for field, values := range map[string][]any{
 			"max_login_failures": {-1, 1, attempts.MaxLimit + 1}, "login_failure_window": {"59s", "25h", 0}, "login_lockout_duration": {"1s", "48h"},
 		} {

@@ -83,8 +83,8 @@ func TestConfigOfFactors(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
 	want := object{
-		"mfa_factors": []any{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": number(600),
-		"push_timeout": number(60), "passcode_separator": "", "base_url": "okta.test",
+		"mfa_factors": []any{"push", "totp", "token"}, "push_devices": "all", "max_push_failures": number(3), "push_failure_window": "10m",
+		"push_timeout": "1m", "passcode_separator": "", "base_url": "okta.test",
 	}
 	requireInForce(t, m, want)
 	for field := range want {
@@ -98,7 +98,7 @@ func TestConfigOfFactors(t *testing.T) {
 	})
 	want = object{
 		"mfa_factors": []any{"push", "totp"}, "push_devices": "first", "max_push_failures": number(5),
-		"push_failure_window": number(3600), "push_timeout": number(80), "passcode_separator": ",", "base_url": "okta.test",
+		"push_failure_window": "1h", "push_timeout": "1m20s", "passcode_separator": ",", "base_url": "okta.test",
 	}
 	requireInForce(t, m, want)
 	m.mustWrite("config", json.RawMessage(`{"token_ttl":"20m","mfa_factors":null,"max_push_failures":null,"push_failure_window":null}`))

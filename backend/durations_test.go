@@ -1,0 +1,73 @@
+package backend
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/sdk/framework"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// builtinDurations are the durations of config that the builtin method has. Its clients
+// read them in seconds.
+var builtinDurations = []string{"ttl", "max_ttl", "token_ttl", "token_max_ttl", "token_explicit_max_ttl", "token_period"}
+
+// A duration of the plugin's own is read as it is written, whichever way that was. Those
+// of the builtin method are read in seconds. The fields are found in the schemas.
+func TestDurationsAreReadInOneForm(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.write("mfa/method/totp/mine", fields{"issuer": "Acme"})
+		found := 0
+		for path, at := range map[string]string{"config": "config", "mfa/method/totp/(?P<method_id>[^/]+)": "mfa/method/totp/mine"} {
+			for field, schema := range m.pathOf(path).Fields {
+				if schema.Type != framework.TypeDurationSecond {
+					continue
+				}
+				found++
+				for text, forms := range map[string][]any{
+					"1m":    {"1m", "60s", "60", 60, 60.0},
+					"1m15s": {"1m15s", "75s", "75", 75},
+				} {
+					for _, form := range forms {
+						m.write(at, fields{field: form})
+						got := m.read(at)[field]
+						if isBuiltin(field) {
+							assert.EqualValues(t, map[string]int64{"1m": 60, "1m15s": 75}[text], num(t, got), "%s=%v", field, form)
+							continue
+						}
+						assert.Equal(t, text, got, "%s=%v", field, form)
+					}
+				}
+				m.write(at, fields{"token_ttl": 0, "token_period": 0})
+			}
+		}
+		assert.Greater(t, found, 10)
+	})
+}
+
+func TestDurationText(t *testing.T) {
+	for d, text := range map[time.Duration]string{
+		0: "0s", time.Second: "1s", 80 * time.Second: "1m20s", 10 * time.Minute: "10m", time.Hour: "1h", 90 * time.Minute: "1h30m",
+		24 * time.Hour: "24h", time.Hour + time.Second: "1h0m1s", 100 * time.Minute: "1h40m", 10 * time.Hour: "10h", 20 * time.Second: "20s",
+	} {
+		assert.Equal(t, text, durationText(d))
+	}
+}
+
+func isBuiltin(field string) bool { return slices.Contains(builtinDurations, field) }
+
+// pathOf returns the path of that pattern.
+func (m *mount) pathOf(pattern string) *framework.Path {
+	m.t.Helper()
+	for _, path := range m.inner.Paths {
+		if strings.Trim(path.Pattern, "^$") == pattern {
+			return path
+		}
+	}
+	require.Fail(m.t, "no such path", pattern)
+	return nil
+}
