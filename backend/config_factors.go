@@ -157,7 +157,7 @@ func (cfg *configEntry) settings() []setting {
 		{"alias_source", cfg.source(), cfg.AliasSource != "" && cfg.AliasSource != sourceLogin},
 		{"client_id", cfg.ClientID, cfg.ClientID != ""},
 		{"scopes", cfg.scopes(), len(cfg.Scopes) > 0},
-		{"key_rotation_period", seconds(cfg.KeyRotationPeriod), cfg.KeyRotationPeriod != 0},
+		{"key_rotation_period", durationText(cfg.KeyRotationPeriod), cfg.KeyRotationPeriod != 0},
 		{"trusted_app", cfg.trustedApp(), cfg.TrustedApp != nil},
 		{"login_domain", cfg.LoginDomain, cfg.LoginDomain != ""},
 		{"renewal", cfg.renewal(), cfg.Renewal != ""},

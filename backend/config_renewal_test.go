@@ -16,17 +16,17 @@ func TestConfigOfRenewal(t *testing.T) {
 		assert.NotContains(t, m.read("config"), "renewal")
 		assert.NotContains(t, m.read("config"), "renewal_grace")
 		assert.Equal(t, "login", m.inForce("config")["renewal"])
-		assert.EqualValues(t, 0, m.inForce("config")["renewal_grace"])
+		assert.Equal(t, "0s", m.inForce("config")["renewal_grace"])
 		assert.NotContains(t, m.stored("config"), "renewal")
 
 		resp := m.write("config", fields{"renewal": " Status", "renewal_grace": "10m"})
 		assert.Contains(t, resp.Warnings, renewalWarning)
 		assert.Nil(t, m.write("config", fields{"token_ttl": "1h"}), "a write of something else does not warn")
 		assert.Equal(t, "status", m.read("config")["renewal"])
-		assert.EqualValues(t, 600, m.read("config")["renewal_grace"])
+		assert.Equal(t, "10m", m.read("config")["renewal_grace"])
 		assert.Nil(t, m.write("config", fields{"renewal": nil, "renewal_grace": nil}), "a null is not given")
 		assert.Equal(t, "status", m.read("config")["renewal"])
-		assert.EqualValues(t, 600, m.read("config")["renewal_grace"])
+		assert.Equal(t, "10m", m.read("config")["renewal_grace"])
 
 		for _, wrong := range []struct {
 			data fields

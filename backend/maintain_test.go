@@ -31,7 +31,7 @@ func (m *mount) tokensAsked() int { return m.okta.Count(http.MethodPost, "/oauth
 func TestKeyRotatesByItself(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		_, first := m.rotating()
-		assert.EqualValues(t, 24*3600, num(t, m.read("config")["key_rotation_period"]))
+		assert.Equal(t, "24h", m.read("config")["key_rotation_period"])
 		m.clock.advance(24*time.Hour - time.Second)
 		m.tidy()
 		assert.Equal(t, []string{first}, m.jwks(t))
