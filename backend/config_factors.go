@@ -87,7 +87,7 @@ func factorFields() map[string]*framework.FieldSchema {
 		"push_timeout": {
 			Type:    framework.TypeDurationSecond,
 			Default: durationText(defaultPushTimeout),
-			Description: "How long a login that waits does so for its pushes, all of them together: 10s to 80s, and 60s when not " +
+			Description: "How long a login that waits does so for its pushes, all of them together: 10s to 80s, and 1m when not " +
 				"set. A login with wait=false holds no request.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Timeout"},
 		},

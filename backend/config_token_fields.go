@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/go-secure-stdlib/parseutil"
 	"github.com/hashicorp/vault/sdk/framework"
@@ -10,6 +11,29 @@ import (
 )
 
 // This file holds the token_* fields of config, and the old ttl and max_ttl.
+
+// tokenFields are the SDK's, with what they mean where they are not set.
+func tokenFields() fieldSchemas {
+	fields := tokenutil.TokenFields()
+	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
+		"a list or a comma-separated string"
+	for name, unset := range map[string]string{
+		"alias_metadata":          "None, when empty.",
+		"token_bound_cidrs":       "Any address, when empty.",
+		"token_explicit_max_ttl":  "0 when not set: no such limit.",
+		"token_max_ttl":           "0 when not set: that of the mount.",
+		"token_no_default_policy": "False when not set.",
+		"token_num_uses":          "0 when not set.",
+		"token_period":            "0 when not set: tokens are not periodic.",
+		"token_policies":          "None, when empty.",
+		"token_ttl":               "0 when not set: that of the mount.",
+		"token_type":              `"default" when not set: that of the mount.`,
+	} {
+		fields[name].Description = strings.TrimRight(fields[name].Description, ". ") + ". " + unset
+	}
+	fields["token_type"].Default = logical.TokenTypeDefault.String()
+	return fields
+}
 
 // updateToken changes the token_* fields and the old ttl and max_ttl.
 func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {

@@ -32,7 +32,7 @@ func TestConfigTokenStaysWithItsHost(t *testing.T) {
 		{"base_url taken back", fields{"base_url": "okta-emea.com"}, fields{"base_url": ""}, false},
 		{"base_url is null", fields{"base_url": "okta-emea.com"}, fields{"base_url": nil}, false},
 		{"the same", nil, fields{"org_name": "acme", "base_url": "okta.com"}, true},
-		{"another field", nil, fields{"mfa_factors": "push"}, true},
+		{"another field", nil, fields{"token_ttl": "1h"}, true},
 		{"the same in another case", nil, fields{"org_name": "ACME", "base_url": "Okta.com."}, true},
 		{"the same with the port", nil, fields{"base_url": "okta.com:443"}, true},
 		{"the same as a URL", nil, fields{"base_url": "https://acme.okta.com/"}, true},

@@ -12,10 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// builtinDurations are the durations of config that the builtin method has. Its clients
-// read them in seconds.
-var builtinDurations = []string{"ttl", "max_ttl", "token_ttl", "token_max_ttl", "token_explicit_max_ttl", "token_period"}
-
 // longer are durations that may be longer than a minute and a half.
 var longer = map[string]bool{"key_rotation_period": true, "renewal_grace": true, "push_failure_window": true, "login_failure_window": true,
 	"login_lockout_duration": true}

@@ -21,7 +21,7 @@ func TestSkipEnrollment(t *testing.T) {
 		assert.Contains(t, m.refused(nil), "would let you skip that for now, which this mount does not (skip_enrollment)")
 
 		resp := m.write("config", fields{"skip_enrollment": true})
-		assert.Equal(t, []string{skipWarning}, resp.Warnings)
+		assert.Equal(t, []string{skipWarning, "skip_enrollment is" + lostWarning}, resp.Warnings)
 		resp, _, text := m.login(nil)
 		require.NotNil(t, resp, text)
 		assert.Contains(t, resp.Warnings, enrollWarning)

@@ -148,6 +148,8 @@ type methodType struct {
 	check func(entry *methodEntry) []problem
 	// describe adds the fields that may be read to data. It leaves out secrets.
 	describe func(entry *methodEntry, data map[string]any)
+	// alsoTold are what a read tells beside the fields.
+	alsoTold fieldSchemas
 	make     func(ctx context.Context, b *backend, req *logical.Request, cfg *configEntry, entry *methodEntry) (mfa.Method, error)
 	help     string
 }

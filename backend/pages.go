@@ -17,16 +17,19 @@ import (
 // names at once, so the part is cut from the whole list.
 
 // pageFields are the fields of every list.
-var pageFields = map[string]*framework.FieldSchema{
+var pageFields = grouped("Pages", fieldSchemas{
 	"after": {
 		Type: framework.TypeString, Query: true,
-		Description: "For lists: answer only what comes after this name in the order of bytes. The name need not exist.",
+		Description: "For lists: answer only what comes after this name in the order of bytes. The name need not exist. From the first " +
+			"name, when empty.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "After"},
 	},
 	"limit": {
 		Type: framework.TypeInt, Query: true, Default: 0,
-		Description: "For lists: answer at most so many names, the first in the order of bytes. All of them, when 0 or less.",
+		Description:  "For lists: answer at most so many names, the first in the order of bytes. All of them, when 0 or less, and when not set.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Limit"},
 	},
-}
+})
 
 // withPages adds pageFields to the paths that list.
 func withPages(paths []*framework.Path) {

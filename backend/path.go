@@ -3,7 +3,6 @@ package backend
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -83,10 +82,11 @@ func show(data map[string]any, d *framework.FieldData, settings []setting) {
 // defaultsField is the field of reads that asks show for all settings.
 func defaultsField() *framework.FieldSchema {
 	return &framework.FieldSchema{
-		Type:        framework.TypeBool,
-		Query:       true,
-		Default:     false,
-		Description: "For reads: tell the fields that have not been set, too, with the defaults that are in force.",
+		Type:         framework.TypeBool,
+		Query:        true,
+		Default:      false,
+		Description:  "For reads: tell the fields that have not been set, too, with the defaults that are in force. False when not set.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Defaults"},
 	}
 }
 
@@ -132,7 +132,7 @@ func listPath(pattern, suffix, summary string, list func(context.Context, logica
 	return &framework.Path{
 		Pattern: pattern,
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: callback, Summary: summary},
+			logical.ListOperation: &framework.PathOperation{Callback: callback, Summary: summary, Responses: toldList(nil)},
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: summary,
@@ -140,24 +140,4 @@ func listPath(pattern, suffix, summary string, list func(context.Context, logica
 			OperationPrefix: operationPrefix, OperationSuffix: suffix, Navigation: true,
 			ItemType: map[string]string{"users": "User", "groups": "Group"}[suffix]},
 	}
-}
-
-func okResponse() map[int][]framework.Response {
-	return map[int][]framework.Response{http.StatusOK: {{Description: http.StatusText(http.StatusOK)}}}
-}
-
-// written is how a write is answered: without content, as by the builtin method, unless
-// there is something to warn about.
-func written() map[int][]framework.Response {
-	return map[int][]framework.Response{
-		http.StatusNoContent: {{Description: http.StatusText(http.StatusNoContent)}},
-		http.StatusOK:        {{Description: "OK, with warnings"}},
-	}
-}
-
-// patched is how a patch is answered.
-func patched() map[int][]framework.Response {
-	responses := written()
-	responses[http.StatusNotFound] = []framework.Response{{Description: http.StatusText(http.StatusNotFound)}}
-	return responses
 }

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -17,16 +18,22 @@ import (
 func (b *backend) pathAliases() *framework.Path {
 	return &framework.Path{
 		Pattern: "config/aliases/?$",
-		Fields: map[string]*framework.FieldSchema{
+		Fields: grouped("Report", fieldSchemas{
 			"username": {
-				Type:        framework.TypeString,
-				Description: "A name of a person, in any spelling that Okta takes: the alias is reported that each alias_source would give them.",
-				Query:       true,
+				Type: framework.TypeString,
+				Description: "A name of a person, in any spelling that Okta takes: the alias is reported that each alias_source would give them. " +
+					"No person's, when empty.",
+				Query:        true,
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Username"},
 			},
-		},
+		}),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
-				Callback: b.pathAliasesList, Summary: "Report what alias_source=login would change."},
+				Callback: b.pathAliasesList, Summary: "Report what alias_source=login would change.",
+				Responses: failing(toldList(with(keyInfo("What is in doubt about the entry, and the login that it stands for"), fieldSchemas{
+					"alias_source": {Type: framework.TypeString, Description: "The one in force."},
+					"aliases":      {Type: framework.TypeMap, Description: "With username: the person's alias, by alias_source."},
+				})), []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout})},
 		},
 		HelpSynopsis:    "Report what alias_source=login would change for the entries of users and for a person.",
 		HelpDescription: aliasesHelp,

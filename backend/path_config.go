@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,11 +17,12 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-func configFields() map[string]*framework.FieldSchema {
-	fields := map[string]*framework.FieldSchema{
+func configFields() fieldSchemas {
+	fields := grouped("Connection", fieldSchemas{
 		"org_name": {
 			Type:        framework.TypeString,
 			Description: `Name of the Okta org, the first label of its host: "acme" of acme.okta.com. Required.`,
+			Required:    true,
 			DisplayAttrs: &framework.DisplayAttributes{
 				Name: "Organization Name",
 			},
@@ -33,7 +35,7 @@ func configFields() map[string]*framework.FieldSchema {
 		},
 		"api_token": {
 			Type: framework.TypeString,
-			Description: "Okta API token, used to read people's groups. Without it only the groups that are " +
+			Description: "Okta API token, used to read people's groups. Without it, and without client_id, only the groups that are " +
 				"configured under users/ count. The mount uses it once a week, so that it does not expire.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
 		},
@@ -44,7 +46,8 @@ func configFields() map[string]*framework.FieldSchema {
 			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token (old)", Sensitive: true},
 		},
 		"base_url": {
-			Type: framework.TypeString,
+			Type:    framework.TypeString,
+			Default: productionHost,
 			Description: `The rest of the org's host, "okta.com" when empty; others are "oktapreview.com" and ` +
 				`"okta-emea.com". A full URL, "https://login.acme.com", is taken for the org's URL by itself.`,
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Base URL"},
@@ -58,34 +61,34 @@ func configFields() map[string]*framework.FieldSchema {
 		"bypass_okta_mfa": {
 			Type: framework.TypeBool,
 			Description: "Let people in whom Okta asks for a factor, without one. For mounts whose MFA is " +
-				"Vault's own; it also hides other states, such as PASSWORD_EXPIRED.",
+				"Vault's own; it also hides other states, such as PASSWORD_EXPIRED. False when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Bypass Okta MFA"},
 		},
 		"prefetch_groups": prefetchField(),
 		"ttl": {
-			Type:        framework.TypeDurationSecond,
-			Description: tokenutil.DeprecationText("token_ttl"),
-			Deprecated:  true,
+			Type:         framework.TypeDurationSecond,
+			Description:  tokenutil.DeprecationText("token_ttl"),
+			Deprecated:   true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "TTL (old)"},
 		},
 		"max_ttl": {
-			Type:        framework.TypeDurationSecond,
-			Description: tokenutil.DeprecationText("token_max_ttl"),
-			Deprecated:  true,
+			Type:         framework.TypeDurationSecond,
+			Description:  tokenutil.DeprecationText("token_max_ttl"),
+			Deprecated:   true,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum TTL (old)"},
 		},
-	}
-	maps.Copy(fields, factorFields())
-	maps.Copy(fields, identityFields())
-	maps.Copy(fields, attemptFields())
-	maps.Copy(fields, serviceAppFields())
-	maps.Copy(fields, groupSettingFields())
-	maps.Copy(fields, renewalFields())
-	fields["metadata_fields"] = metadataField()
-	fields["mfa_methods"] = mfaMethodsField("everybody")
-	fields["trusted_proxies"] = trustedProxiesField()
-	fields["defaults"] = defaultsField()
-	tokenutil.AddTokenFields(fields)
-	fields["token_policies"].Description = "Policies of every token of this mount, beside those of the person's groups: " +
-		"a list or a comma-separated string."
+	})
+	maps.Copy(fields, grouped("Factors", factorFields()))
+	maps.Copy(fields, grouped("Identity", identityFields()))
+	maps.Copy(fields, grouped("Wrong Passwords", attemptFields()))
+	maps.Copy(fields, grouped("Service App", serviceAppFields()))
+	maps.Copy(fields, grouped("Groups", groupSettingFields()))
+	maps.Copy(fields, grouped("Renewal", renewalFields()))
+	maps.Copy(fields, grouped("Metadata", fieldSchemas{"metadata_fields": metadataField()}))
+	maps.Copy(fields, grouped("MFA Methods", fieldSchemas{"mfa_methods": mfaMethodsField("everybody")}))
+	maps.Copy(fields, grouped("Proxies", fieldSchemas{"trusted_proxies": trustedProxiesField()}))
+	maps.Copy(fields, grouped("Reading", fieldSchemas{"defaults": defaultsField()}))
+	maps.Copy(fields, grouped("Tokens", tokenFields()))
 	return fields
 }
 
@@ -98,7 +101,7 @@ func (b *backend) pathConfig() *framework.Path {
 				Callback:     b.pathConfigRead,
 				Summary:      "Read the configuration, without its secrets.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "configuration"},
-				Responses:    okResponse(),
+				Responses:    told(readable(configFields()), http.StatusNotFound),
 			},
 			logical.CreateOperation: &framework.PathOperation{
 				Callback:     b.pathConfigWrite,
@@ -253,6 +256,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	cfg.warnOfMetadata(d, resp)
 	replaced(lost).addTo(resp)
 	cfg.warnOfUpkeep(d, resp)
+	cfg.warnOfLost(resp, d)
 	if len(resp.Warnings) == 0 {
 		return nil, nil // 204, as the builtin method answers
 	}

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -15,16 +16,18 @@ func (b *backend) pathGroupsList() *framework.Path {
 	return listPath("groups/?", "groups", "List the groups that are mapped to policies.", b.mappings.List)
 }
 
-func groupFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
+func groupFields() fieldSchemas {
+	return grouped("Group", fieldSchemas{
 		"name": {
-			Type:        framework.TypeString,
-			Description: "Name of the group, in Okta or given under users/; its case does not matter.",
+			Type:         framework.TypeString,
+			Required:     true,
+			Description:  "Name of the group, in Okta or given under users/; its case does not matter.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Name", Identifier: true},
 		},
 		"policies": {
 			Type:         framework.TypeCommaStringSlice,
-			Description:  "Policies of the group's members: a list or a comma-separated string.",
-			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the group's members."},
+			Description:  "Policies of the group's members: a list or a comma-separated string. None, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Policies", Description: "Policies of the group's members."},
 		},
 		"group_id": {
 			Type: framework.TypeString,
@@ -37,11 +40,11 @@ func groupFields() map[string]*framework.FieldSchema {
 			Description: "The name is a pattern for names of groups, such as vault-*: * stands for any text, ? for one character, [a-z] " +
 				"for one of several, and \\ takes the next character as it is. It gives its policies to members of the groups that it " +
 				"matches and that have no entry of their own. False when not set.",
-			Default: false,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Pattern"},
 		},
 		"mfa_methods": mfaMethodsField("each member"),
 		"defaults":    defaultsField(),
-	}
+	})
 }
 
 func (b *backend) pathGroups() *framework.Path {
@@ -50,7 +53,7 @@ func (b *backend) pathGroups() *framework.Path {
 		Fields:  groupFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: okResponse()},
+				Callback: b.pathGroupRead, Summary: "Read a group's policies.", Responses: told(readable(groupFields(), "name"), http.StatusBadRequest, http.StatusNotFound)},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: written()},
 			logical.PatchOperation: &framework.PathOperation{

@@ -14,21 +14,26 @@ import (
 )
 
 func (b *backend) pathsKeys() []*framework.Path {
-	update := func(summary string, f framework.OperationFunc) map[logical.Operation]framework.OperationHandler {
+	update := func(summary string, f framework.OperationFunc, failures ...int) map[logical.Operation]framework.OperationHandler {
 		return map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{Callback: f, Summary: summary, Responses: okResponse()},
+			logical.UpdateOperation: &framework.PathOperation{Callback: f, Summary: summary,
+				Responses: told(keyAnswer(), append(failures, http.StatusBadRequest)...)},
 		}
 	}
 	return []*framework.Path{
 		{
 			Pattern: "config/key",
-			Fields:  map[string]*framework.FieldSchema{"algorithm": algorithmField()},
+			Fields:  grouped("Key", fieldSchemas{"algorithm": algorithmField()}),
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback: b.pathKeyRead, Summary: "Read the public keys of the mount's service app.", Responses: okResponse(),
+					Callback: b.pathKeyRead, Summary: "Read the public keys of the mount's service app.",
+					Responses: told(with(keyAnswer(), fieldSchemas{
+						"next": {Type: framework.TypeMap, Description: "The next key, if there is one."},
+					}), http.StatusBadRequest, http.StatusNotFound),
 				},
 				logical.UpdateOperation: &framework.PathOperation{
-					Callback: b.pathKeyWrite, Summary: "Make the first key of the mount's service app.", Responses: okResponse(),
+					Callback: b.pathKeyWrite, Summary: "Make the first key of the mount's service app.",
+					Responses: told(keyAnswer(), http.StatusBadRequest),
 				},
 				logical.DeleteOperation: &framework.PathOperation{
 					Callback: b.pathKeyDelete, Summary: "Delete the keys of the mount's service app.", Responses: written(),
@@ -40,16 +45,17 @@ func (b *backend) pathsKeys() []*framework.Path {
 		},
 		{
 			Pattern:         "config/key/rotate",
-			Fields:          map[string]*framework.FieldSchema{"algorithm": algorithmField()},
+			Fields:          grouped("Key", fieldSchemas{"algorithm": algorithmField()}),
 			Operations:      update("Make the next key, which is served beside the current one.", b.pathKeyRotate),
 			HelpSynopsis:    "Make the next key of the mount's service app.",
 			HelpDescription: keyHelp,
 			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "key"},
 		},
 		{
-			Pattern:         "config/key/promote",
-			Fields:          map[string]*framework.FieldSchema{"kid": promoteKidField(), "force": promoteForceField()},
-			Operations:      update("Sign with the next key from now on.", b.pathKeyPromote),
+			Pattern: "config/key/promote",
+			Fields:  grouped("Key", fieldSchemas{"kid": promoteKidField(), "force": promoteForceField()}),
+			Operations: update("Sign with the next key from now on.", b.pathKeyPromote,
+				http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout),
 			HelpSynopsis:    "Have the next key of the mount's service app take over.",
 			HelpDescription: keyHelp,
 			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "promote", OperationSuffix: "key"},
@@ -58,13 +64,24 @@ func (b *backend) pathsKeys() []*framework.Path {
 			Pattern: "jwks",
 			Operations: map[logical.Operation]framework.OperationHandler{
 				logical.ReadOperation: &framework.PathOperation{
-					Callback: b.pathJWKSRead, Summary: "Read the public keys as a JWK set, without a token.", Responses: okResponse(),
+					Callback: b.pathJWKSRead, Summary: "Read the public keys as a JWK set, without a token.",
+					Responses: told(fieldSchemas{"keys": {Type: framework.TypeSlice, Description: "The JWK set itself, without Vault's envelope."}}),
 				},
 			},
 			HelpSynopsis:    "The public keys of the mount's service app, as a JWK set.",
 			HelpDescription: "The jwks_uri of a service app in Okta may be this path. It needs no token, and answers with the plain JWK set.",
 			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationSuffix: "jwks"},
 		},
+	}
+}
+
+// keyAnswer is what is told of a key: see describe.
+func keyAnswer() fieldSchemas {
+	return fieldSchemas{
+		"kid":          {Type: framework.TypeString, Description: "Id of the key."},
+		"algorithm":    {Type: framework.TypeString, Description: "Algorithm of the key."},
+		"created_time": {Type: framework.TypeTime, Description: "When it was made."},
+		"public_jwk":   {Type: framework.TypeMap, Description: "Its public half, as a JWK, for the app in Okta."},
 	}
 }
 

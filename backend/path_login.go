@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -34,9 +35,10 @@ func (b *backend) pathLogin() *framework.Path {
 		Fields:  loginFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback:  b.pathLoginUpdate,
-				Summary:   "Log in with an Okta username, password and, where Okta asks for it, factor.",
-				Responses: okResponse(),
+				Callback: b.pathLoginUpdate,
+				Summary:  "Log in with an Okta username, password and, where Okta asks for it, factor.",
+				Responses: told(heldFields(), http.StatusBadRequest, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError,
+					http.StatusBadGateway, http.StatusGatewayTimeout),
 			},
 			logical.AliasLookaheadOperation: &framework.PathOperation{
 				Callback: b.pathLoginAlias,
@@ -49,72 +51,107 @@ func (b *backend) pathLogin() *framework.Path {
 	}
 }
 
-func loginFields() map[string]*framework.FieldSchema {
-	secret := &framework.DisplayAttributes{Sensitive: true}
-	return map[string]*framework.FieldSchema{
+func loginFields() fieldSchemas {
+	return grouped("Login", fieldSchemas{
 		"username": {
-			Type:        framework.TypeString,
-			Description: "Okta username: the full login, or the part before the @ where that is unambiguous.",
+			Type:         framework.TypeString,
+			Required:     true,
+			Description:  "Okta username: the full login, or the part before the @ where that is unambiguous.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Username"},
 		},
-		"password": {Type: framework.TypeString, Description: "Okta password.", DisplayAttrs: secret},
+		"password": {
+			Type:         framework.TypeString,
+			Description:  "Okta password. Required, unless there is a transaction_id.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Password", Sensitive: true},
+		},
 		"totp": {
 			Type: framework.TypeString,
 			Description: "Passcode of a generator or a hardware token, a code that was sent, or the answer to a security " +
 				"question. Without it, a push or a code is sent where Okta asks for a factor.",
-			DisplayAttrs: secret,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Passcode", Sensitive: true},
 		},
-		"passcode": {Type: framework.TypeString, Description: "Another name of totp.", DisplayAttrs: secret},
+		"passcode": {Type: framework.TypeString, Description: "Another name of totp.", DisplayAttrs: &framework.DisplayAttributes{Name: "Passcode (other name)", Sensitive: true}},
 		"nonce": {
 			Type: framework.TypeString,
 			Description: "A random string, new for each login. Where a push shows numbers on the phone, the right one " +
 				"can be read at verify/<nonce> while the login waits. A client that repeats its request with the same nonce, " +
-				"while its first login waits for a push, takes that login's place.",
+				"while its first login waits for a push, takes that login's place. Without one, no number can be read.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Nonce"},
 		},
 		"provider": {
 			Type: framework.TypeString,
 			Description: "Provider of the factor, in any case: OKTA, GOOGLE, YUBICO, RSA, SYMANTEC, DEL_OATH or CUSTOM; or, as factor, " +
-				"its type.",
+				"its type. Whichever the person has, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Provider"},
 		},
 		"factor": {
-			Type:        framework.TypeString,
-			Description: "Type of the factor, in any case: push, totp, sms, call, email, token or question.",
+			Type: framework.TypeString,
+			Description: "Type of the factor, in any case: push, totp, sms, call, email, token or question. Whichever the person has, " +
+				"when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Factor"},
 		},
 		"device": {
-			Type:        framework.TypeString,
-			Description: "Name or factor id of the one device that is to get the push or the code.",
+			Type: framework.TypeString,
+			Description: "Name or factor id of the one device that is to get the push or the code. Those that push_devices of config " +
+				"says, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Device"},
 		},
 		"device_token": {
 			Type: framework.TypeString,
 			Description: "A random string of this device, of up to 32 characters, by which Okta may remember it: see " +
-				"remember_device of config.",
-			DisplayAttrs: secret,
+				"remember_device of config. It is not remembered, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Device Token", Sensitive: true},
 		},
 		"resend": {
-			Type:        framework.TypeBool,
-			Description: "Have a code sent again although the last one is still good.",
+			Type:         framework.TypeBool,
+			Description:  "Have a code sent again although the last one is still good. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Resend"},
 		},
 		"mfa": {
 			Type: framework.TypeStringSlice,
 			Description: "Credentials for the MFA methods of the mount, each as name, name:<passcode>, name:<type of factor>, " +
 				"name:<type of factor>=<passcode>, name:passcode=<passcode> or name:device=<phone>; the header X-Vault-MFA does the same. " +
 				"A method that sends a push needs none. The name okta stands for the factor that Okta asks for, as totp, factor and device do.",
-			DisplayAttrs: secret,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "MFA Credentials", Sensitive: true},
 		},
 		"wait": {
 			Type:    framework.TypeBool,
 			Default: true,
 			Description: "With false, the login answers at once, with a transaction_id to go on with where somebody has to " +
-				"do something first.",
+				"do something first. True when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Wait"},
 		},
 		"transaction_id": {
 			Type:         framework.TypeString,
-			Description:  "Go on with the login that a request with wait=false began. The password is not needed again.",
-			DisplayAttrs: secret,
+			Description:  "Go on with the login that a request with wait=false began. The password is not needed again. A new login, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Transaction ID", Sensitive: true},
 		},
 		"cancel": {
-			Type:        framework.TypeBool,
-			Description: "With transaction_id: end that login.",
+			Type:         framework.TypeBool,
+			Description:  "With transaction_id: end that login. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Cancel"},
 		},
+	})
+}
+
+// heldFields are the data of an answer to a login with wait=false that is not at its end:
+// see describeState. The answer to a login that has succeeded has "auth" and no data.
+func heldFields() fieldSchemas {
+	return fieldSchemas{
+		"transaction_id":    {Type: framework.TypeString, Description: "With wait=false: the login, to go on with."},
+		"state":             {Type: framework.TypeString, Description: "What it waits for: factor_required, passcode_required, waiting or mfa_required; or cancelled."},
+		"expires_at":        {Type: framework.TypeTime, Description: "When it ends."},
+		"factor":            {Type: framework.TypeString, Description: "Type of the factor that it waits for."},
+		"provider":          {Type: framework.TypeString, Description: "Provider of that factor."},
+		"device":            {Type: framework.TypeString, Description: "Device that got a push or a code."},
+		"sent_to":           {Type: framework.TypeString, Description: "Where a code is sent: a number or an address, masked by Okta."},
+		"question":          {Type: framework.TypeString, Description: "The security question to answer."},
+		"factors":           {Type: framework.TypeSlice, Description: "The other factors of the person, each with its id."},
+		"correct_answer":    {Type: framework.TypeInt, Description: "The number to choose on the phone."},
+		"verification_code": {Type: framework.TypeString, Description: "The same number, where it has to be typed into Duo Mobile."},
+		"mfa_method":        {Type: framework.TypeString, Description: "The MFA method of the mount that it waits for."},
+		"mfa_type":          {Type: framework.TypeString, Description: "Type of that method."},
+		"mfa_methods":       {Type: framework.TypeSlice, Description: "The MFA methods that are to be satisfied, each with its name and type."},
 	}
 }
 

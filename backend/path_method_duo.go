@@ -32,22 +32,32 @@ var duoMethodType = &methodType{
 }
 
 func duoMethodFields() map[string]*framework.FieldSchema {
-	secret := &framework.DisplayAttributes{Sensitive: true}
 	return map[string]*framework.FieldSchema{
 		"username_format": usernameFormatField(),
-		"integration_key": {Type: framework.TypeString, Description: "Integration key (client id) of an Auth API application in Duo. Required."},
-		"secret_key":      {Type: framework.TypeString, Description: "Secret key of that application. Required.", DisplayAttrs: secret},
+		"integration_key": {
+			Type:         framework.TypeString,
+			Description:  "Integration key (client id) of an Auth API application in Duo. Required.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Integration Key"},
+		},
+		"secret_key": {
+			Type:         framework.TypeString,
+			Description:  "Secret key of that application. Required.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Secret Key", Sensitive: true},
+		},
 		"api_hostname": {
-			Type:        framework.TypeString,
-			Description: `API hostname of that application, such as "api-12345678.duosecurity.com". Required.`,
+			Type:         framework.TypeString,
+			Description:  `API hostname of that application, such as "api-12345678.duosecurity.com". Required.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "API Hostname"},
 		},
 		"push_info": {
-			Type:        framework.TypeString,
-			Description: `What the phone shows with a push, as URL-encoded pairs: "from=vault&domain=acme.com".`,
+			Type:         framework.TypeString,
+			Description:  `What the phone shows with a push, as URL-encoded pairs: "from=vault&domain=acme.com". Nothing more, when empty.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Push Info"},
 		},
 		"use_passcode": {
-			Type:        framework.TypeBool,
-			Description: "Ask for a passcode, and neither send a push to nor call who gives none.",
+			Type:         framework.TypeBool,
+			Description:  "Ask for a passcode, and neither send a push to nor call who gives none. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Use Passcode"},
 		},
 	}
 }

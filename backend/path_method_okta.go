@@ -56,31 +56,39 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 			Type: framework.TypeString,
 			Description: `Name of the method's own Okta org, the first label of its host: "acme" of acme.okta.com. Without it ` +
 				"and api_token the mount's connection is used.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Organization Name"},
 		},
 		"api_token": {
 			Type: framework.TypeString,
 			Description: "Okta API token for that org, of an administrator who may verify people's factors. It is to be given " +
-				"again where org_name or base_url change.",
+				"again where org_name or base_url change. Without it and org_name the mount's connection is used.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
 		},
 		"base_url": {
-			Type:        framework.TypeString,
-			Description: `The rest of that org's host, "okta.com" when empty; or a full URL, as in config.`,
+			Type:         framework.TypeString,
+			Default:      productionHost,
+			Description:  `The rest of that org's host, "okta.com" when empty; or a full URL, as in config.`,
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Base URL"},
 		},
 		"primary_email": {
 			Type: framework.TypeBool,
 			Description: "Find the account by its primary e-mail address, which must be that of one account only, and not by " +
-				"its login.",
+				"its login. False when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Primary E-Mail"},
 		},
 		"factors": {
-			Type: framework.TypeCommaStringSlice,
+			Type:    framework.TypeCommaStringSlice,
+			Default: texts(mfa.DefaultKinds),
 			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
 				". " + emptyMeans["factors"] + ", when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Accepted Factors"},
 		},
 		"require_number_challenge": {
-			Type: framework.TypeBool,
+			Type:    framework.TypeBool,
+			Default: true,
 			Description: "Accept a push only with a number challenge; true for a method that is created without the field. " +
 				"Otherwise a client that has no way to show the number gets a push without one.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Require Number Challenge"},
 		},
 	}
 }

@@ -28,6 +28,13 @@ var pingIDMethodType = &methodType{
 	describe: describePingIDMethod,
 	make:     makePingIDMethod,
 	help:     pingIDMethodHelp,
+	alsoTold: fieldSchemas{
+		"use_signature":     {Type: framework.TypeBool, Description: "Of the settings file: whether requests are signed."},
+		"idp_url":           {Type: framework.TypeString, Description: "Of the settings file: the URL of the service."},
+		"org_alias":         {Type: framework.TypeString, Description: "Of the settings file: the organization."},
+		"admin_url":         {Type: framework.TypeString, Description: "Of the settings file: the URL of the admin console."},
+		"authenticator_url": {Type: framework.TypeString, Description: "Of the settings file: the URL of the authenticator."},
+	},
 }
 
 func pingIDMethodFields() map[string]*framework.FieldSchema {
@@ -36,7 +43,7 @@ func pingIDMethodFields() map[string]*framework.FieldSchema {
 		"settings_file_base64": {
 			Type:         framework.TypeString,
 			Description:  "The file pingid.properties of PingID's admin console, in base64. Required.",
-			DisplayAttrs: &framework.DisplayAttributes{Sensitive: true},
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Settings File", Sensitive: true, EditType: "file"},
 		},
 		"start_authentication": {
 			Type: framework.TypeBool,
@@ -44,7 +51,7 @@ func pingIDMethodFields() map[string]*framework.FieldSchema {
 				"the login ends; true for a method that is created without the field. Otherwise pushes are sent by authonline, " +
 				"which Ping has deprecated.",
 			Default:      true,
-			DisplayAttrs: &framework.DisplayAttributes{Name: "Start Authentication", Value: true},
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Start Authentication"},
 		},
 	}
 }

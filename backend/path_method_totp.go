@@ -54,28 +54,45 @@ var totpMethodType = &methodType{
 
 func totpMethodFields() map[string]*framework.FieldSchema {
 	return map[string]*framework.FieldSchema{
-		"issuer": {Type: framework.TypeString, Description: "Who issues the keys, as authenticator apps show it. Required."},
+		"issuer": {
+			Type:         framework.TypeString,
+			Description:  "Who issues the keys, as authenticator apps show it. Required.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Issuer"},
+		},
 		"period": {
 			Type: framework.TypeDurationSecond, Default: durationText(defaultTOTPMethod.Period),
-			Description: "For how long a passcode is shown: 10s to 5m. Of keys that are generated from then on.",
+			Description:  "For how long a passcode is shown: 10s to 5m, and 30s when not set. Of keys that are generated from then on.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Period"},
 		},
 		"digits": {
-			Type: framework.TypeInt, Default: 6, AllowedValues: []any{6, 8},
-			Description: "Digits of a passcode: 6 or 8. Of keys that are generated from then on.",
+			Type: framework.TypeInt, Default: defaultTOTPMethod.Digits, AllowedValues: []any{6, 8},
+			Description:  "Digits of a passcode: 6 or 8, and 6 when not set. Of keys that are generated from then on.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Digits"},
 		},
 		"algorithm": {
-			Type: framework.TypeString, Default: "SHA1", AllowedValues: []any{"SHA1", "SHA256", "SHA512"},
-			Description: "SHA1, SHA256 or SHA512; many apps know SHA1 only. Of keys that are generated from then on.",
+			Type: framework.TypeString, Default: defaultTOTPMethod.Algorithm, AllowedValues: []any{"SHA1", "SHA256", "SHA512"},
+			Description:  "SHA1, SHA256 or SHA512, and SHA1 when not set; many apps know SHA1 only. Of keys that are generated from then on.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Algorithm"},
 		},
 		"skew": {
-			Type: framework.TypeInt, Default: 1, AllowedValues: []any{0, 1},
-			Description: "How many periods a passcode may be early or late: 0 or 1.",
+			Type: framework.TypeInt, Default: defaultTOTPMethod.Skew, AllowedValues: []any{0, 1},
+			Description:  "How many periods a passcode may be early or late: 0 or 1, and 1 when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Skew"},
 		},
-		"key_size": {Type: framework.TypeInt, Default: 20, Description: "Bytes of a key: 16 to 128."},
-		"qr_size":  {Type: framework.TypeInt, Default: 200, Description: "Pixels of the QR code: 100 to 1000, or 0 for none."},
+		"key_size": {
+			Type: framework.TypeInt, Default: defaultTOTPMethod.KeySize,
+			Description:  "Bytes of a key: 16 to 128, and 20 when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Key Size"},
+		},
+		"qr_size": {
+			Type: framework.TypeInt, Default: defaultTOTPMethod.QRSize,
+			Description:  "Pixels of the QR code: 100 to 1000, or 0 for none; 200 when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "QR Code Size"},
+		},
 		"max_validation_attempts": {
-			Type: framework.TypeInt, Default: 5,
-			Description: "How many wrong passcodes in a row bar a person for a minute, and then for twice as long each time: 1 to 20.",
+			Type: framework.TypeInt, Default: defaultTOTPMethod.MaxWrong,
+			Description:  "How many wrong passcodes in a row bar a person for a minute, and then for twice as long each time: 1 to 20, and 5 when not set.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Maximum Validation Attempts"},
 		},
 	}
 }

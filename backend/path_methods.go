@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ func (b *backend) pathMethodsList() *framework.Path {
 	return &framework.Path{
 		Pattern: "mfa/method/?",
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.ListOperation: &framework.PathOperation{Callback: b.listMethods(""), Summary: summary},
+			logical.ListOperation: &framework.PathOperation{Callback: b.listMethods(""), Summary: summary, Responses: toldList(methodInfo())},
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: methodsHelp,
@@ -45,11 +46,12 @@ func (b *backend) pathMethodsOf(t *methodType) *framework.Path {
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ListOperation: &framework.PathOperation{
 				Callback: b.listMethods(t.name), Summary: "List the MFA methods of type " + t.title + ".",
+				Responses:    toldList(methodInfo()),
 				DisplayAttrs: &framework.DisplayAttributes{OperationSuffix: "mfa-methods-" + t.name},
 			},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.writeMethod(t), Summary: "Create an MFA method of type " + t.title + ", or change the one with method_id.",
-				Responses:    okResponse(),
+				Responses:    told(writtenMethod(), http.StatusBadRequest, http.StatusNotFound),
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "create", OperationSuffix: "mfa-method-" + t.name},
 			},
 		},
@@ -66,11 +68,13 @@ func (b *backend) pathMethod(t *methodType) *framework.Path {
 		Fields:  methodFields(t),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Callback: b.readMethod(t), Summary: "Read an MFA method, without its secrets.", Responses: okResponse()},
+				Callback: b.readMethod(t), Summary: "Read an MFA method, without its secrets.",
+				Responses: told(methodAnswer(t), http.StatusNotFound)},
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.writeMethodAt(t), Summary: "Change the fields of an MFA method that are given, or create the one of that name.", Responses: okResponse()},
+				Callback: b.writeMethodAt(t), Summary: "Change the fields of an MFA method that are given, or create the one of that name.",
+				Responses: told(writtenMethod(), http.StatusBadRequest, http.StatusNotFound)},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: written()},
+				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: written(http.StatusNotFound)},
 		},
 		HelpSynopsis:    "Create, read, change and delete an MFA method of type " + t.title + ".",
 		HelpDescription: t.help,
@@ -79,17 +83,39 @@ func (b *backend) pathMethod(t *methodType) *framework.Path {
 }
 
 // methodFields returns the fields of a type and those that all types have.
-func methodFields(t *methodType) map[string]*framework.FieldSchema {
-	fields := map[string]*framework.FieldSchema{
-		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID; in a path, its name does as well."},
+func methodFields(t *methodType) fieldSchemas {
+	fields := fieldSchemas{
+		"method_id": {
+			Type:         framework.TypeString,
+			Description:  "Id of the method, a UUID; in a path, its name does as well. A new method gets one, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Method ID"},
+		},
 		"method_name": {
 			Type: framework.TypeString,
 			Description: "Name of the method, by which mfa_methods requires it and people give credentials for it; no other " +
 				"method has it. Without one, the id does.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Method Name", Identifier: true},
 		},
 	}
 	maps.Copy(fields, t.fields())
-	return fields
+	return grouped("MFA Method", fields)
+}
+
+// methodAnswer is what a read of a method tells.
+func methodAnswer(t *methodType) fieldSchemas {
+	return with(readable(methodFields(t), "method_id"), with(fieldSchemas{
+		"id":   {Type: framework.TypeString, Description: "Id of the method, a UUID."},
+		"name": {Type: framework.TypeString, Description: "The same as method_name."},
+		"type": {Type: framework.TypeString, Description: "Type of the method."},
+	}, t.alsoTold))
+}
+
+// methodInfo is what a list tells of each method.
+func methodInfo() fieldSchemas { return keyInfo("Name and type of each method") }
+
+// writtenMethod is how a write of a method is answered.
+func writtenMethod() fieldSchemas {
+	return fieldSchemas{"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID."}}
 }
 
 // usernameFormatField is the field of the types whose service has its own names for
@@ -99,6 +125,7 @@ func usernameFormatField() *framework.FieldSchema {
 		Type: framework.TypeString,
 		Description: "How the service names people: with {{username}} or {{identity.entity.name}}, the login as Okta spells it, " +
 			"or {{identity.entity.aliases.<accessor of this mount>.name}}, the alias by alias_source of config. The login as Okta spells it, when empty.",
+		DisplayAttrs: &framework.DisplayAttributes{Name: "Username Format"},
 	}
 }
 

@@ -15,7 +15,7 @@ const statsPath = "stats"
 func (b *backend) pathStats() *framework.Path {
 	return &framework.Path{
 		Pattern: statsPath,
-		Fields: map[string]*framework.FieldSchema{
+		Fields: grouped("Numbers", fieldSchemas{
 			"format": {
 				Type:          framework.TypeString,
 				Query:         true,
@@ -24,10 +24,11 @@ func (b *backend) pathStats() *framework.Path {
 				Description:   `"json", or "openmetrics" for the plain text that Prometheus reads. "json" when empty.`,
 				DisplayAttrs:  &framework.DisplayAttributes{Name: "Format"},
 			},
-		},
+		}),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Callback: b.pathStatsRead, Summary: "Read the numbers of the mount on this node.", Responses: okResponse(),
+				Callback: b.pathStatsRead, Summary: "Read the numbers of the mount on this node.",
+				Responses: told(numberFields(), http.StatusBadRequest),
 			},
 		},
 		HelpSynopsis:    "Numbers of the mount on this node: logins, requests to Okta and their times, rate limits, memory.",
@@ -54,6 +55,20 @@ func (b *backend) pathStatsRead(_ context.Context, _ *logical.Request, d *framew
 		}}, nil
 	}
 	return answerInput(invalid("format", `must be "json" or "openmetrics"`))
+}
+
+// numberFields are what numbersNow has.
+func numberFields() fieldSchemas {
+	return fieldSchemas{
+		"since":          {Type: framework.TypeTime, Description: "When the mount began on this node."},
+		"logins":         {Type: framework.TypeMap, Description: "Logins and renewals, by how they were answered."},
+		"okta_calls":     {Type: framework.TypeMap, Description: "Requests to Okta, by endpoint: their results, and p50, p95 and p99 of their times in seconds."},
+		"rate_limits":    {Type: framework.TypeMap, Description: "What Okta has said last of its rate limits, by API."},
+		"pushes_waiting": {Type: framework.TypeInt, Description: "Pushes that wait for people."},
+		"logins_held":    {Type: framework.TypeInt, Description: "Logins with wait=false that are open."},
+		"logins_queued":  {Type: framework.TypeInt, Description: "Logins that wait for a place at Okta."},
+		"memory":         {Type: framework.TypeMap, Description: "Reads of entries, from memory and from storage."},
+	}
 }
 
 // numbersNow are the numbers as a read answers them.

@@ -19,27 +19,38 @@ import (
 
 // pathTOTPGenerate makes a person's key.
 func (b *backend) pathTOTPGenerate() *framework.Path {
-	return totpKeyPath("generate", "Make the TOTP key of a person, and tell it, once.", okResponse(), b.pathTOTPGenerateWrite)
+	return totpKeyPath("generate", "Make the TOTP key of a person, and tell it, once.", told(fieldSchemas{
+		"url":     {Type: framework.TypeString, Description: "The key, as an otpauth:// URL."},
+		"barcode": {Type: framework.TypeString, Description: "The same as a QR code, a PNG in base64. Empty where qr_size is 0."},
+	}, http.StatusBadRequest, http.StatusNotFound), b.pathTOTPGenerateWrite)
 }
 
 // pathTOTPDestroy deletes a person's key.
 func (b *backend) pathTOTPDestroy() *framework.Path {
-	return totpKeyPath("destroy", "Delete the TOTP key of a person.", written(), b.pathTOTPDestroyWrite)
+	return totpKeyPath("destroy", "Delete the TOTP key of a person.", written(http.StatusNotFound), b.pathTOTPDestroyWrite)
 }
 
-func totpKeyFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
-		"method_id": {Type: framework.TypeString, Description: "Id of the method, a UUID, or its name."},
-		"username":  {Type: framework.TypeString, Description: "Full login of the person as Okta spells it; its case does not matter."},
-	}
+func totpKeyFields() fieldSchemas {
+	return grouped("TOTP Key", fieldSchemas{
+		"method_id": {
+			Type: framework.TypeString, Required: true,
+			Description:  "Id of the method, a UUID, or its name.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Method ID"},
+		},
+		"username": {
+			Type: framework.TypeString, Required: true,
+			Description:  "Full login of the person as Okta spells it; its case does not matter. Required.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Username"},
+		},
+	})
 }
 
-func totpKeyPath(verb, summary string, responses map[int][]framework.Response, write framework.OperationFunc) *framework.Path {
+func totpKeyPath(verb, summary string, answers responses, write framework.OperationFunc) *framework.Path {
 	return &framework.Path{
 		Pattern: "mfa/method/totp/(?P<method_id>[^/]+)/admin-" + verb,
 		Fields:  totpKeyFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
-			logical.UpdateOperation: &framework.PathOperation{Callback: write, Summary: summary, Responses: responses},
+			logical.UpdateOperation: &framework.PathOperation{Callback: write, Summary: summary, Responses: answers},
 		},
 		HelpSynopsis:    summary,
 		HelpDescription: totpKeyHelp,

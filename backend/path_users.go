@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -12,31 +13,33 @@ func (b *backend) pathUsersList() *framework.Path {
 	return listPath("users/?", "users", "List the people whom the mount gives groups or policies by name.", b.users.List)
 }
 
-func userFields() map[string]*framework.FieldSchema {
-	return map[string]*framework.FieldSchema{
+func userFields() fieldSchemas {
+	return grouped("User", fieldSchemas{
 		"name": {
-			Type:        framework.TypeString,
-			Description: "Login of the user in Okta, or the part before the @ (see login_domain of config).",
+			Type:         framework.TypeString,
+			Required:     true,
+			Description:  "Login of the user in Okta, or the part before the @ (see login_domain of config).",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Name", Identifier: true},
 		},
 		"groups": {
 			Type:         framework.TypeCommaStringSlice,
-			Description:  "Groups of the user, beside those in Okta: a list or a comma-separated string.",
-			DisplayAttrs: &framework.DisplayAttributes{Description: "Groups of the user, beside those in Okta."},
+			Description:  "Groups of the user, beside those in Okta: a list or a comma-separated string. None, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Groups", Description: "Groups of the user, beside those in Okta."},
 		},
 		"policies": {
 			Type:         framework.TypeCommaStringSlice,
-			Description:  "Policies of the user: a list or a comma-separated string.",
-			DisplayAttrs: &framework.DisplayAttributes{Description: "Policies of the user."},
+			Description:  "Policies of the user: a list or a comma-separated string. None, when empty.",
+			DisplayAttrs: &framework.DisplayAttributes{Name: "Policies", Description: "Policies of the user."},
 		},
 		"okta_id": {
 			Type: framework.TypeString,
 			Description: "Okta's id of the user, 00u…: with it, the entry is that account's and nobody else's, whatever its name is " +
-				"and whatever becomes of the login.",
+				"and whatever becomes of the login. It is whose name it is, when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Okta User Id"},
 		},
 		"mfa_methods": mfaMethodsField("the user"),
 		"defaults":    defaultsField(),
-	}
+	})
 }
 
 func (b *backend) pathUsers() *framework.Path {
@@ -45,7 +48,7 @@ func (b *backend) pathUsers() *framework.Path {
 		Fields:  userFields(),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
-				Callback: b.pathUserRead, Summary: "Read a user's groups and policies.", Responses: okResponse()},
+				Callback: b.pathUserRead, Summary: "Read a user's groups and policies.", Responses: told(readable(userFields(), "name"), http.StatusBadRequest, http.StatusNotFound)},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathUserWrite, Summary: "Give a user groups and policies.", Responses: written()},
 			logical.PatchOperation: &framework.PathOperation{

@@ -14,38 +14,37 @@ import (
 func (b *backend) pathVerify() *framework.Path {
 	return &framework.Path{
 		Pattern: "verify/(?P<nonce>.+)",
-		Fields: map[string]*framework.FieldSchema{
+		Fields: grouped("Login", fieldSchemas{
 			"nonce": {
-				Type:        framework.TypeString,
-				Description: "The nonce that the login was begun with.",
+				Type:         framework.TypeString,
+				Required:     true,
+				Description:  "The nonce that the login was begun with.",
+				DisplayAttrs: &framework.DisplayAttributes{Name: "Nonce"},
 			},
-		},
+		}),
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathVerifyRead,
 				Summary:  "Read the right number of a login's number challenge.",
-				Responses: map[int][]framework.Response{http.StatusOK: {{
-					Description: http.StatusText(http.StatusOK),
-					Fields: map[string]*framework.FieldSchema{
-						"correct_answer": {
-							Type:        framework.TypeInt,
-							Description: "The number to choose on the phone.",
-							Required:    true,
-						},
-						"verification_code": {
-							Type:        framework.TypeString,
-							Description: "The same number, digit by digit, where it has to be typed into Duo Mobile.",
-						},
-						"device": {
-							Type:        framework.TypeString,
-							Description: "Name of the phone that shows the numbers, where Okta tells it.",
-						},
-						"expires_in": {
-							Type:        framework.TypeInt,
-							Description: "Seconds until the challenge ends, where Okta tells that.",
-						},
+				Responses: told(fieldSchemas{
+					"correct_answer": {
+						Type:        framework.TypeInt,
+						Description: "The number to choose on the phone.",
+						Required:    true,
 					},
-				}}},
+					"verification_code": {
+						Type:        framework.TypeString,
+						Description: "The same number, digit by digit, where it has to be typed into Duo Mobile.",
+					},
+					"device": {
+						Type:        framework.TypeString,
+						Description: "Name of the phone that shows the numbers, where Okta tells it.",
+					},
+					"expires_in": {
+						Type:        framework.TypeInt,
+						Description: "Seconds until the challenge ends, where Okta tells that.",
+					},
+				}, http.StatusNotFound),
 			},
 		},
 		HelpSynopsis:    "Read the right number of a login's number challenge.",

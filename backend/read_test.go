@@ -3,6 +3,7 @@ package backend
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -28,9 +29,18 @@ func TestReadHasTheFieldsThatWereSet(t *testing.T) {
 		assert.Equal(t, builtins, read("config"))
 		all := slices.Sorted(slices.Values(slices.Concat(builtins, slices.Collect(maps.Keys(ours)))))
 		assert.Equal(t, all, inForce("config"))
+		unset := m.inForce("config")
 		for field, value := range ours {
-			m.write("config", fields{field: value})
+			resp := m.write("config", fields{field: value})
 			assert.Contains(t, read("config"), field)
+			if field == "alias_metadata" || assert.ObjectsAreEqual(unset[field], m.read("config")[field]) { // the builtin method has it
+				continue
+			}
+			told := false
+			for _, w := range resp.Warnings {
+				told = told || strings.Contains(w, field) && strings.Contains(w, "builtin")
+			}
+			assert.True(t, told, "%s is lost after a switch to the builtin method: %v", field, resp.Warnings)
 		}
 		assert.Equal(t, all, read("config"))
 

@@ -73,7 +73,7 @@ func TestOpenAPI(t *testing.T) {
 
 	// Generated clients know what a request holds, and what a list answers.
 	body := regexp.MustCompile(`"requestBody":.*"\$ref":"#/components/schemas/Okta\w+Request"`)
-	list := regexp.MustCompile(`"200":.*"\$ref":"#/components/schemas/StandardListResponse"`)
+	list := regexp.MustCompile(`"200":.*"\$ref":"#/components/schemas/OktaList\w+Response"`)
 	for path, methods := range operations {
 		if _, writes := methods["post"]; writes {
 			require.Regexp(t, body, string(doc.Paths["/"+m.full(path)]["post"]), path)
@@ -83,6 +83,66 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	require.Contains(t, string(a.Raw), `"OktaConfigureRequest":{`)
+	requireWholeSchemas(t, m, a.Raw)
+}
+
+// oasSchema is what the document says of an object.
+type oasSchema struct {
+	Properties map[string]struct {
+		Type, Format, Description string
+		Default                   any
+		Display                   struct{ Name, Group string } `json:"x-vault-displayAttrs"`
+	}
+}
+
+// requireWholeSchemas requires of each operation of the mount that it says what it does and
+// how it is answered, and of each field of a request that it says what it is.
+func requireWholeSchemas(t *testing.T, m *mount, raw []byte) {
+	t.Helper()
+	var doc struct {
+		Paths      map[string]map[string]json.RawMessage
+		Components struct{ Schemas map[string]oasSchema }
+	}
+	require.NoError(t, json.Unmarshal(raw, &doc))
+	found := 0
+	for path, methods := range doc.Paths {
+		if !strings.HasPrefix(path, "/"+m.full("")) {
+			continue
+		}
+		for _, method := range []string{"get", "post", "patch", "delete"} {
+			if methods[method] == nil {
+				continue
+			}
+			found++
+			var operation struct {
+				Summary   string
+				Responses map[string]struct{ Description string }
+			}
+			require.NoError(t, json.Unmarshal(methods[method], &operation))
+			require.NotEmpty(t, operation.Summary, "%s %s", method, path)
+			require.Contains(t, operation.Responses, "200", "%s %s", method, path)
+			for status, response := range operation.Responses {
+				require.NotEmpty(t, response.Description, "%s %s %s", method, path, status)
+			}
+		}
+	}
+	require.Greater(t, found, 20)
+	for name, schema := range doc.Components.Schemas {
+		if !strings.HasPrefix(name, "Okta") || !strings.HasSuffix(name, "Request") {
+			continue
+		}
+		for field, property := range schema.Properties {
+			require.NotEmpty(t, property.Description, "%s %s", name, field)
+			require.NotEmpty(t, property.Display.Name, "%s %s", name, field)
+			require.NotEmpty(t, property.Display.Group, "%s %s", name, field)
+		}
+	}
+	asked, told := doc.Components.Schemas["OktaConfigureRequest"], doc.Components.Schemas["OktaReadConfigurationResponse"]
+	require.Equal(t, "1m", asked.Properties["push_timeout"].Default)
+	require.Equal(t, "Factors", asked.Properties["push_timeout"].Display.Group)
+	require.Equal(t, "string", told.Properties["push_timeout"].Type)
+	require.Equal(t, "integer", told.Properties["token_ttl"].Type)
+	require.NotContains(t, told.Properties, "api_token")
 }
 
 // Vault compares what a plugin says of its version with what was registered.
