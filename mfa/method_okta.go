@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -67,6 +68,12 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 		return Attempt{Passed: true}, nil
 	}
 	api := m.For(who.Caller)
+	var listed func() ([]okta.Factor, error)
+	if m.Org == who.Org { // find accepts no other account than the one that logs in
+		listing, stop := context.WithCancel(ctx)
+		defer stop()
+		listed = listFactors(listing, api, who.ID)
+	}
 	account, err := m.find(ctx, api, who)
 	if err != nil {
 		return Attempt{}, err
@@ -78,15 +85,31 @@ func (m *OktaMethod) Prepare(ctx context.Context, who Subject, c Credential) (At
 			return Attempt{Passed: true}, nil
 		}
 	}
-	return m.prepare(ctx, api, account, who, c)
-}
-
-// prepare chooses one of the account's factors.
-func (m *OktaMethod) prepare(ctx context.Context, api FactorsAPI, account okta.Account, who Subject, c Credential) (Attempt, error) {
-	offered, err := api.Factors(ctx, account.ID)
+	if listed == nil {
+		listed = listFactors(ctx, api, account.ID)
+	}
+	offered, err := listed()
 	if err != nil {
 		return Attempt{}, err
 	}
+	return m.prepare(api, account, offered, who, c)
+}
+
+// listFactors begins to list a user's factors, and returns the function that waits for
+// them.
+func listFactors(ctx context.Context, api FactorsAPI, userID string) (wait func() ([]okta.Factor, error)) {
+	var factors []okta.Factor
+	var err error
+	var listing panics.Group
+	listing.Go(func() { factors, err = api.Factors(ctx, userID) })
+	return func() ([]okta.Factor, error) {
+		listing.Wait()
+		return factors, err
+	}
+}
+
+// prepare chooses one of the account's factors.
+func (m *OktaMethod) prepare(api FactorsAPI, account okta.Account, offered []okta.Factor, who Subject, c Credential) (Attempt, error) {
 	choice, err := m.choose(offered, c)
 	if err != nil {
 		return Attempt{}, err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -339,7 +341,9 @@ type factorsScript struct {
 	factors []okta.Factor
 	answers []okta.FactorTransaction // the last one repeats
 	err     error                    // of everything
-	log     []string
+
+	mu  sync.Mutex
+	log []string
 }
 
 func (s *factorsScript) method() *mfa.OktaMethod {
@@ -349,10 +353,26 @@ func (s *factorsScript) method() *mfa.OktaMethod {
 	return &mfa.OktaMethod{For: func(okta.Caller) mfa.FactorsAPI { return s }, Org: "https://acme.okta.com", Kinds: mfa.DefaultKinds}
 }
 
-func (s *factorsScript) asked() string { return strings.Join(s.log, ", ") }
+func (s *factorsScript) asked() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.log, ", ")
+}
+
+// note notes a question. The account and the factors may be asked for at the same time:
+// the account comes first.
+func (s *factorsScript) note(asked string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := len(s.log)
+	if strings.HasPrefix(asked, "account ") && at > 0 && strings.HasPrefix(s.log[at-1], "factors ") {
+		at--
+	}
+	s.log = slices.Insert(s.log, at, asked)
+}
 
 func (s *factorsScript) next(asked string) (okta.FactorTransaction, error) {
-	s.log = append(s.log, asked)
+	s.note(asked)
 	var t okta.FactorTransaction
 	if len(s.answers) > 0 {
 		t = s.answers[0]
@@ -362,17 +382,17 @@ func (s *factorsScript) next(asked string) (okta.FactorTransaction, error) {
 }
 
 func (s *factorsScript) Account(_ context.Context, name string) (okta.Account, error) {
-	s.log = append(s.log, "account "+name)
+	s.note("account " + name)
 	return s.account, s.err
 }
 
 func (s *factorsScript) AccountsByEmail(_ context.Context, email string) ([]okta.Account, error) {
-	s.log = append(s.log, "email "+email)
+	s.note("email " + email)
 	return s.found, s.err
 }
 
 func (s *factorsScript) Factors(_ context.Context, userID string) ([]okta.Factor, error) {
-	s.log = append(s.log, "factors "+userID)
+	s.note("factors " + userID)
 	return s.factors, s.err
 }
 
@@ -389,7 +409,7 @@ func (s *factorsScript) PollFactor(context.Context, okta.FactorTransaction) (okt
 }
 
 func (s *factorsScript) CancelFactor(ctx context.Context, _ okta.FactorTransaction) error {
-	s.log = append(s.log, fmt.Sprintf("cancel %v", ctx.Err()))
+	s.note(fmt.Sprintf("cancel %v", ctx.Err()))
 	return assert.AnError
 }
 

@@ -153,10 +153,10 @@ func TestContinueRetries(t *testing.T) {
 
 	_, err := v.Continue(t.Context(), methods, nil)
 	assertMissing(t, "app, text", err)
-	assert.Equal(t, "prepare app, prepare text, prepare phone", b.journal.read())
+	assert.Equal(t, "prepare app, prepare phone, prepare text", b.journal.read())
 	_, err = v.Continue(t.Context(), methods, gave(map[string]string{"app": "000000", "text": "333333"}))
 	assertAt(t, "app", mfa.ErrWrongPassCode, err)
-	assert.Equal(t, "prepare app, prepare text, prepare phone, answer app", b.journal.read())
+	assert.Equal(t, "prepare app, prepare phone, prepare text, answer app", b.journal.read())
 	_, err = v.Continue(t.Context(), methods, gave(map[string]string{"app": "111111", "text": "000000"}))
 	assertAt(t, "text", mfa.ErrWrongPassCode, err)
 	assert.False(t, v.Challenged())
@@ -165,12 +165,12 @@ func TestContinueRetries(t *testing.T) {
 	_, err = v.Continue(t.Context(), methods, gave(map[string]string{"text": "x"}))
 	assertAt(t, "text", b.text.refuses, err)
 	b.text.refuses = nil
-	assert.Equal(t, "prepare text", b.journal.read())
+	assert.Equal(t, "prepare phone, prepare text", b.journal.read())
 	assert.False(t, v.Over())
 	waiting, err := v.Continue(t.Context(), methods, gave(map[string]string{"text": "333333"}))
 	require.NoError(t, err)
 	require.NotNil(t, waiting)
-	assert.Equal(t, "prepare text, prepare phone, answer text, ring phone", b.journal.read())
+	assert.Equal(t, "prepare phone, prepare text, answer text, ring phone", b.journal.read())
 	b.phone.decided <- nil
 	assert.NoError(t, continued(t, v, methods))
 	assert.Empty(t, b.journal.read())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/internal/panics"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -134,11 +135,11 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 	if !news {
 		queue = slices.Clone(d.queue)
 	}
-	for _, m := range d.required {
-		if d.hasPassed(m) || !news && d.isQueued(m) {
-			continue
-		}
-		attempt, method, err := m.prepare(ctx, who, given)
+	open := slices.DeleteFunc(slices.Clone(d.required), func(m Required) bool {
+		return d.hasPassed(m) || !news && d.isQueued(m)
+	})
+	for i, prepared := range prepareAll(ctx, open, who, given) {
+		m, attempt, method, err := open[i], prepared.attempt, prepared.method, prepared.err
 		switch {
 		case errors.Is(err, ErrNeedsPassCode):
 			missing = append(missing, wanting(m, err))
@@ -161,6 +162,38 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 	slices.SortStableFunc(queue, func(a, b way) int { return cmp.Compare(a.rank(), b.rank()) })
 	d.queue, d.given = queue, given
 	return nil
+}
+
+// prepared is what has become of the preparation of a method.
+type prepared struct {
+	attempt Attempt
+	method  Required // that is to satisfy what is required
+	err     error
+}
+
+// prepareAll prepares methods at the same time. Where one fails for good, those that come
+// after it are not waited for, as if they had not been tried.
+func prepareAll(ctx context.Context, required []Required, who Subject, given Given) []prepared {
+	list, stops := make([]prepared, len(required)), make([]context.CancelFunc, len(required))
+	contexts := make([]context.Context, len(required))
+	for i := range required {
+		contexts[i], stops[i] = context.WithCancel(ctx)
+		defer stops[i]()
+	}
+	var all panics.Group
+	for i, m := range required {
+		all.Go(func() {
+			p := &list[i]
+			p.attempt, p.method, p.err = m.prepare(contexts[i], who, given)
+			if p.err != nil && !errors.Is(p.err, ErrNeedsPassCode) {
+				for _, stop := range stops[i+1:] {
+					stop()
+				}
+			}
+		})
+	}
+	all.Wait()
+	return list
 }
 
 // mayReplace says why one of the queue's challenges must not be sent in place of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,8 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
-// journal is what methods have done, in order.
+// journal is what methods have done, in order. Preparations come at the same time, so that
+// those that follow one another are in the order of their names.
 type journal struct {
 	mu   sync.Mutex
 	list []string
@@ -25,7 +27,11 @@ type journal struct {
 func (j *journal) note(what, name string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.list = append(j.list, what+" "+name)
+	at := len(j.list)
+	for line := what + " " + name; what == "prepare" && at > 0 && strings.HasPrefix(j.list[at-1], "prepare ") && j.list[at-1] > line; {
+		at--
+	}
+	j.list = slices.Insert(j.list, at, what+" "+name)
 }
 
 // read returns what was noted since the last call.
@@ -459,7 +465,7 @@ func TestValidationOrder(t *testing.T) {
 			}
 			v := b.validation(ours)
 			err := v.Run(t.Context(), need(b.phone, b.text, b.app), gave(tc.given))
-			assert.Equal(t, "prepare phone, prepare text, prepare app, "+tc.want, b.journal.read())
+			assert.Equal(t, "prepare app, prepare phone, prepare text, "+tc.want, b.journal.read())
 			assert.Equal(t, tc.challenged, v.Challenged())
 			if tc.err == nil {
 				assert.NoError(t, err)
@@ -521,7 +527,7 @@ func TestValidationPassedByPrepare(t *testing.T) {
 	b.phone.passed = true
 	v := b.validation(ours)
 	require.NoError(t, v.Run(t.Context(), need(b.phone, b.app), gave(map[string]string{"app": "111111"})))
-	assert.Equal(t, "prepare phone, prepare app, answer app", b.journal.read())
+	assert.Equal(t, "prepare app, prepare phone, answer app", b.journal.read())
 	assert.False(t, v.Challenged())
 	assert.True(t, v.Passed())
 }
