@@ -26,6 +26,7 @@ func (r *runner) measure(ctx context.Context, row row) (rowResult, error) {
 	out := rowResult{Name: row.name, Workers: row.workers}
 	for _, o := range r.orgs() {
 		o.setLatencies(row.latencies)
+		defer o.setLatencies(nil) // what follows the rows is measured without
 	}
 	contestants, err := row.build(ctx, r.stage, row)
 	if err != nil {
