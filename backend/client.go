@@ -21,8 +21,8 @@ type clientCache struct {
 
 type keptClient struct {
 	*okta.Client
-	from made       // the entries it was made of
-	to   connection // what they say
+	from made        // the entries it was made of
+	to   *connection // what they say; behind a pointer, so that fmt does not print it with a mount
 }
 
 // made is the entries that a client is made of. Entries do not change, so where they are
@@ -34,6 +34,7 @@ type made struct {
 
 // connection is all that makes a client another one.
 type connection struct {
+	okta.Unprintable
 	orgURL, token, clientID, scopes, kid string
 	publicApp                            bool
 }
@@ -74,7 +75,7 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 	c := &b.clients
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if kept, ok := c.kept[name]; ok && kept.to == to {
+	if kept, ok := c.kept[name]; ok && *kept.to == to {
 		kept.from = from
 		c.kept[name] = kept
 		return kept.Client, nil
@@ -99,7 +100,7 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 	if c.kept == nil {
 		c.kept = map[string]keptClient{}
 	}
-	c.kept[name] = keptClient{client, from, to}
+	c.kept[name] = keptClient{client, from, &to}
 	return client, nil
 }
 

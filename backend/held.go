@@ -26,6 +26,7 @@ const (
 // heldLogin is a login with wait=false that has not ended. It is held in memory
 // only, with the password, which a further phone and the token need.
 type heldLogin struct {
+	okta.Unprintable
 	session  *mfa.Session
 	ticket   *attempts.Ticket // of the password
 	org      string           // where it was begun

@@ -30,6 +30,7 @@ type keysEntry struct {
 
 // keyPair is a key pair in storage.
 type keyPair struct {
+	okta.Unprintable
 	PrivateKey string    `json:"private_key"` // PEM
 	Created    time.Time `json:"created"`
 

@@ -27,6 +27,7 @@ const (
 
 // loginRequest is the work on one request to log in, or to renew a token.
 type loginRequest struct {
+	okta.Unprintable
 	*backend
 	req    *logical.Request
 	cfg    *configEntry

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 func configFields() fieldSchemas {
@@ -329,6 +330,7 @@ const configKey = "config"
 // the builtin method does not know are stored only while they are set. Callers read
 // them by policy, which adds the defaults.
 type configEntry struct {
+	okta.Unprintable
 	tokenutil.TokenParams
 
 	Organization  string        `json:"organization"`

@@ -214,6 +214,7 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 
 // loginInput is what a person gave.
 type loginInput struct {
+	okta.Unprintable
 	username      string
 	password      string
 	nonce         string

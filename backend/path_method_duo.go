@@ -9,10 +9,12 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // duoMethodEntry is a stored method of type duo.
 type duoMethodEntry struct {
+	okta.Unprintable
 	IntegrationKey string `json:"integration_key"`
 	SecretKey      string `json:"secret_key"`
 	APIHostname    string `json:"api_hostname"`
@@ -91,7 +93,7 @@ func checkDuoMethod(entry *methodEntry) (problems []problem) {
 
 func (e *duoMethodEntry) config() duo.Config {
 	return duo.Config{
-		IntegrationKey: e.IntegrationKey, SecretKey: e.SecretKey, APIHostname: e.APIHostname,
+		IntegrationKey: e.IntegrationKey, SecretKey: okta.NewSecret(e.SecretKey), APIHostname: e.APIHostname,
 		PushInfo: e.PushInfo, UsePassCode: e.UsePassCode,
 	}
 }

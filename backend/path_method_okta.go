@@ -14,6 +14,7 @@ import (
 // oktaMethodEntry is a stored method of type okta. A method that has no org of its own
 // uses the connection of the configuration.
 type oktaMethodEntry struct {
+	okta.Unprintable
 	OrgName      string     `json:"org_name,omitempty"`
 	APIToken     string     `json:"api_token,omitempty"`
 	BaseURL      string     `json:"base_url,omitempty"`

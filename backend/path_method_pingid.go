@@ -9,10 +9,12 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // pingIDMethodEntry is a stored method of type pingid.
 type pingIDMethodEntry struct {
+	okta.Unprintable
 	SettingsFile string `json:"settings_file_base64"`
 	// Start is false where the method was stored before the field existed: its pushes go on
 	// as they did.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // pathTOTPGenerate makes a person's key.
@@ -141,6 +142,7 @@ var errHasKey = errors.New("there is a key already")
 
 // storedKey is a person's key in storage.
 type storedKey struct {
+	okta.Unprintable
 	Login string `json:"login"` // as it was given when the key was made
 	mfa.TOTPKey
 }

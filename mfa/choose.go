@@ -11,8 +11,9 @@ import (
 // Want is what the person gave to choose and answer a factor. The zero value leaves
 // the choice to Choose.
 type Want struct {
+	okta.Unprintable
 	// PassCode answers a factor; see CleanPassCode.
-	PassCode string
+	PassCode string `json:"-"`
 	// Kind narrows the choice; empty means any.
 	Kind Kind
 	// Provider narrows the choice; empty means any.

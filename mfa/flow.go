@@ -30,6 +30,7 @@ type Authn interface {
 // Flow says how one login goes. Okta and Mount are required; the zero value of
 // every other field is useful.
 type Flow struct {
+	okta.Unprintable
 	// Okta sends requests on behalf of the person who logs in.
 	Okta Authn
 	// Org is the org's URL, as okta.Client.OrgURL returns it.
@@ -102,6 +103,7 @@ type Flow struct {
 
 // Input is what a person gave in one request.
 type Input struct {
+	okta.Unprintable
 	Want  Want  // chooses and answers a factor of Okta's own challenge
 	Given Given // answers the methods of the mount
 }

@@ -38,6 +38,7 @@ type failure struct {
 
 // permit allows a login to send one challenge.
 type permit struct {
+	okta.Unprintable
 	guard      *guard
 	clock      Clock
 	person     string

@@ -61,8 +61,9 @@ func (s Subject) Rang(org string, f okta.Factor) bool {
 // Credential is what the person gave for one method. The zero value means that they
 // gave nothing.
 type Credential struct {
+	okta.Unprintable
 	// PassCode is the passcode, or empty.
-	PassCode string
+	PassCode string `json:"-"`
 	// Kind is the kind of factor that the person chose. Empty means any.
 	Kind Kind
 	// Device is the phone that the person chose: its name, in any case, or its id.

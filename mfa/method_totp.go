@@ -16,6 +16,8 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // TOTPKeys stores the keys of one TOTPMethod: one key for each person, by their login at
@@ -47,6 +49,7 @@ type TOTPConfig struct {
 // TOTPKey is one person's key, and the state that protects it against replay and
 // guessing.
 type TOTPKey struct {
+	okta.Unprintable
 	// Secret is the key in base32. The three fields below are as in TOTPConfig.
 	Secret    string        `json:"secret"`
 	Period    time.Duration `json:"period"`
@@ -61,12 +64,6 @@ type TOTPKey struct {
 	// BarredUntil is the time before which no passcode is checked.
 	BarredUntil time.Time `json:"barred_until"`
 }
-
-// String returns a placeholder, never the key.
-func (k TOTPKey) String() string { return "[totp key]" }
-
-// GoString returns a placeholder, never the key.
-func (k TOTPKey) GoString() string { return k.String() }
 
 // TOTPMethod requires a passcode of RFC 6238, and checks it with a key that the mount
 // stores.

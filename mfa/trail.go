@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // trail is what one login remembers for both of its halves: where it stands, the
@@ -11,6 +13,7 @@ import (
 // makes a phone ring or has a code sent asks it first. It is used in the session's
 // turn only, except for challenged.
 type trail struct {
+	okta.Unprintable
 	flow Flow
 	// isEnding reports whether the login is about to end. Other logins call it.
 	isEnding func() bool

@@ -79,13 +79,13 @@ func (c *Client) Resend(ctx context.Context, t Transaction, f Factor) (Transacti
 	if err != nil {
 		return Transaction{}, err
 	}
-	return c.proceed(ctx, t, path+"/resend", stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, path+"/resend", stateRequest{StateToken: t.StateToken.Reveal()})
 }
 
 // Previous leaves an open challenge and goes back to the choice of a factor.
 // https://developer.okta.com/docs/reference/api/authn/#previous-transaction-state
 func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.proceed(ctx, t, previousPath, stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, previousPath, stateRequest{StateToken: t.StateToken.Reveal()})
 }
 
 // Skip passes over the warning of StatusPasswordWarn, or puts an enrollment off. Okta
@@ -93,21 +93,21 @@ func (c *Client) Previous(ctx context.Context, t Transaction) (Transaction, erro
 // the password alone.
 // https://developer.okta.com/docs/reference/api/authn/#skip-transaction-state
 func (c *Client) Skip(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.proceed(ctx, t, skipPath, stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, skipPath, stateRequest{StateToken: t.StateToken.Reveal()})
 }
 
 // State reads where a transaction stands. It changes nothing and sends nothing to a
 // phone, so it is the question to ask where the answer to another one was lost.
 // https://developer.okta.com/docs/reference/api/authn/#get-transaction-state
 func (c *Client) State(ctx context.Context, t Transaction) (Transaction, error) {
-	return c.proceed(ctx, t, authnPath, stateRequest{t.StateToken.Reveal()})
+	return c.proceed(ctx, t, authnPath, stateRequest{StateToken: t.StateToken.Reveal()})
 }
 
 // Cancel ends a transaction and revokes its state token.
 // https://developer.okta.com/docs/reference/api/authn/#cancel-transaction
 func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 	// Okta does not document the content of the answer, so only its status counts.
-	if _, err := c.post(ctx, cancelPath, stateRequest{t.StateToken.Reveal()}, nil); err != nil {
+	if _, err := c.post(ctx, cancelPath, stateRequest{StateToken: t.StateToken.Reveal()}, nil); err != nil {
 		return fmt.Errorf("cancelling the transaction: %w", err)
 	}
 	return nil
@@ -115,10 +115,12 @@ func (c *Client) Cancel(ctx context.Context, t Transaction) error {
 
 type (
 	stateRequest struct {
+		Unprintable
 		StateToken string `json:"stateToken"`
 	}
 	// verifyRequest leaves an empty passCode out, which Okta could count as a wrong one.
 	verifyRequest struct {
+		Unprintable
 		StateToken string `json:"stateToken"`
 		PassCode   string `json:"passCode,omitempty"`
 		// A question takes this field in place of passCode.
@@ -150,6 +152,9 @@ func (c *Client) transact(ctx context.Context, path string, in any) (Transaction
 	header, err := c.post(ctx, path, in, &w)
 	if err != nil {
 		return Transaction{}, err
+	}
+	if repeatsAsStatus(w.Status, w.FactorResult, in) {
+		return Transaction{}, malformedHeader("a status that repeats what was sent", header)
 	}
 	t := w.transaction(c.orgURL)
 	if missing := t.missing(); missing != "" {

@@ -129,8 +129,9 @@ func (d errorDocument) words() Secret {
 }
 
 // parseError returns nil for a 2xx answer without an error code in it and an
-// *Error for everything else. Okta sends E0000070 with status 202.
-func parseError(resp *http.Response, body []byte) error {
+// *Error for everything else, which quotes no text of echoed. Okta sends E0000070 with
+// status 202.
+func parseError(resp *http.Response, body []byte, echoed ...string) error {
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	var doc errorDocument
 	// Nearly all answers are no errors, and need not be decoded twice.
@@ -146,6 +147,7 @@ func parseError(resp *http.Response, body []byte) error {
 	if ok && doc.Code == "" {
 		return nil
 	}
+	doc.hide(echoed)
 	if doc.Code == "" {
 		doc.Code, doc.Summary = cmp.Or(doc.OAuth, challengeError(resp.Header)), cmp.Or(doc.Summary, doc.Description)
 	}

@@ -149,6 +149,9 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 	if err != nil {
 		return FactorTransaction{}, err
 	}
+	if repeatsAsStatus("", w.Result, in) {
+		return FactorTransaction{}, malformedHeader("a result that repeats what was sent", header)
+	}
 	t := FactorTransaction{Result: w.Result, ExpiresAt: c.localTime(w.ExpiresAt, header)}
 	if n := w.Embedded.Challenge.CorrectAnswer; n != nil {
 		t.Challenge = &Challenge{CorrectAnswer: *n}

@@ -32,7 +32,7 @@ const canary = "canary-5e1f-of-a-secret"
 func secretive(t *testing.T) map[string][]any {
 	t.Helper()
 	srv, user := newOrg(t)
-	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(canary), RootCAs: srv.CertPool()}
+	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(canary + "-of-the-mount"), RootCAs: srv.CertPool()}
 	c, err := okta.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
@@ -49,10 +49,10 @@ func secretive(t *testing.T) map[string][]any {
 	pushed, err := c.ChallengeFactor(t.Context(), user.ID, enrolled(push), false)
 	require.NoError(t, err)
 
-	srv.Fail("verify", oktatest.Status(409, okta.CodeNextPassCode, "Your PIN is "+canary))
+	srv.Fail("verify", oktatest.Status(409, okta.CodeNextPassCode, "Your PIN is "+canary[:8]))
 	_, err = c.Verify(t.Context(), tx, okta.Factor{ID: "rsa1"}, passCode)
 	asks := refusal(t, err)
-	require.Equal(t, "Your PIN is "+canary, asks.Words.Reveal())
+	require.Equal(t, "Your PIN is "+canary[:8], asks.Words.Reveal())
 
 	return map[string][]any{
 		"Error":      append(shapes(*asks), fmt.Errorf("x: %w", err)),
@@ -69,7 +69,7 @@ func secretive(t *testing.T) map[string][]any {
 }
 
 // openTypes hold no secret.
-var openTypes = []string{"Account", "Call", "Caller", "Challenge", "DownError", "Factor", "Group", "RateLimit", "UnreachableError", "User"}
+var openTypes = []string{"Account", "Call", "Caller", "Challenge", "DownError", "Factor", "Group", "RateLimit", "Unprintable", "UnreachableError", "User"}
 
 // shapes are the ways in which a value can be a part of what is printed.
 func shapes[T any](v T) []any {

@@ -288,7 +288,7 @@ func (a *serviceApp) granted(resp *http.Response, answer []byte, asked time.Time
 		return accessToken{}, malformed("not the JSON of a token", resp)
 	}
 	scheme := map[string]string{"dpop": "DPoP", "bearer": "Bearer"}[strings.ToLower(w.Type)]
-	if scheme == "" || w.Token == "" || w.Expires <= 0 || strings.ContainsAny(w.Token, " \r\n") {
+	if scheme == "" || w.Token == "" || w.Expires <= 0 || strings.ContainsFunc(w.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return accessToken{}, malformed("no access token", resp)
 	}
 	granted := strings.Fields(w.Scope)

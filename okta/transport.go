@@ -192,6 +192,8 @@ func (t *transport) exchange(req *http.Request, call *Call) (_ *http.Response, _
 		return nil, nil, err
 	}
 	defer resp.Body.Close()
+	echoed := sentIn(req)
+	hideHeaders(resp, echoed)
 	t.limits.note(req.URL.EscapedPath(), resp.Header, t.now())
 	if resp.StatusCode < 200 {
 		// What follows a 101 is no answer, and net/http reads it without a time limit.
@@ -206,7 +208,7 @@ func (t *transport) exchange(req *http.Request, call *Call) (_ *http.Response, _
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return nil, nil, malformed("a redirect, which is not followed", resp)
 	}
-	if err := parseError(resp, body); err != nil {
+	if err := parseError(resp, body, echoed...); err != nil {
 		if said, ok := errors.AsType[*Error](err); ok {
 			said.Endpoint = call.Endpoint
 		}
@@ -214,6 +216,9 @@ func (t *transport) exchange(req *http.Request, call *Call) (_ *http.Response, _
 	}
 	if len(body) > 0 && mediaType(resp) != jsonType {
 		return nil, nil, malformed("not JSON", resp)
+	}
+	if repeats(body, proofsOf(req.Header)) {
+		return nil, nil, malformed("it repeats the proof of the request", resp)
 	}
 	return resp, body, nil
 }
@@ -324,4 +329,6 @@ func malformedHeader(what string, header http.Header) error {
 	return fmt.Errorf("%w: %s (request id %q)", ErrMalformed, what, requestID(header))
 }
 
-func requestID(header http.Header) string { return Clip(header.Get("X-Okta-Request-Id"), 64) }
+const requestIDHeader = "X-Okta-Request-Id"
+
+func requestID(header http.Header) string { return Clip(header.Get(requestIDHeader), 64) }

@@ -11,6 +11,7 @@ import (
 // These are the wire forms. Okta adds fields at any time, so unknown ones are ignored.
 type (
 	wireTransaction struct {
+		Unprintable
 		Status       Status       `json:"status"`
 		FactorResult FactorResult `json:"factorResult"`
 		StateToken   string       `json:"stateToken"`

@@ -70,6 +70,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"sync"
 	"time"
 
@@ -151,9 +152,12 @@ func (q Quota) low(now time.Time) bool {
 type Attempt struct {
 	Name     string // as it was typed
 	Address  string // the client's IP address; "" is an unknown one, and never known
-	Password string // of which the table keeps a hash at most
+	Password string `json:"-"` // of which the table keeps a hash at most
 	Renewal  bool   // the password is one that is kept with a token
 }
+
+// Format prints a placeholder, whatever the verb.
+func (Attempt) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[attempt]") }
 
 // BlockedError says that there were too many wrong passwords.
 type BlockedError struct{ Wait time.Duration }

@@ -18,6 +18,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 const someone = "mia@acme.test"
@@ -32,7 +33,7 @@ func (s *sim) methods() map[string]mfa.Method {
 	s.t.Helper()
 	d := s.ready.Duo
 	atDuo, err := duo.New(duo.Config{
-		IntegrationKey: d.IntegrationKey, SecretKey: d.SecretKey, APIHostname: d.APIHostname, RootCAs: s.roots(),
+		IntegrationKey: d.IntegrationKey, SecretKey: okta.NewSecret(d.SecretKey), APIHostname: d.APIHostname, RootCAs: s.roots(),
 	})
 	require.NoError(s.t, err)
 	settings, err := pingid.ParseSettings(s.ready.PingID.SettingsFile)

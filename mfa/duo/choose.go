@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // These are Duo's factors, by which a device is asked, and the capabilities of the same
@@ -54,6 +55,7 @@ func (d device) makesCodes() bool { return d.Type == typeToken || d.can(canCode)
 
 // wish is what the person asks for.
 type wish struct {
+	okta.Unprintable
 	passCode string
 	factor   string // empty: any that rings
 	device   string // empty: any

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// IntegrationKey and SecretKey are the application's, of Duo's type "Auth API".
 	IntegrationKey string
-	SecretKey      string
+	SecretKey      okta.Secret
 	// APIHostname is the application's host, "api-12345678.duosecurity.com". It may
 	// have a port.
 	APIHostname string
@@ -63,7 +63,7 @@ func (c Config) Problems() (problems []error) {
 	if c.IntegrationKey == "" {
 		problems = append(problems, errors.New("integration_key is required"))
 	}
-	if c.SecretKey == "" {
+	if c.SecretKey.IsZero() {
 		problems = append(problems, errors.New("secret_key is required"))
 	}
 	switch {

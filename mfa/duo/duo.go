@@ -1,7 +1,7 @@
 // Package duo is the method of Duo Security: a push to a phone, a call, or a passcode, by
 // version 2 of the Auth API (https://duo.com/docs/authapi).
 //
-//	method, err := duo.New(duo.Config{IntegrationKey: key, SecretKey: secret, APIHostname: host})
+//	method, err := duo.New(duo.Config{IntegrationKey: key, SecretKey: okta.NewSecret(secret), APIHostname: host})
 //
 // Duo's own library signs the requests, and a client of package service sends them.
 package duo
@@ -17,6 +17,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // Method asks for a push to a phone, a call, or a passcode.
@@ -35,7 +36,7 @@ func New(c Config) (*Method, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	api := duoapi.NewDuoApi(c.IntegrationKey, c.SecretKey, c.APIHostname, c.UserAgent)
+	api := duoapi.NewDuoApi(c.IntegrationKey, c.SecretKey.Reveal(), c.APIHostname, c.UserAgent)
 	m := &Method{
 		api:         func() duoapi.DuoApi { return *api },
 		client:      service.New(c.roots(), c.Timeout, c.Dial),
@@ -133,9 +134,9 @@ func (l *login) passCode(ctx context.Context, code string) error {
 	case answer.Result == resultDeny && answer.Status == resultDeny:
 		return mfa.ErrWrongPassCode
 	case answer.Result == resultDeny:
-		return service.Denied(cmp.Or(answer.Status_Msg, answer.Status))
+		return service.Denied(okta.HideEcho(cmp.Or(answer.Status_Msg, answer.Status), code))
 	default:
-		return unknownResult(answer.Result)
+		return unknownResult(okta.HideEcho(answer.Result, code))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // TestKeys: a mount with the wrong keys, or a wrong clock, hears it.
@@ -25,7 +26,7 @@ func TestKeys(t *testing.T) {
 		want   mfa.ServiceError
 	}{
 		"integration key": {change: func(c *duo.Config) { c.IntegrationKey = "DIWRONG" }, want: mfa.ServiceError{Status: 401, Message: "Invalid integration key in request credentials (code 40102: check integration_key and api_hostname)"}},
-		"secret key":      {change: func(c *duo.Config) { c.SecretKey = "a wrong secret" }, want: mfa.ServiceError{Status: 401, Message: "Invalid signature in request credentials (code 40103: check secret_key and api_hostname)"}},
+		"secret key":      {change: func(c *duo.Config) { c.SecretKey = okta.NewSecret("a wrong secret") }, want: mfa.ServiceError{Status: 401, Message: "Invalid signature in request credentials (code 40103: check secret_key and api_hostname)"}},
 		"clock":           {skew: time.Hour, want: mfa.ServiceError{Status: 401, Message: "Bad request timestamp (code 40105: check the clock of this machine)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +97,7 @@ func TestTogether(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	good := duo.Config{IntegrationKey: "DIKEY", SecretKey: "a-very-secret-key", APIHostname: "api-1.duosecurity.com"}
+	good := duo.Config{IntegrationKey: "DIKEY", SecretKey: okta.NewSecret("a-very-secret-key"), APIHostname: "api-1.duosecurity.com"}
 	for name, test := range map[string]struct {
 		change func(*duo.Config)
 		want   string // the field; empty: it is good
@@ -106,7 +107,7 @@ func TestConfig(t *testing.T) {
 		"address":            {change: func(c *duo.Config) { c.APIHostname = "[2001:db8::1]:443" }},
 		"pairs":              {change: func(c *duo.Config) { c.PushInfo = "from=vault%20login&domain=acme.test" }},
 		"no integration key": {change: func(c *duo.Config) { c.IntegrationKey = "" }, want: "integration_key"},
-		"no secret key":      {change: func(c *duo.Config) { c.SecretKey = "" }, want: "secret_key"},
+		"no secret key":      {change: func(c *duo.Config) { c.SecretKey = okta.Secret{} }, want: "secret_key"},
 		"no host":            {change: func(c *duo.Config) { c.APIHostname = "" }, want: "api_hostname"},
 		"URL":                {change: func(c *duo.Config) { c.APIHostname = "https://api-1.duosecurity.com" }, want: "api_hostname"},
 		"path":               {change: func(c *duo.Config) { c.APIHostname = "api-1.duosecurity.com/x" }, want: "api_hostname"},
@@ -136,7 +137,7 @@ func TestConfig(t *testing.T) {
 				require.Error(t, err)
 				assert.True(t, strings.HasPrefix(err.Error(), test.want+" "), err)
 			}
-			methodtest.AssertNoSecret(t, []string{good.SecretKey, "me:pass"}, err, config, &config, method, struct{ m mfa.Method }{method}, struct{ m *duo.Method }{method})
+			methodtest.AssertNoSecret(t, []string{good.SecretKey.Reveal(), "me:pass"}, err, config, &config, method, struct{ m mfa.Method }{method}, struct{ m *duo.Method }{method})
 		})
 	}
 }

@@ -3,6 +3,8 @@ package duo
 import (
 	"crypto/x509"
 	"testing"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // TestRoots: Duo's own hosts have to show a certificate of a pinned authority,
@@ -27,7 +29,7 @@ func TestRoots(t *testing.T) {
 		if pinned {
 			want = pinnedRoots()
 		}
-		m, err := New(Config{IntegrationKey: "DI", SecretKey: "s", APIHostname: host, RootCAs: own})
+		m, err := New(Config{IntegrationKey: "DI", SecretKey: okta.NewSecret("s"), APIHostname: host, RootCAs: own})
 		if err != nil {
 			t.Fatal(err)
 		}

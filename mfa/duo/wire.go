@@ -17,6 +17,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // api returns Duo's library for calls that end with ctx, and after patience where that is
@@ -53,7 +54,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var doc failure
 	switch err := json.Unmarshal(body, &doc); {
 	case err == nil && doc.Stat == "FAIL":
-		return nil, doc.refusal(resp)
+		return nil, doc.refusal(resp, payload)
 	case resp.StatusCode != http.StatusOK:
 		return nil, service.Refusal(resp)
 	case err != nil || doc.Stat != "OK":
@@ -73,13 +74,19 @@ type failure struct {
 	Detail  string          `json:"message_detail"`
 }
 
-func (f failure) refusal(resp *http.Response) *refusal {
+// refusal makes an error of it, which quotes nothing of the passcode in the request. The
+// only other secrets, the keys, are not sent.
+func (f failure) refusal(resp *http.Response, request []byte) *refusal {
 	code, _ := strconv.Atoi(strings.Trim(string(f.Code), `"`))
 	status := resp.StatusCode
 	if said := code / 100; said >= http.StatusBadRequest && said < 600 {
 		status = said // its first three digits are the HTTP status
 	}
-	return &refusal{status: status, code: code, message: f.Message, detail: f.Detail, wait: service.RetryAfter(resp)}
+	params, _ := url.ParseQuery(string(request))
+	return &refusal{
+		status: status, code: code, message: okta.HideEcho(f.Message, params.Get("passcode")), detail: f.Detail,
+		shown: okta.HideEcho(f.Detail, params.Get("passcode")), wait: service.RetryAfter(resp),
+	}
 }
 
 // Duo's code for a parameter that is wrong. The detail names it, or says what is wrong.
@@ -90,6 +97,7 @@ type refusal struct {
 	status          int // of HTTP
 	code            int // zero: Duo gave none
 	message, detail string
+	shown           string        // the detail without what was sent
 	wait            time.Duration // after which Duo may be asked again; zero: it did not say
 }
 
@@ -113,8 +121,8 @@ func (e *refusal) meaning() error {
 		return mfa.ErrNoFactor
 	}
 	message := service.Clip(e.message)
-	if e.detail != "" {
-		message += ": " + service.Clip(e.detail)
+	if e.shown != "" {
+		message += ": " + service.Clip(e.shown)
 	}
 	if e.code != 0 {
 		message += fmt.Sprintf(" (code %d%s)", e.code, cure(e.code))

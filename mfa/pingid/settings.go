@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 const (
@@ -41,6 +42,7 @@ type Settings struct {
 }
 
 type secrets struct {
+	okta.Unprintable
 	key   []byte // of the HMAC
 	token string
 }
@@ -88,7 +90,7 @@ func ParseSettings(base64File string) (Settings, error) {
 	case !isServiceURL(s.IDPURL):
 		return Settings{}, errors.New("idp_url is not an https URL of a host and a path")
 	}
-	s.secrets = func() secrets { return secrets{key, values["token"]} }
+	s.secrets = func() secrets { return secrets{key: key, token: values["token"]} }
 	return s, nil
 }
 

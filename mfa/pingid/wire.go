@@ -15,6 +15,7 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/service"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // These are the operations of PingID's API.
@@ -85,11 +86,21 @@ func (m *Method) call(ctx context.Context, operation string, body object, patien
 	if err != nil {
 		return answer{}, err
 	}
+	said.hide(m.settings.secrets().token, body["otp"], body["sessionId"])
 	said.status = resp.StatusCode
 	if *said.ErrorID == success && said.status != http.StatusOK {
 		return answer{}, fmt.Errorf("%w: success, with HTTP status %d", mfa.ErrServiceMalformed, said.status)
 	}
 	return said, nil
+}
+
+// hide takes secrets that the request carried out of the texts that an error may quote.
+func (a *answer) hide(secrets ...any) {
+	for _, secret := range secrets {
+		if secret, ok := secret.(string); ok {
+			a.ErrorMsg, a.MessageID = okta.HideEcho(a.ErrorMsg, secret), okta.HideEcho(a.MessageID, secret)
+		}
+	}
 }
 
 // unlessAccepted marks err with mfa.MarkNotSent where PingID refused the request as such.

@@ -18,6 +18,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/duo"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa/pingid"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -155,7 +156,7 @@ func AssertNoSecret(t *testing.T, secrets []string, values ...any) {
 func Duo(t testing.TB, srv *mfatest.DuoServer, change func(*duo.Config)) *duo.Method {
 	t.Helper()
 	config := duo.Config{
-		IntegrationKey: srv.IntegrationKey, SecretKey: srv.SecretKey, APIHostname: srv.Host(),
+		IntegrationKey: srv.IntegrationKey, SecretKey: okta.NewSecret(srv.SecretKey), APIHostname: srv.Host(),
 		RootCAs: srv.CertPool(), UserAgent: "test/1.0",
 	}
 	if change != nil {
