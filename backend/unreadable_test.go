@@ -36,7 +36,6 @@ type kindOfEntry struct {
 	alone   bool              // and noa may
 	where   string            // path of the entry, with {} for the end of its key
 	list    string            // path of the list, empty for none
-	listed  string            // what the list has, if not the end of the key
 	patches bool              // the path takes patches
 	write   operation         // replaces it
 	remove  operation         // deletes it
