@@ -60,7 +60,7 @@ func (m *mount) calls() string {
 
 func TestRequestsOfAFactor(t *testing.T) {
 	t.Parallel()
-	m := newMount(t, allFactors)
+	m := newMount(t, allFactors, object{"prefetch_groups": "never"})
 	clock := m.ownClock()
 	u := m.addUser("mia@acme.test")
 	generator := u.AddTOTP("OKTA")
