@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 
 	sdk "github.com/okta/okta-sdk-golang/v2/okta"
 	"github.com/okta/okta-sdk-golang/v2/okta/cache"
@@ -21,13 +20,12 @@ import (
 // request goes to the Client that its context holds, which also proves itself. The SDK's
 // NewClient is not used, because it fills its options from files and from the environment,
 // and prints to standard output what it cannot read there. An option that is not set here
-// is zero: nothing is cached or retried.
-var sdkExecutor = sync.OnceValue(func() *sdk.RequestExecutor {
-	return sdk.NewRequestExecutor(&http.Client{Transport: viaClient{}}, cache.NewNoOpCache(), options(
-		sdk.WithOrgUrl("https://org.invalid"), // the Client knows the org
-		sdk.WithAuthorizationMode("SSWS"),     // with an empty token, which goes no further than to viaClient
-	))
-})
+// is zero: nothing is cached or retried. It is made once, when the process starts: each has
+// a goroutine that never ends, which tidies a cache of access tokens that is not used.
+var sdkExecutor = sdk.NewRequestExecutor(&http.Client{Transport: viaClient{}}, cache.NewNoOpCache(), options(
+	sdk.WithOrgUrl("https://org.invalid"), // the Client knows the org
+	sdk.WithAuthorizationMode("SSWS"),     // with an empty token, which goes no further than to viaClient
+))
 
 // options returns the SDK's options, of a type that it does not export.
 func options[T any](setters ...func(*T)) *T {
@@ -80,7 +78,7 @@ func (viaClient) RoundTrip(req *http.Request) (*http.Response, error) {
 // getTyped asks for path by the SDK, and decodes the answer into one of the SDK's types.
 // Its errors are those of do.
 func (c *Client) getTyped(ctx context.Context, path string, out any) (http.Header, error) {
-	executor := *sdkExecutor() // each request changes it
+	executor := *sdkExecutor // each request changes it
 	req, err := executor.NewRequest(http.MethodGet, path, nil)
 	if err != nil { // whose text is the URL
 		return nil, fmt.Errorf("%w: no request can have this path", ErrMalformed)
