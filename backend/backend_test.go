@@ -141,6 +141,7 @@ func (m *mount) send(ctx context.Context, req *logical.Request) (*logical.Respon
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second) // as Vault does
 	defer cancel()
 	resp, err := m.backend.HandleRequest(ctx, req)
+	m.saidFarewell()
 	status, answered := logical.RespondErrorCommon(req, resp, err)
 	logical.AdjustErrorStatusCode(&status, err)
 	if status == 0 {
@@ -151,6 +152,16 @@ func (m *mount) send(ctx context.Context, req *logical.Request) (*logical.Respon
 		text = answered.Error()
 	}
 	return resp, status, text
+}
+
+// saidFarewell waits until the mount has told Okta all that it tells after its answers.
+func (m *mount) saidFarewell() {
+	for range 60_000 {
+		if m.inner == nil || len(m.inner.life.room) == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (m *mount) write(path string, data fields) *logical.Response {

@@ -23,10 +23,14 @@ type life struct {
 	// serving is held for reading by each request that is being served. Whoever writes is
 	// the end of the mount, and keeps it.
 	serving sync.RWMutex
+
+	// farewells are what goes on after its answer, and room has place for maxFarewells.
+	farewells sync.WaitGroup
+	room      chan struct{}
 }
 
 func newLife() *life {
-	l := &life{}
+	l := &life{room: make(chan struct{}, maxFarewells)}
 	l.Context, l.end = context.WithCancel(context.Background())
 	return l
 }
@@ -47,6 +51,24 @@ func (l *life) enter(ctx context.Context) (_ context.Context, leave func(), err 
 	return ctx, leave, nil
 }
 
+// maxFarewells bounds the farewells of a mount that go on after their answers.
+const maxFarewells = 256
+
+// later does, after the answer, what the client need not wait for. Where too much of that
+// goes on already, it is done at once.
+func (b *backend) later(farewell func()) {
+	select {
+	case b.life.room <- struct{}{}:
+	default:
+		farewell()
+		return
+	}
+	b.life.farewells.Go(func() {
+		defer func() { <-b.life.room }()
+		b.logPanic(farewell)
+	})
+}
+
 // cleanPatience is how long clean waits for what it ends. The SDK lets no request of any
 // mount begin while it runs.
 const cleanPatience = 3 * time.Second
@@ -63,6 +85,7 @@ func (b *backend) clean(ctx context.Context) {
 		b.logPanic(func() {
 			endAll(b.held.drain(), func(s *mfa.Session) { s.Close(ctx) })
 			b.life.serving.Lock() // each request has left
+			b.life.farewells.Wait()
 			b.built.drop()
 			b.clients.drop()
 		})

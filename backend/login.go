@@ -68,7 +68,7 @@ func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	if l.in.nonce != "" {
 		show, end, err := l.numbers.open(l.in.nonce, l.in.username)
 		if err != nil {
-			abandon(ctx, flow, tx)
+			l.abandon(ctx, flow, tx)
 			return nil, err
 		}
 		defer end()
@@ -124,6 +124,7 @@ func (l *loginRequest) flow() mfa.Flow {
 		Again: func(ctx context.Context) (okta.Transaction, error) {
 			return authn.Authenticate(ctx, l.in.username, l.in.password)
 		},
+		Later: l.later,
 		Clock: l.clock,
 	}
 	if l.cfg.readsOkta() {
@@ -183,7 +184,7 @@ func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (user
 	if err != nil {
 		return "", err
 	}
-	abandon(ctx, flow, tx)
+	l.abandon(ctx, flow, tx)
 	switch {
 	case tx.Status == okta.StatusLockedOut:
 		return "", mfa.ErrLockedOut
@@ -195,9 +196,9 @@ func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (user
 
 // abandon cancels a transaction at Okta that no login goes on with, if it is open. Its
 // failure changes nothing: Okta forgets it by itself.
-func abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
+func (l *loginRequest) abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 	if !tx.StateToken.IsZero() {
-		_ = flow.Okta.Cancel(ctx, tx)
+		l.later(func() { _ = flow.Okta.Cancel(context.WithoutCancel(ctx), tx) })
 	}
 }
 

@@ -94,7 +94,7 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 		return l.setback(ctx, login, err)
 	}
 	if gone != nil {
-		gone.session.Close(ctx)
+		l.later(func() { gone.session.Close(ctx) })
 	}
 	data := describeState(state)
 	data["transaction_id"] = login.id

@@ -193,6 +193,7 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 	if in, err = b.forOkta(ctx, req.Storage, in); err != nil {
 		return b.answer(ctx, err, false)
 	}
+	b.listAhead(ctx, req.Storage)
 	login, err := b.newLogin(ctx, req, cfg, in.split(cfg.PasscodeSeparator))
 	switch {
 	case err != nil:
@@ -210,6 +211,15 @@ func (b *backend) pathLoginUpdate(ctx context.Context, req *logical.Request, d *
 		return login.fail(ctx, session, err)
 	}
 	return login.token(session), nil
+}
+
+// listAhead begins to list what a login looks up after Okta has answered: the first login
+// after a start would wait for Okta and then for storage.
+func (b *backend) listAhead(ctx context.Context, s logical.Storage) {
+	b.users.ListAhead(ctx, s)
+	b.mappings.ListAhead(ctx, s)
+	b.userNotes.ListAhead(ctx, s)
+	b.groupNotes.ListAhead(ctx, s)
 }
 
 // loginInput is what a person gave.

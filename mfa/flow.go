@@ -97,6 +97,9 @@ type Flow struct {
 	// Show is called with the right number of a number challenge each time a service
 	// tells it. Where it is nil, and the login is not held, no number can be shown.
 	Show func(Number)
+	// Later does, after the answer, what the login need not wait for: it cancels what is
+	// open at Okta and at the methods' services. Where it is nil, that is done at once.
+	Later func(farewell func())
 	// Clock tells the time and sleeps. It is the system's where it is nil.
 	Clock Clock
 }

@@ -48,7 +48,7 @@ type permit struct {
 	isCode     bool      // for a code, which a later login may answer; otherwise for a push
 	serial     uint64    // tells the challenge from others, once it is permitted
 	until      time.Time // when the wait for the push ends; under the guard's lock
-	instead    *permit   // of the same login, which gives that push up for this challenge
+	instead    *permit   // of the same login, which gives that push up for this challenge, or has
 
 	// isEnding reports whether the login is about to end, and the permit with it.
 	isEnding func() bool
@@ -90,7 +90,7 @@ func (g *guard) admit(ctx context.Context, p *permit) error {
 		if err != nil || other == nil {
 			return err
 		}
-		if p.replaces(other) {
+		if other != p.instead && p.replaces(other) {
 			other.withdraw(patience)
 		}
 		select {

@@ -9,11 +9,8 @@ import (
 )
 
 const (
-	// cancelTimeout bounds the cancellation of a transaction whose login has failed.
-	// successTimeout bounds that of the other phones after a success, for which the
-	// person waits.
-	cancelTimeout  = 3 * time.Second
-	successTimeout = time.Second
+	// cancelTimeout bounds the cancellation of what nobody is to answer any more.
+	cancelTimeout = 3 * time.Second
 
 	leftBefore = "a state that was left before"
 )
@@ -129,11 +126,11 @@ func (g *leg) challenges(f okta.Factor) bool { return g.tx.Factor != nil && g.tx
 // cancel ends the transaction at Okta, also where ctx has ended, so that nothing
 // is left to approve or to answer. Its own failure changes nothing: Okta forgets
 // the transaction by itself.
-func (g *leg) cancel(ctx context.Context, timeout time.Duration) {
+func (g *leg) cancel(ctx context.Context) {
 	if g.tx.StateToken.IsZero() {
 		return
 	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
 	_ = g.okta.Cancel(ctx, g.tx)
 }

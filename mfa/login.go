@@ -89,26 +89,32 @@ func (l *login) done(ctx context.Context, g *leg, f *okta.Factor) error {
 		l.flow.Mount.guard.answered(l.person, *f)
 	}
 	l.legs = slices.DeleteFunc(l.legs, func(open *leg) bool { return open == g })
-	l.cancelAll(ctx, successTimeout)
+	l.later(l.dropAll(ctx))
 	return nil
 }
 
-func (l *login) cancelAll(ctx context.Context, timeout time.Duration) {
-	l.cancel(ctx, timeout, func(*leg) bool { return true })
+func (l *login) dropAll(ctx context.Context) (cancel func()) {
+	return l.drop(ctx, func(*leg) bool { return true })
 }
 
-// cancel cancels the open transactions for which unwanted is true, at the same
-// time. One that waits for a code is kept for the next login.
-func (l *login) cancel(ctx context.Context, timeout time.Duration, unwanted func(*leg) bool) {
-	var all panics.Group
+// drop drops the open transactions for which unwanted is true, and returns what cancels
+// them, at the same time. One that waits for a code is kept for the next login.
+func (l *login) drop(ctx context.Context, unwanted func(*leg) bool) (cancel func()) {
+	var dropped []*leg
 	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool {
 		if !unwanted(g) || l.own && g == l.main {
 			return false
 		}
-		all.Go(func() { g.cancel(ctx, timeout) })
+		dropped = append(dropped, g)
 		return true
 	})
-	all.Wait()
+	return func() {
+		var all panics.Group
+		for _, g := range dropped {
+			all.Go(func() { g.cancel(ctx) })
+		}
+		all.Wait()
+	}
 }
 
 // dropExpired forgets the transactions that have expired at Okta, too.

@@ -154,7 +154,7 @@ func (l *login) goBack(ctx context.Context) error {
 	if l.main.tx.Status != okta.StatusMFAChallenge {
 		return nil
 	}
-	l.cancel(ctx, cancelTimeout, func(g *leg) bool { return g != l.main })
+	l.drop(ctx, func(g *leg) bool { return g != l.main })()
 	if l.phase != PhaseWaiting {
 		l.phase, l.factor, l.asked = PhaseFactor, okta.Factor{}, nil
 	}
@@ -231,7 +231,7 @@ func (l *login) another(ctx context.Context, g *leg) error {
 		return &finalError{unexpected(g.tx, "one factor after the other")}
 	}
 	l.hangUp(approved)
-	l.cancel(ctx, cancelTimeout, func(other *leg) bool { return other != g })
+	l.drop(ctx, func(other *leg) bool { return other != g })()
 	l.main, g.factor, g.failed = g, okta.Factor{}, nil
 	l.phase, l.factor, l.number, l.asked, l.offered = PhaseFactor, okta.Factor{}, nil, nil, g.tx.Factors
 	if len(l.offered) == 0 {

@@ -194,7 +194,7 @@ func (c *code) cancel(ctx context.Context) {
 	}
 	defer c.turn.give()
 	if c.leg != nil {
-		c.leg.cancel(ctx, cancelTimeout)
+		c.leg.cancel(ctx)
 		c.leg = nil
 	}
 }

@@ -226,7 +226,7 @@ func (l *login) showNumber(ctx context.Context, g *leg) error {
 	}
 	l.factor, l.main = g.factor, g
 	l.show(Number{Answer: g.tx.Challenge.CorrectAnswer, Device: g.factor.DeviceName, ExpiresAt: l.ends(g)})
-	l.cancel(ctx, cancelTimeout, func(other *leg) bool { return other != g })
+	l.later(l.drop(ctx, func(other *leg) bool { return other != g }))
 	return nil
 }
 

@@ -398,9 +398,13 @@ func (s *Session) finish(ctx context.Context, how result) {
 		return
 	}
 	s.stop(ErrOver)
-	defer s.hangUp(how) // another login may ring once the push has been taken back
-	s.methods.giveUp(ctx, how)
-	s.okta.cancelAll(ctx, cancelTimeout)
+	takeBack := s.methods.drop(ctx, how)
+	cancel, end := s.okta.dropAll(ctx), s.letGo()
+	s.later(func() {
+		defer end(how) // another login may ring once the push has been taken back
+		takeBack()
+		cancel()
+	})
 }
 
 // State returns where the session stands after Begin.

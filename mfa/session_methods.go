@@ -342,7 +342,7 @@ func (d *demands) wait(ctx context.Context) error {
 		return d.inMethod(ctx.Err())
 	}
 	at := d.at
-	d.giveUp(ctx, unanswered)
+	d.later(d.drop(ctx, unanswered))
 	return &MethodError{at.method, ErrPushTimeout}
 }
 
@@ -406,7 +406,7 @@ func (d *demands) look(ctx context.Context) error {
 		how = uncounted
 		delete(d.rang, d.at.Phone)
 	}
-	d.giveUp(ctx, how)
+	d.later(d.drop(ctx, how))
 	return err
 }
 
@@ -426,13 +426,21 @@ func (d *demands) polls() polls {
 }
 
 // giveUp takes back the push that waits, if one does, also where ctx has ended.
-func (d *demands) giveUp(ctx context.Context, how result) {
-	if d.push == nil {
-		return
+func (d *demands) giveUp(ctx context.Context, how result) { d.drop(ctx, how)() }
+
+// drop drops the push that waits, if one does, and returns what takes it back, also where
+// ctx has ended.
+func (d *demands) drop(ctx context.Context, how result) (takeBack func()) {
+	push := d.push
+	if push == nil {
+		return func() {}
 	}
-	defer d.hangUp(how) // another login may ring once the push has been taken back
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
-	defer stop()
-	d.push.Cancel(ctx)
+	end := d.letGo()
 	d.push, d.number, d.phase = nil, nil, PhaseMethods
+	return func() {
+		defer end(how) // another login may ring once the push has been taken back
+		ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+		defer stop()
+		push.Cancel(ctx)
+	}
 }

@@ -1,6 +1,7 @@
 package mfa
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,7 @@ type trail struct {
 	begun  time.Time // when it was sent
 	until  time.Time // when the wait for it ends
 	due    time.Time // when to poll it next
+	ending *permit   // of the push before, which is being taken back; nil for none
 	gaveUp []*permit // of pushes that were given up for what the person chose instead
 
 	challenged atomic.Bool
@@ -49,7 +51,7 @@ func (t *trail) newPermit(ctx context.Context, person string) *permit {
 	return &permit{
 		guard: &t.flow.Mount.guard, clock: t.flow.Clock, person: person, nonce: t.flow.Nonce,
 		unattended: t.flow.Unattended, limit: t.flow.Policy.Push, until: t.flow.Clock.Now().Add(t.patience(ctx)),
-		instead: t.permit, isEnding: t.isEnding, withdraw: t.withdraw, over: make(chan struct{}),
+		instead: cmp.Or(t.permit, t.ending), isEnding: t.isEnding, withdraw: t.withdraw, over: make(chan struct{}),
 	}
 }
 
@@ -122,12 +124,28 @@ func (t *trail) hasRung(phone string) {
 }
 
 // hangUp ends the guard's permit for the push that waits.
-func (t *trail) hangUp(how result) {
-	if t.permit != nil {
-		t.permit.end(how)
-		t.leave()
-		t.permit = nil
+func (t *trail) hangUp(how result) { t.letGo()(how) }
+
+// letGo lets go of the guard's permit for the push that waits, and returns what ends it.
+func (t *trail) letGo() (end func(result)) {
+	p, leave := t.permit, t.leave
+	if p == nil {
+		return func(result) {}
 	}
+	t.permit, t.ending = nil, p
+	return func(how result) {
+		p.end(how)
+		leave()
+	}
+}
+
+// later does what the answer need not wait for.
+func (t *trail) later(farewell func()) {
+	if t.flow.Later == nil {
+		farewell()
+		return
+	}
+	t.flow.Later(farewell)
 }
 
 // giveWayToChoice notes that the push which waits, if one does, is about to be given up

@@ -86,6 +86,10 @@ func (s *Store[T]) list(ctx context.Context, from logical.Storage) (index, error
 	return known, nil
 }
 
+// ListAhead begins to list the names that callers will ask for, unless they are known, and
+// does not wait for them. Whoever asks learns of a failure.
+func (s *Store[T]) ListAhead(ctx context.Context, from logical.Storage) { s.lookNames(ctx, from) }
+
 // lookNames returns the known index, or else the listing that is in flight.
 func (s *Store[T]) lookNames(ctx context.Context, from logical.Storage) (known index, listing <-chan singleflight.Result) {
 	s.mu.Lock()
