@@ -63,10 +63,20 @@ var (
 // lead nowhere, as "document: link".
 func brokenLinks(t *testing.T, repository fs.FS, documents []string) (seen int, broken []string) {
 	t.Helper()
+	texts, known := map[string]string{}, map[string]map[string]bool{} // read once, by document
 	text := func(name string) string {
-		raw, err := fs.ReadFile(repository, name)
-		require.NoError(t, err)
-		return fence.ReplaceAllString(string(raw), "")
+		if _, read := texts[name]; !read {
+			raw, err := fs.ReadFile(repository, name)
+			require.NoError(t, err)
+			texts[name] = fence.ReplaceAllString(string(raw), "")
+		}
+		return texts[name]
+	}
+	anchorsOf := func(name string) map[string]bool {
+		if known[name] == nil {
+			known[name] = anchors(text(name))
+		}
+		return known[name]
 	}
 	for _, document := range documents {
 		for _, m := range link.FindAllStringSubmatch(codeSpan.ReplaceAllString(text(document), ""), -1) {
@@ -81,7 +91,7 @@ func brokenLinks(t *testing.T, repository fs.FS, documents []string) (seen int, 
 				name = path.Join(path.Dir(document), target.Path)
 			}
 			_, err = fs.Stat(repository, name)
-			if err != nil || strings.HasSuffix(name, ".md") && target.Fragment != "" && !anchors(text(name))[target.Fragment] {
+			if err != nil || strings.HasSuffix(name, ".md") && target.Fragment != "" && !anchorsOf(name)[target.Fragment] {
 				broken = append(broken, document+": "+m[1]+m[2])
 			}
 		}
