@@ -44,6 +44,7 @@ var table = []row{
 	{isA[*store.UnreadableError], 400, "what this mount has stored for this login cannot be read: ask your Vault administrator to look up the entry in Vault's log"},
 	{is(errMethodGone), 400, "this login requires an MFA method that does not exist: ask your Vault administrator to correct mfa_methods"},
 	{is(errNoRequiredGroup), 400, "this mount lets in only members of certain groups, and you are in none of them: ask your Vault administrator"},
+	{is(errNobody), 400, "Okta knows nobody by this name, or does not show them to this mount{code}"},
 
 	// Logins that are continued, and renewals.
 	{is(errNoTransaction), 400, "no login of this user is open under this transaction_id: log in again"},

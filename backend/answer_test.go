@@ -151,7 +151,7 @@ func examples() []error {
 	all := []error{
 		invalid("totp", "must not be blank"), errTooManyLogins, logical.ErrPermissionDenied, &panics.Error{What: "x"}, errors.New("storage is down"),
 		fmt.Errorf("%w: %q", errMethodGone, "x"), &store.UnreadableError{Key: configKey}, errMountGone, errNotConfigured, errNoTransaction, errNotRenewable, attempts.ErrStale, errNoPush, errNumberUnseen, errRenewalOff,
-		errNoAccount, errStatusUnknown, errAccountGone, errRenamed, errPoliciesChanged, errOtherPerson, errMethodsChanged, errNoRequiredGroup,
+		errNoAccount, errStatusUnknown, errAccountGone, errRenamed, errPoliciesChanged, errOtherPerson, errMethodsChanged, errNoRequiredGroup, errNobody,
 		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}},
 		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
 		errFactorRefused,

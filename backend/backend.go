@@ -121,6 +121,7 @@ func newBackend(s settings) *backend {
 			b.pathLogin(),
 			b.pathVerify(),
 			b.pathStats(),
+			b.pathResolve(),
 		}, append(b.pathsMethods(), b.pathsKeys()...)...),
 		AuthRenew:    b.pathLoginRenew,
 		Invalidate:   b.invalidate,

@@ -25,6 +25,7 @@ var (
 	errOtherPerson     = errors.New("the name is another account's by now")
 	errMethodsChanged  = errors.New("a method is required that the login has not satisfied")
 	errNoRequiredGroup = errors.New("the person is in none of required_groups")
+	errNobody          = errors.New("okta knows nobody by this name")
 	errAPIToken        = errors.New("okta refused the API token")
 	errServiceApp      = errors.New("okta refused the service app")
 	errNoTransaction   = errors.New("no login has this transaction_id")

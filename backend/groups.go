@@ -25,11 +25,17 @@ func membership(inOkta []okta.Group, own []string) []okta.Group {
 	return groups
 }
 
-// groupsGiving returns the entries that give their policies to the members of the groups.
-// That is the entry of a group's name, unless it is bound to an id or a pattern, and each
+// namedGroup is an entry of groups, and its name.
+type namedGroup struct {
+	name string
+	*groupEntry
+}
+
+// groupsGiving returns what the entries give that give their policies to the members of
+// the groups. That is the entry of a group's name, unless it is bound to an id or a pattern, and each
 // entry that is bound to the group's id, whatever its name is. Where there is none of
 // these, it is each pattern that matches.
-func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []okta.Group) (giving []*groupEntry, err error) {
+func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []okta.Group) (giving []grant, err error) {
 	named, err := b.mappings.FindAll(ctx, s, groupNames(groups))
 	if err != nil {
 		return nil, err
@@ -44,15 +50,17 @@ func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []
 			return nil, err
 		}
 		own := bound
-		if named[i] != nil && named[i].noteKey() == "" {
-			own = append([]*groupEntry{named[i]}, bound...)
+		if named[i].Entry != nil && named[i].Entry.noteKey() == "" {
+			own = append([]namedGroup{{named[i].Name, named[i].Entry}}, bound...)
 		}
 		if len(own) == 0 {
 			if own, err = patterns.matching(g.Name); err != nil {
 				return nil, err
 			}
 		}
-		giving = append(giving, own...)
+		for _, entry := range own {
+			giving = append(giving, grant{"groups/" + entry.name, g.Name, entry.Policies})
+		}
 	}
 	return giving, nil
 }
@@ -61,7 +69,7 @@ func (b *backend) groupsGiving(ctx context.Context, s logical.Storage, groups []
 // satisfy. It finds more than groupsGiving, so that no requirement is avoided: what the
 // entries of all spellings of a name require, also of one that is bound to the id of
 // another group, and all patterns that match.
-func (b *backend) groupsRequiring(ctx context.Context, s logical.Storage, groups []okta.Group) (requiring []*groupEntry, err error) {
+func (b *backend) groupsRequiring(ctx context.Context, s logical.Storage, groups []okta.Group) (requiring []namedGroup, err error) {
 	patterns, err := b.groupPatterns(ctx, s)
 	if err != nil {
 		return nil, err
@@ -89,27 +97,27 @@ func (b *backend) groupsRequiring(ctx context.Context, s logical.Storage, groups
 }
 
 // groupsNamed returns the entries with exactly those names.
-func (b *backend) groupsNamed(ctx context.Context, s logical.Storage, names []string) (entries []*groupEntry, err error) {
+func (b *backend) groupsNamed(ctx context.Context, s logical.Storage, names []string) (entries []namedGroup, err error) {
 	for _, name := range names {
 		entry, err := b.mappings.Get(ctx, s, name)
 		if err != nil {
 			return nil, err
 		}
 		if entry != nil {
-			entries = append(entries, entry)
+			entries = append(entries, namedGroup{name, entry})
 		}
 	}
 	return entries, nil
 }
 
 // groupsBoundTo returns the entries that are bound to the group of that id.
-func (b *backend) groupsBoundTo(ctx context.Context, s logical.Storage, id string) ([]*groupEntry, error) {
+func (b *backend) groupsBoundTo(ctx context.Context, s logical.Storage, id string) ([]namedGroup, error) {
 	names, err := b.groupNotes.names(ctx, s, id)
 	if err != nil {
 		return nil, err
 	}
 	noted, err := b.groupsNamed(ctx, s, names)
-	return slices.DeleteFunc(noted, func(g *groupEntry) bool { return g.GroupID != id }), err
+	return slices.DeleteFunc(noted, func(g namedGroup) bool { return g.GroupID != id }), err
 }
 
 // groupPatterns are the entries that are patterns, by these.
@@ -117,7 +125,7 @@ type groupPatterns map[string]groupPattern
 
 // groupPattern is the entry of a pattern, or why it cannot be read.
 type groupPattern struct {
-	*groupEntry
+	namedGroup
 	lost error
 }
 
@@ -137,7 +145,7 @@ func (b *backend) groupPatterns(ctx context.Context, s logical.Storage) (groupPa
 		case lost != nil: // which the groups that it matches are denied by alone
 			patterns[matchable(name)] = groupPattern{lost: lost}
 		case entry != nil && entry.Pattern:
-			patterns[matchable(name)] = groupPattern{groupEntry: entry}
+			patterns[matchable(name)] = groupPattern{namedGroup: namedGroup{name, entry}}
 		}
 	}
 	return patterns, nil
@@ -145,7 +153,7 @@ func (b *backend) groupPatterns(ctx context.Context, s logical.Storage) (groupPa
 
 // matching returns the entries whose patterns match the name of a group, in any case. It
 // fails where one of them cannot be read.
-func (p groupPatterns) matching(name string) (entries []*groupEntry, err error) {
+func (p groupPatterns) matching(name string) (entries []namedGroup, err error) {
 	if len(p) == 0 {
 		return nil, nil
 	}
@@ -157,7 +165,7 @@ func (p groupPatterns) matching(name string) (entries []*groupEntry, err error) 
 		if p[pattern].lost != nil {
 			return nil, p[pattern].lost
 		}
-		entries = append(entries, p[pattern].groupEntry)
+		entries = append(entries, p[pattern].namedGroup)
 	}
 	return entries, nil
 }

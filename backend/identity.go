@@ -144,13 +144,20 @@ func namesOf(typed, login string) []string {
 	return unique(names)
 }
 
-// own is what the entries of users that apply to the person give them, together.
-func own(cfg *configEntry, who mfa.Subject, users []namedUser) (given userEntry) {
+// own are those of the entries that apply to the person.
+func own(cfg *configEntry, who mfa.Subject, users []namedUser) (mine []namedUser) {
 	for _, u := range users {
 		if u.appliesTo(cfg, who) {
-			given.Groups = append(given.Groups, u.Groups...)
-			given.Policies = append(given.Policies, u.Policies...)
+			mine = append(mine, u)
 		}
 	}
-	return given
+	return mine
+}
+
+// ownGroups are the groups that entries of users give.
+func ownGroups(users []namedUser) (groups []string) {
+	for _, u := range users {
+		groups = append(groups, u.Groups...)
+	}
+	return groups
 }

@@ -41,11 +41,28 @@ type loginRequest struct {
 
 // person is what the mount gives somebody, and asks of them.
 type person struct {
-	groups   []string // Okta's, then the mount's own, each once
-	policies []string // of the groups, then the person's own, each once
+	admitted bool        // by required_groups
+	users    []namedUser // that may be about them
+	groups   []string    // Okta's, then the mount's own, each once
+	grants   []grant     // of the groups, then the person's own
 	required []mfa.Required
 	warnings []string
 	unread   error // why Okta's groups could not be read, which groups_on_error covers
+}
+
+// grant is the policies that an entry gives somebody.
+type grant struct {
+	entry    string // its path below the mount, such as "groups/ops"
+	group    string // of the person, which the entry is about; "" for an entry of users
+	policies []string
+}
+
+// policies are those of all grants, each once.
+func (p person) policies() (all []string) {
+	for _, g := range p.grants {
+		all = append(all, g.policies...)
+	}
+	return unique(all)
 }
 
 func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *configEntry, in loginInput) (*loginRequest, error) {
@@ -212,14 +229,31 @@ func (l *loginRequest) require(ctx context.Context, who mfa.Subject) (_ []mfa.Re
 // admit denies a login before a factor where the person is in none of required_groups.
 func (l *loginRequest) admit(ctx context.Context, who mfa.Subject) error {
 	users, err := l.usersAbout(ctx, l.req.Storage, who)
-	if err == nil && !l.cfg.isRequired(who.Groups, own(l.cfg, who, users).Groups) {
+	if err == nil && !l.cfg.isRequired(who.Groups, ownGroups(own(l.cfg, who, users))) {
 		err = errNoRequiredGroup
 	}
 	return err
 }
 
 // resolve finds the groups, policies and MFA methods of whom Okta let in.
-func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found person, err error) {
+func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (person, error) {
+	found, err := l.rights(ctx, who)
+	switch {
+	case err != nil:
+		return person{}, err
+	case !found.admitted:
+		return person{}, notAdmitted(who)
+	}
+	found.required, err = l.requiredOf(ctx, l.req, l.cfg, who, found.users)
+	return found, err
+}
+
+// notAdmitted is why required_groups does not admit somebody.
+func notAdmitted(who mfa.Subject) error { return cmp.Or(who.GroupsError, errNoRequiredGroup) }
+
+// rights finds what the entries of groups and users give somebody, and whether
+// required_groups admits them.
+func (l *loginRequest) rights(ctx context.Context, who mfa.Subject) (found person, err error) {
 	if who.GroupsError != nil && !l.cfg.goesWithoutGroups(who.GroupsError) {
 		return person{}, who.GroupsError // by today's configuration
 	}
@@ -235,27 +269,20 @@ func (l *loginRequest) resolve(ctx context.Context, who mfa.Subject) (found pers
 	case len(counted) == 0:
 		found.warnings = append(found.warnings, noGroupsWarning)
 	}
-	users, err := l.usersAbout(ctx, l.req.Storage, who)
-	if err != nil {
+	if found.users, err = l.usersAbout(ctx, l.req.Storage, who); err != nil {
 		return person{}, err
 	}
-	user := own(l.cfg, who, users)
-	if !l.cfg.isRequired(who.Groups, user.Groups) {
-		return person{}, cmp.Or(who.GroupsError, errNoRequiredGroup)
-	}
-	groups := membership(counted, user.Groups)
+	mine := own(l.cfg, who, found.users)
+	found.admitted = l.cfg.isRequired(who.Groups, ownGroups(mine))
+	groups := membership(counted, ownGroups(mine))
 	found.groups = unique(groupNames(groups))
-	giving, err := l.groupsGiving(ctx, l.req.Storage, groups)
-	if err != nil {
+	if found.grants, err = l.groupsGiving(ctx, l.req.Storage, groups); err != nil {
 		return person{}, err
 	}
-	var policies []string
-	for _, group := range giving {
-		policies = append(policies, group.Policies...)
+	for _, u := range mine {
+		found.grants = append(found.grants, grant{"users/" + u.name, "", u.Policies})
 	}
-	found.policies = unique(append(policies, user.Policies...))
-	found.required, err = l.requiredOf(ctx, l.req, l.cfg, who, users)
-	return found, err
+	return found, nil
 }
 
 func groupNames(groups []okta.Group) []string {
@@ -285,7 +312,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 	auth := &logical.Auth{
 		Metadata: map[string]string{
 			usernameKey: called.name,
-			"policies":  strings.Join(l.found.policies, ","),
+			"policies":  strings.Join(l.found.policies(), ","),
 		},
 		InternalData: map[string]any{},
 		DisplayName:  called.name,
@@ -337,7 +364,7 @@ func (l *loginRequest) warnings(session *mfa.Session) (all []string) {
 }
 
 func (l *loginRequest) tokenPolicies() []string {
-	return slices.Concat(l.cfg.TokenPolicies, l.found.policies)
+	return slices.Concat(l.cfg.TokenPolicies, l.found.policies())
 }
 
 func groupAliases(groups []string) []*logical.Alias {

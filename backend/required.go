@@ -183,49 +183,66 @@ func inUse(uses []string) string {
 // errMethodGone says that a required method does not exist.
 var errMethodGone = errors.New("a required MFA method does not exist")
 
-// requiredOf returns the methods that a person has to satisfy: those that config
-// requires, those that the groups in Okta require, also those that give no rights, and
-// those that each entry of users requires that may be about the person, with the groups
-// that it names. It finds requirements more coarsely than rights, so that no other
-// spelling avoids one. Where nobody knows the groups in Okta, it requires what any group
-// does, because each may be the person's.
+// requirement is what an entry requires in mfa_methods.
+type requirement struct {
+	entry string // its path below the mount, such as "groups/ops"
+	ref   string // the names of methods, joined by |, of which one is enough
+}
+
+func requirements(entry string, refs []string) []requirement {
+	all := make([]requirement, len(refs))
+	for i, ref := range refs {
+		all[i] = requirement{entry, ref}
+	}
+	return all
+}
+
+// requiredOf returns the methods that a person has to satisfy; see requirementsOn.
 func (b *backend) requiredOf(ctx context.Context, req *logical.Request, cfg *configEntry, who mfa.Subject, users []namedUser) ([]mfa.Required, error) {
-	refs := slices.Clone(cfg.MFAMethods)
-	var own []string
-	for _, user := range users {
-		refs = append(refs, user.MFAMethods...)
-		own = append(own, user.Groups...)
-	}
-	requiring, err := b.groupsRequiring(ctx, req.Storage, membership(who.Groups, unique(own)))
-	if err == nil && who.GroupsError != nil {
-		var lost []*store.UnreadableError
-		if requiring, lost, err = b.mappings.All(ctx, req.Storage); len(lost) > 0 {
-			return nil, lost[0]
-		}
-	}
+	all, err := b.requirementsOn(ctx, req.Storage, cfg, who, users)
 	if err != nil {
 		return nil, err
 	}
-	for _, group := range requiring {
-		refs = append(refs, group.MFAMethods...)
-	}
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	var all methodList
-	if all.methods, all.unreadable, err = b.methods.All(ctx, req.Storage); err != nil {
-		return nil, err
-	}
-	return b.require(ctx, req, cfg, all, refs)
+	return b.require(ctx, req, cfg, all)
 }
 
-// require makes the methods that refs name, each once. It returns an error for a method
-// that does not exist, because nobody can satisfy it.
-func (b *backend) require(ctx context.Context, req *logical.Request, cfg *configEntry, all methodList, refs []string) ([]mfa.Required, error) {
+// anyGroup stands for the entry of a group where nobody knows the person's.
+const anyGroup = "groups/*"
+
+// requirementsOn returns what is required of a person: by config, by the groups in Okta,
+// also those that give no rights, and by each entry of users that may be about the
+// person, with the groups that it names. It finds requirements more coarsely than rights,
+// so that no other spelling avoids one. Where nobody knows the groups in Okta, it returns
+// what any group requires, because each may be the person's.
+func (b *backend) requirementsOn(ctx context.Context, s logical.Storage, cfg *configEntry, who mfa.Subject, users []namedUser) ([]requirement, error) {
+	all := requirements(configKey, cfg.MFAMethods)
+	for _, user := range users {
+		all = append(all, requirements("users/"+user.name, user.MFAMethods)...)
+	}
+	if who.GroupsError != nil {
+		groups, lost, err := b.mappings.All(ctx, s)
+		if len(lost) > 0 {
+			return nil, lost[0]
+		}
+		for _, group := range groups {
+			all = append(all, requirements(anyGroup, group.MFAMethods)...)
+		}
+		return all, err
+	}
+	requiring, err := b.groupsRequiring(ctx, s, membership(who.Groups, unique(ownGroups(users))))
+	for _, group := range requiring {
+		all = append(all, requirements("groups/"+group.name, group.MFAMethods)...)
+	}
+	return all, err
+}
+
+// require makes the required methods, each once. It returns an error for a method that
+// does not exist, because nobody can satisfy it.
+func (b *backend) require(ctx context.Context, req *logical.Request, cfg *configEntry, all []requirement) ([]mfa.Required, error) {
 	var required []mfa.Required
 	seen := map[string]bool{}
-	for _, ref := range refs {
-		one, err := b.requireOne(ctx, req, cfg, all, alternatives(ref))
+	for _, r := range all {
+		one, err := b.requireOne(ctx, req, cfg, r.ref)
 		if err != nil {
 			return nil, err
 		}
@@ -237,10 +254,15 @@ func (b *backend) require(ctx context.Context, req *logical.Request, cfg *config
 	return required, nil
 }
 
-// requireOne makes the methods of those names, of which one is enough.
-func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *configEntry, all methodList, names []string) (mfa.Required, error) {
+// requireOne makes the methods that ref names, of which one is enough.
+func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *configEntry, ref string) (mfa.Required, error) {
+	var all methodList
+	var err error
+	if all.methods, all.unreadable, err = b.methods.All(ctx, req.Storage); err != nil {
+		return mfa.Required{}, err
+	}
 	var or []mfa.Required
-	for _, name := range names {
+	for _, name := range alternatives(ref) {
 		entry, err := all.find(name)
 		if err != nil {
 			return mfa.Required{}, fmt.Errorf("finding the required MFA method %q: %w", name, err)

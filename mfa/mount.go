@@ -26,3 +26,12 @@ func (m *Mount) Tidy(now time.Time) {
 	m.codes.tidy(now)
 	m.sent.tidy(now)
 }
+
+// Forbids says why no push or code would be sent to a person of an org by now. It changes
+// nothing. A nil clock is the system's.
+func (m *Mount) Forbids(org, userID string, limit PushLimit, clock Clock) error {
+	if clock == nil {
+		clock = SystemClock()
+	}
+	return m.guard.check(&permit{clock: clock, person: personKey(org, userID), limit: limit})
+}

@@ -328,6 +328,16 @@ func (t *Table) Suspicious(now time.Time, name string) bool {
 	return len(all) > 0
 }
 
+// Blocked returns for how long no password for the name is sent from an address that is not
+// known for it, because too many were wrong.
+func (t *Table) Blocked(now time.Time, name string, l Limits) time.Duration {
+	w := t.who(name, 0)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settle(now)
+	return max(0, t.blocked(now, w, t.live(w.local, now), l))
+}
+
 // Known reports whether somebody has logged in by that name from that address.
 func (t *Table) Known(name, address string) bool {
 	w := t.who(name, t.addressKey(address))

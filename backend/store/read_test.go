@@ -35,8 +35,17 @@ var queries = []query{
 	}},
 	{"list n/", func(ctx context.Context, r *remembering) ([]*numbered, error) { return r.readable(ctx) }},
 	{"get n/a", func(ctx context.Context, r *remembering) ([]*numbered, error) {
-		return r.FindAll(ctx, r.s, []string{"a"})
+		return r.findAll(ctx, []string{"a"})
 	}},
+}
+
+// findAll is the entries that FindAll finds.
+func (r *remembering) findAll(ctx context.Context, names []string) (entries []*numbered, err error) {
+	all, err := r.FindAll(ctx, r.s, names)
+	for _, found := range all {
+		entries = append(entries, found.Entry)
+	}
+	return entries, err
 }
 
 func (q query) ask(ctx context.Context, r *remembering) error {
@@ -197,8 +206,8 @@ func TestStoreIsNeverOld(t *testing.T) {
 	}
 	ways := []func(ctx context.Context) ([]*numbered, error){
 		func(ctx context.Context) ([]*numbered, error) { return r.readable(ctx) },
-		func(ctx context.Context) ([]*numbered, error) { return r.FindAll(ctx, r.s, names) },
-		func(ctx context.Context) ([]*numbered, error) { return r.FindAll(ctx, r.s, shouted) },
+		func(ctx context.Context) ([]*numbered, error) { return r.findAll(ctx, names) },
+		func(ctx context.Context) ([]*numbered, error) { return r.findAll(ctx, shouted) },
 		func(ctx context.Context) (list []*numbered, err error) {
 			for _, name := range names {
 				entry, failed := r.Get(ctx, r.s, name)

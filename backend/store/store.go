@@ -144,9 +144,16 @@ func (s *Store[T]) Find(ctx context.Context, from logical.Storage, name string) 
 	return "", nil, nil
 }
 
-// FindAll returns for each of the names the entry that Find finds, or nil. It fails if one
-// of them cannot be read.
-func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []string) ([]*T, error) {
+// Found is the entry that was found by a name, nil if there is none, and the name that it
+// is stored under.
+type Found[T any] struct {
+	Name  string
+	Entry *T
+}
+
+// FindAll returns for each of the names what Find finds. It fails if one of the entries
+// cannot be read.
+func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []string) ([]Found[T], error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -154,13 +161,13 @@ func (s *Store[T]) FindAll(ctx context.Context, from logical.Storage, names []st
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]*T, len(names))
+	all := make([]Found[T], len(names))
 	for _, i := range s.among(index, names) {
-		if _, entries[i], err = s.Find(ctx, from, names[i]); err != nil {
+		if all[i].Name, all[i].Entry, err = s.Find(ctx, from, names[i]); err != nil {
 			return nil, err
 		}
 	}
-	return entries, nil
+	return all, nil
 }
 
 // All returns all entries that can be read, in the order of their names, and the others.

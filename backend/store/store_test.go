@@ -227,8 +227,12 @@ func TestStoreReadsOnce(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"get n/a": 1, "get n/zz": 1}, r.s.Operations(), "what was asked for, and no names")
 	for range 3 {
-		_, err := r.FindAll(t.Context(), r.s, []string{"never", "NOR", "A", "b", "c", "c/d", "c/d/e"})
+		all, err := r.FindAll(t.Context(), r.s, []string{"never", "NOR", "A", "b", "c", "c/d", "c/d/e"})
 		require.NoError(t, err)
+		require.Len(t, all, 7)
+		assert.Zero(t, all[0])
+		assert.Equal(t, "a", all[2].Name)
+		assert.NotNil(t, all[2].Entry)
 	}
 	want := map[string]int{"get n/a": 1, "get n/zz": 1, "list n/": 1, "list n/c/": 1, "get n/b": 1, "get n/c/d": 1}
 	assert.Equal(t, want, r.s.Operations())
