@@ -75,8 +75,8 @@ func (cfg *configEntry) updatePrefetch(d *framework.FieldData) error {
 	return invalid("prefetch_groups", fmt.Sprintf("must be %q, %q or %q", prefetchAuto, prefetchAlways, prefetchNever))
 }
 
-// prefetch begins to read the groups of somebody who has logged in by that name
-// before, if the mount is configured so: their password is not known to be right.
+// prefetch begins to read the groups of a user who logged in by that name before, if the
+// mount is configured so: it is not known yet whether the password is right.
 func (l *loginRequest) prefetch(ctx context.Context, flow mfa.Flow) *mfa.GroupRead {
 	if !l.cfg.readsOkta() || !l.mayPrefetch() || l.suspicious() {
 		return nil

@@ -54,8 +54,8 @@ func TestStoredPrefetchBooleans(t *testing.T) {
 }
 
 // Groups are read beside the password by what the mount is configured to, and by auto
-// only while more than half of Okta's limit is left. Nobody's are read who has not logged
-// in from that address before, or whose name has met a wrong password lately.
+// only while more than half of Okta's limit is left. It reads none for users who
+// have not logged in from that address, or whose name has met a wrong password lately.
 func TestWhoseGroupsAreReadBesideThePassword(t *testing.T) {
 	const most, half = 3, 2 // limits of which the first login uses one request
 	for _, row := range []struct {

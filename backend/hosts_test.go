@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bareHint ends what a login is told that gave a password alone and has to give more.
+// bareHint ends the answer to a login that gave a password alone and has to give more.
 const bareHint = " (bao login drops these fields: write them, with the password, to auth/okta/login/<name>)"
 
-// Who logs in by bao login can give neither totp nor provider: what they are told names a
-// way that does. Nobody else is told so, and where there is nothing to give, nobody.
+// Users of bao login can give neither totp nor provider: the answer names a
+// way that does. It does so in no other login, and not where there is nothing to give.
 func TestLoginByPasswordAloneIsToldHowToGiveMore(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"mfa_factors": allFactors})
