@@ -92,7 +92,7 @@ func newFaultWorld(t *testing.T, call *faultCall, http1Only bool) *faultWorld {
 		StorageView: m.storage,
 	})
 	require.NoError(t, err)
-	m.backend, w.mount = b, m
+	m.backend, m.inner, w.mount = b, b.(*backend), m
 	t.Cleanup(w.close)
 	m.write("config", fields{"org_name": "acme", "base_url": "https://" + strings.TrimSuffix(oktaAddress, ":443"), "api_token": w.org.Token, "mfa_factors": allFactors})
 	return w
