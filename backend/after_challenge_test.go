@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -140,13 +139,11 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 				p.user.SetGroups("Everyone")
 				p.push, p.second, p.sms, p.totp = p.user.AddPush(), p.user.AddPush(), p.user.AddFactor("sms", "OKTA"), p.user.AddTOTP("OKTA")
 				send := func(data fields) (*logical.Response, int, string) {
-					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-					defer cancel()
 					req := m.request(logical.UpdateOperation, "login/"+p.name, fields{"password": testPassword})
 					for k, v := range data {
 						req.Data[k] = v
 					}
-					return m.send(ctx, req)
+					return m.send(t.Context(), req)
 				}
 				begin := func(data fields) heldState {
 					all := fields{"wait": false}
@@ -191,8 +188,8 @@ func TestFailuresAfterAChallenge(t *testing.T) {
 
 // The same where Okta takes a request and says nothing.
 func TestNoAnswerAfterAChallenge(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
-		m.impatient()
+	t.Parallel()
+	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"mfa_factors": allFactors})
 		u := m.addUser("Everyone")
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")

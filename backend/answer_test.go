@@ -12,7 +12,6 @@ import (
 
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/store"
@@ -26,12 +25,7 @@ import (
 // password delivered once.
 func TestOktaFaults(t *testing.T) {
 	elsewhere := oktatest.NewServer(t)
-	tests := []struct {
-		name   string
-		fault  oktatest.Fault
-		status int
-		says   string
-	}{
+	tests := []answeredFault{
 		{"closed connection", oktatest.CloseConnection(), 502, "could not be reached"},
 		{"redirect 302", oktatest.Redirect(302, elsewhere.URL+"/api/v1/authn"), 502, "makes no sense"},
 		{"redirect 307", oktatest.Redirect(307, elsewhere.URL+"/api/v1/authn"), 502, "makes no sense"},
@@ -41,8 +35,6 @@ func TestOktaFaults(t *testing.T) {
 		{"truncated JSON", oktatest.TruncatedJSON(), 502, ""},
 		{"5 MB body", oktatest.HugeBody(5 << 20), 502, "makes no sense"},
 		{"endless body", oktatest.EndlessBody(), 502, ""},
-		{"hanging body", oktatest.HangBody(), 504, "in time"},
-		{"no answer", oktatest.Hang(), 504, "in time"},
 		{"500", oktatest.Status(500, "E0000009", "Internal Server Error"), 502, "(E0000009)"},
 		{"503", oktatest.Status(503, "E0000010", "Read only"), 502, "(E0000010)"},
 		{"504", oktatest.Status(504, "E0000067", "The service of the factor is slow"), 504, "(E0000067)"},
@@ -55,31 +47,48 @@ func TestOktaFaults(t *testing.T) {
 		{"empty answer", oktatest.Body(200, "application/json", ``), 502, "makes no sense"},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.impatient()
-		m.configure(fields{"max_login_failures": 0})
-		totp := m.addUser("Everyone").AddTOTP("GOOGLE")
-		for _, endpoint := range []string{"authn", "verify", "groups"} {
-			for _, test := range tests {
-				name := endpoint + ": " + test.name
-				m.okta.Reset()
-				m.okta.ClearFaults()
-				m.okta.Fail(endpoint, test.fault)
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-				resp, status, text := m.send(ctx, m.request(logical.UpdateOperation, "login/"+testLogin,
-					fields{"password": testPassword, "totp": m.nextCode(totp)}))
-				require.NoError(t, ctx.Err(), name)
-				cancel()
-				assert.Equal(t, test.status, status, "%s: %s", name, text)
-				assert.Contains(t, text, test.says, name)
-				assert.True(t, resp == nil || resp.Auth == nil, name)
-				assert.Equal(t, 1, m.authnCalls(), name)
-				assert.LessOrEqual(t, len(m.okta.Requests()), 5, name)
-			}
-		}
-		m.okta.ClearFaults()
-		m.mustLogin(fields{"totp": m.nextCode(totp)})
+		m.answersFaults(t, tests)
 		assert.Empty(t, elsewhere.Requests(), "nothing follows a redirect")
 	})
+}
+
+func TestOktaHangs(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.answersFaults(t, []answeredFault{
+			{"hanging body", oktatest.HangBody(), 504, "in time"},
+			{"no answer", oktatest.Hang(), 504, "in time"},
+		})
+	})
+}
+
+// answeredFault is a fault of Okta's with the status and the words of a login that meets it.
+type answeredFault struct {
+	name   string
+	fault  oktatest.Fault
+	status int
+	says   string
+}
+
+func (m *mount) answersFaults(t *testing.T, tests []answeredFault) {
+	m.configure(fields{"max_login_failures": 0})
+	totp := m.addUser("Everyone").AddTOTP("GOOGLE")
+	for _, endpoint := range []string{"authn", "verify", "groups"} {
+		for _, test := range tests {
+			name := endpoint + ": " + test.name
+			m.okta.Reset()
+			m.okta.ClearFaults()
+			m.okta.Fail(endpoint, test.fault)
+			resp, status, text := m.login(fields{"totp": m.nextCode(totp)})
+			assert.Equal(t, test.status, status, "%s: %s", name, text)
+			assert.Contains(t, text, test.says, name)
+			assert.True(t, resp == nil || resp.Auth == nil, name)
+			assert.Equal(t, 1, m.authnCalls(), name)
+			assert.LessOrEqual(t, len(m.okta.Requests()), 5, name)
+		}
+	}
+	m.okta.ClearFaults()
+	m.mustLogin(fields{"totp": m.nextCode(totp)})
 }
 
 // Once a push was sent every failure is 400: Vault's Go client repeats a request
@@ -87,14 +96,12 @@ func TestOktaFaults(t *testing.T) {
 func TestFailuresAfterThePush(t *testing.T) {
 	faults := map[string]oktatest.Fault{
 		"closed connection": oktatest.CloseConnection(),
-		"no answer":         oktatest.Hang(),
 		"500":               oktatest.Status(500, "E0000009", "Internal Server Error"),
 		"429":               oktatest.RateLimited(0, 23*time.Second),
 		"HTML":              oktatest.HTML(200),
 	}
-	bothWays(t, func(t *testing.T, m *mount) {
+	fail := func(t *testing.T, m *mount, faults map[string]oktatest.Fault) {
 		m.configure(fields{"max_push_failures": 100})
-		m.impatient()
 		push := m.addUser("Everyone").AddPush("WAITING", "WAITING", "SUCCESS")
 		for name, fault := range faults {
 			for _, at := range []struct {
@@ -116,6 +123,11 @@ func TestFailuresAfterThePush(t *testing.T) {
 				assert.Equal(t, before+1, push.Pushes(), "%s at %v", name, at)
 			}
 		}
+	}
+	bothWays(t, func(t *testing.T, m *mount) { fail(t, m, faults) })
+	t.Run("no answer", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T, m *mount) { fail(t, m, map[string]oktatest.Fault{"no answer": oktatest.Hang()}) })
 	})
 }
 

@@ -101,7 +101,7 @@ func TestWhoseGroupsAreReadBesideThePassword(t *testing.T) {
 						if !row.reads { // a read would have begun before the password was sent
 							time.Sleep(20 * time.Millisecond)
 						} else {
-							assert.Eventually(t, func() bool { return m.called("/groups") }, time.Minute, time.Millisecond, "the groups wait for the password")
+							assert.Eventually(t, func() bool { return m.called("/groups") }, patience, time.Millisecond, "the groups wait for the password")
 						}
 						beside = m.called("/groups")
 					}).Times(1))

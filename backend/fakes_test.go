@@ -54,7 +54,7 @@ func (c *stepClock) hold(t *testing.T) (step func()) {
 		t.Helper()
 		select {
 		case steps <- struct{}{}:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the login does not wait for a push")
 		}
 	}

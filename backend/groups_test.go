@@ -81,10 +81,11 @@ func TestPrefetchGroups(t *testing.T) {
 		m.mustLogin(nil)
 		assert.Equal(t, "authn groups", m.order(), "nobody is known yet")
 
-		m.okta.SetLatency("authn", 100*time.Millisecond)
 		m.okta.Reset()
+		answer := m.stall("authn")
 		done := m.background(t.Context(), m.from(callerIP, nil, nil))
 		m.eventually(func() bool { return m.called("/authn") && m.called("/groups") }, "the groups wait for the password")
+		answer()
 		o := m.finished(done)
 		require.Equal(t, http.StatusOK, o.status, o.text)
 		assert.Equal(t, []string{"science"}, o.resp.Auth.Policies)

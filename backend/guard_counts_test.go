@@ -68,8 +68,8 @@ func TestGuardWhatCounts(t *testing.T) {
 			s.finished(done)
 			s.eventually(func() bool { return s.push.Waiting() == 0 }, "the push still waits")
 		}},
-		{"no answer", true, func(s situation) { s.impatient(); failing("verify", oktatest.Hang().Delivered())(s) }},
-		{"half an answer", true, func(s situation) { s.impatient(); failing("verify", oktatest.HangBody().Delivered())(s) }},
+		{"no answer", true, failing("verify", oktatest.Hang().Delivered())},
+		{"half an answer", true, failing("verify", oktatest.HangBody().Delivered())},
 		{"500", true, failing("verify", serverError.Delivered())},
 		{"500, though nothing was sent", true, failing("verify", serverError)},
 		{"504", true, failing("verify", oktatest.Status(http.StatusGatewayTimeout, "E0000067", "The service of the factor is slow").Delivered())},
@@ -109,7 +109,11 @@ func TestGuardWhatCounts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bothWays(t, func(t *testing.T, m *mount) {
+			run := bothWays
+			if test.name == "no answer" || test.name == "half an answer" { // Okta hangs
+				run = inBubble
+			}
+			run(t, func(t *testing.T, m *mount) {
 				m.configure(fields{"max_push_failures": 2, "max_login_failures": 0})
 				u := m.addUser("Everyone")
 				push := u.AddPush()

@@ -34,7 +34,6 @@ func TestHonestLoginWhileStrangersHang(t *testing.T) {
 			m := &mount{t: t, storage: newStorage(), clock: newStepClock(), logs: &syncBuffer{}}
 			m.okta = oktatest.NewServer(t, oktatest.Options{Now: m.clock.org.Now, HTTP1Only: http1})
 			m.start()
-			m.inner.timeout = time.Minute
 			m.configure(nil)
 			m.addUser("Everyone").AddPush("WAITING", "SUCCESS", "WAITING", "SUCCESS")
 			m.mustLogin(nil)

@@ -406,7 +406,7 @@ func TestHeldCallerLeaves(t *testing.T) {
 		push, sms := u.AddPush(), u.AddFactor("sms", "OKTA")
 		leaves := func(held heldState, more fields) {
 			m.okta.Reset()
-			m.okta.SetLatency("verify", 100*time.Millisecond)
+			answer := m.stall("verify")
 			ctx, leave := context.WithCancel(t.Context())
 			data := fields{"transaction_id": held.TransactionID}
 			for k, v := range more {
@@ -415,8 +415,8 @@ func TestHeldCallerLeaves(t *testing.T) {
 			done := m.background(ctx, m.request(logical.UpdateOperation, "login/"+testLogin, data))
 			m.eventually(func() bool { return m.calls("verify") > 0 }, "Okta was not asked")
 			leave()
+			answer()
 			m.finished(done)
-			m.okta.SetLatency("verify", 0)
 		}
 		held := m.hold(nil)
 		m.later()

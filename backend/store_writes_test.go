@@ -34,7 +34,7 @@ func (m *mount) hang(op string, req *logical.Request) (release func() outcome) {
 	done := m.background(m.t.Context(), req)
 	select {
 	case <-reached:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		m.t.Fatal("storage is not asked for ", op)
 	}
 	var end sync.Once
@@ -146,20 +146,21 @@ func TestWriteThatHangsHoldsUpNoOther(t *testing.T) {
 // A login that waits for the storage of somebody's key does not blame Okta for it.
 func TestLoginWaitsForStorage(t *testing.T) {
 	t.Parallel()
-	m := newMount(t, false)
-	m.configure(nil)
-	m.addUser().SetStatus("SUCCESS")
-	app := m.addTOTP("my_totp")
-	m.write("config", fields{"mfa_methods": "my_totp"})
-	release := m.hang("put mfa/totp/", m.from(callerIP, nil, fields{"mfa": app.credential()}))
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	_, status, text := m.send(ctx, m.from(callerIP, nil, fields{"mfa": app.credential()}))
-	assert.Equal(t, http.StatusGatewayTimeout, status)
-	assert.Equal(t, "MFA method my_totp: "+store.ErrTimeout.Error(), text)
-	o := release()
-	assert.Equal(t, http.StatusOK, o.status, o.text)
-	assert.Contains(t, m.refused(fields{"mfa": app.credential()}), "used already")
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser().SetStatus("SUCCESS")
+		app := m.addTOTP("my_totp")
+		m.write("config", fields{"mfa_methods": "my_totp"})
+		release := m.hang("put mfa/totp/", m.from(callerIP, nil, fields{"mfa": app.credential()}))
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		_, status, text := m.send(ctx, m.from(callerIP, nil, fields{"mfa": app.credential()}))
+		assert.Equal(t, http.StatusGatewayTimeout, status)
+		assert.Equal(t, "MFA method my_totp: "+store.ErrTimeout.Error(), text)
+		o := release()
+		assert.Equal(t, http.StatusOK, o.status, o.text)
+		assert.Contains(t, m.refused(fields{"mfa": app.credential()}), "used already")
+	})
 }
 
 // What requires a method and what renames or deletes one never miss one another:
