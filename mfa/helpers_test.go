@@ -23,6 +23,10 @@ var (
 	eve  = okta.User{ID: "00u2eve", Login: "eve@acme.test"}
 )
 
+// patience is how long tests wait for what another goroutine does: only what hangs meets
+// it, and no machine that is slow.
+const patience = 2 * time.Minute
+
 // code looks like the passcode of most factors, otp like that of a YubiKey, and
 // words like the answer to a question alone.
 const (

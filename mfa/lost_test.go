@@ -1,7 +1,6 @@
 package mfa_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
@@ -159,8 +159,7 @@ func TestFirstPushIsSentOnce(t *testing.T) {
 	t.Run("no time", func(t *testing.T) {
 		t.Parallel()
 		m := newMount(threeInTen)
-		ctx, cancel := context.WithTimeout(t.Context(), 11*time.Second) // 5 s are for the answer, 5 for the person
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), 11*time.Second) // 5 s are for the answer, 5 for the person
 		authn := scripted(nothing)
 		_, err := run(ctx, m.flow(authn, ours), required(phone), want{})
 		assert.ErrorIs(t, err, okta.ErrUnreachable)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
@@ -38,7 +39,7 @@ func newFactorsOrg(t testing.TB, options oktatest.Options) *factorsOrg {
 	t.Helper()
 	o := &factorsOrg{org: newOrg(t, options)}
 	var err error
-	o.api, err = okta.New(okta.Config{OrgURL: o.URL, APIToken: okta.NewSecret(o.Token), RootCAs: o.CertPool(), Timeout: 10 * time.Second, Now: o.clock.Now})
+	o.api, err = okta.New(okta.Config{OrgURL: o.URL, APIToken: okta.NewSecret(o.Token), RootCAs: o.CertPool(), Timeout: patience, Now: o.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(o.api.CloseIdleConnections)
 	return o
@@ -71,9 +72,7 @@ func (o *factorsOrg) satisfy(t testing.TB, m mfa.Method, c mfa.Credential) error
 	t.Helper()
 	ctx := t.Context()
 	if o.patience > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.patience+5*time.Second)
-		defer cancel()
+		ctx = methodtest.Within(ctx, o.patience+5*time.Second)
 	}
 	return o.satisfyAs(ctx, o.who(), m, c)
 }

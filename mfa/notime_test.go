@@ -1,7 +1,6 @@
 package mfa_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -26,8 +26,7 @@ func TestNoPushWithoutTime(t *testing.T) {
 	t.Run("the login ends", func(t *testing.T) {
 		t.Parallel()
 		m := newMount(threeInTen)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second+short) // 5 s are for the answer
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), 5*time.Second+short) // 5 s are for the answer
 		authn := scripted(sent(sms))
 		l, err := run(ctx, m.flow(authn, ours), required(phone, sms), want{})
 		assert.ErrorIs(t, err, mfa.ErrNoTime)
@@ -75,8 +74,7 @@ func TestNoPushWithoutTime(t *testing.T) {
 	})
 	t.Run("of the login, before a further phone", func(t *testing.T) {
 		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), time.Minute)
 		m := newMount(mfa.PushLimit{})
 		slow := scripted(waiting(phone), success(mia))
 		first := true

@@ -38,7 +38,7 @@ func newOrg(t testing.TB, options oktatest.Options) *org {
 	o.Server = oktatest.NewServer(t, options)
 	o.user = o.AddUser(login, password)
 	var err error
-	o.client, err = okta.New(okta.Config{OrgURL: o.URL, RootCAs: o.CertPool(), Timeout: 10 * time.Second, Now: o.clock.Now})
+	o.client, err = okta.New(okta.Config{OrgURL: o.URL, RootCAs: o.CertPool(), Timeout: patience, Now: o.clock.Now})
 	require.NoError(t, err)
 	t.Cleanup(o.client.CloseIdleConnections)
 	return o

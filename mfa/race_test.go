@@ -77,7 +77,7 @@ func TestResendsDoNotWaitForEachOther(t *testing.T) {
 		flow.Hold = true
 		return flow.Begin(ctx, on(token, required(sms, email)), mfa.Input{Want: w})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	a := slowly(2, on("a", sent(sms)))
 	b := slowly(0, on("b", sent(email)))
@@ -101,7 +101,7 @@ func TestResendsDoNotWaitForEachOther(t *testing.T) {
 			return s.Phase == mfa.PhasePassCode
 		}
 		return false
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	all.Go(func() { _, _ = start(ctx, c, "c", want{Kind: mfa.KindEmail, Resend: true}) })
 	<-c.entered // in the turn of the e-mail
 	close(a.gate)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 )
 
 // TestValidationOnePushAtATime: while one waits, a login of the same person gets none,
@@ -259,8 +260,7 @@ func TestValidationContext(t *testing.T) {
 	t.Run("the wait ends before the deadline", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), time.Minute)
 		done := begin(func() error { return b.validation(ours).Run(ctx, need(b.phone), nil) })
 		x := soon(t, b.phone.rang)
 		assert.InDelta(t, 55, x.Until.Sub(noon).Seconds(), 2, "while there is somebody to answer to")
@@ -270,8 +270,7 @@ func TestValidationContext(t *testing.T) {
 	t.Run("no time left", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), 4*time.Second)
 		v := b.validation(ours)
 		err := v.Run(ctx, need(b.phone), nil)
 		assertAt(t, "phone", mfa.ErrNoTime, err)
@@ -282,8 +281,7 @@ func TestValidationContext(t *testing.T) {
 	t.Run("a method that waits for longer", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(mfa.PushLimit{}).waits()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
+		ctx := methodtest.Within(t.Context(), 30*time.Second)
 		v := b.validation(ours)
 		slow := slowToRing{b.phone, func() { b.clock.Advance(25*time.Second - 50*time.Millisecond) }}
 		err := v.Run(ctx, []mfa.Required{{ID: "1", Name: "phone", Method: slow}}, nil)

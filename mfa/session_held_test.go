@@ -28,7 +28,7 @@ func continued(t testing.TB, v *validation, required []mfa.Required) error {
 		var waiting *mfa.State
 		waiting, err = v.Continue(t.Context(), required, nil)
 		return waiting == nil || err != nil
-	}, 20*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	return err
 }
 
@@ -133,7 +133,7 @@ func TestContinueTwoPushes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		waiting, err = v.Continue(t.Context(), methods, nil)
 		return err != nil || waiting.Method.Name == "second"
-	}, 20*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	require.NoError(t, err)
 	assert.True(t, soon(t, second.rang).Numbers, "each is told")
 	assert.Equal(t, "second", waiting.Method.Name)

@@ -346,7 +346,7 @@ func soon[T any](t testing.TB, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		require.FailNow(t, "nothing comes")
 		panic("unreachable")
 	}

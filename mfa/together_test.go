@@ -32,7 +32,7 @@ func (m *meeting) come() error {
 	select {
 	case <-m.full:
 		return nil
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		return errors.New("nobody else has come")
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa/mfatest/methodtest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
@@ -107,8 +109,7 @@ func TestPollEnds(t *testing.T) {
 // TestPollEndsBeforeTheDeadline: while there is still somebody to answer to.
 func TestPollEndsBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	ctx := methodtest.Within(t.Context(), time.Minute)
 	authn := scripted(waiting(phone))
 	flow := authn.flow()
 	_, err := run(ctx, flow, required(phone), want{})
@@ -195,38 +196,41 @@ func TestContextEnds(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 		assertFarewell(t, authn, "verify opf1 t1, cancel t1")
 	})
-	// With the real clock: within the sleep, not after it.
-	t.Run("during a real sleep", func(t *testing.T) {
+	// With the clock of the system, in a bubble: within the sleep, not after it.
+	t.Run("during a sleep of the system", func(t *testing.T) {
 		t.Parallel()
-		began := time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		authn := scripted(expiring(began.Add(time.Minute)))
-		flow := authn.flow()
-		flow.Clock = nil
-		l, err := flow.Begin(ctx, living(required(phone)), mfa.Input{Want: want{}})
-		require.NoError(t, err)
-		timer := time.AfterFunc(20*time.Millisecond, cancel)
-		defer timer.Stop()
-		assert.ErrorIs(t, l.Run(ctx), context.Canceled)
-		assert.Less(t, time.Since(began), mfa.PollInterval)
-		assertFarewell(t, authn, "verify opf1 t1, cancel t1")
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			ctx, cancel := context.WithCancel(t.Context())
+			authn := scripted(expiring(began.Add(time.Minute)))
+			flow := authn.flow()
+			flow.Clock = nil
+			l, err := flow.Begin(ctx, living(required(phone)), mfa.Input{Want: want{}})
+			require.NoError(t, err)
+			time.AfterFunc(20*time.Millisecond, cancel)
+			assert.ErrorIs(t, l.Run(ctx), context.Canceled)
+			assert.Equal(t, 20*time.Millisecond, time.Since(began))
+			assertFarewell(t, authn, "verify opf1 t1, cancel t1")
+		})
 	})
-	t.Run("after a real sleep", func(t *testing.T) {
+	t.Run("after a sleep of the system", func(t *testing.T) {
 		t.Parallel()
-		authn := scripted(expiring(time.Now().Add(time.Minute)), success(mia))
-		flow := authn.flow()
-		flow.Clock, flow.Policy.AllDevices = nil, true
-		authn.answers = said(expiring(time.Now().Add(time.Minute)), okta.ErrUnreachable, success(mia))
-		began := time.Now()
-		l, err := flow.Begin(t.Context(), living(required(phone, tablet)), mfa.Input{Want: want{}}) // sleeps between the phones
-		require.NoError(t, err)
-		assert.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond)
-		l.Close(t.Context())
-		assertFarewell(t, authn, "verify opf1 t1, again, cancel t1")
+		synctest.Test(t, func(t *testing.T) {
+			authn := scripted(expiring(time.Now().Add(time.Minute)), success(mia))
+			flow := authn.flow()
+			flow.Clock, flow.Policy.AllDevices = nil, true
+			authn.answers = said(expiring(time.Now().Add(time.Minute)), okta.ErrUnreachable, success(mia))
+			began := time.Now()
+			l, err := flow.Begin(t.Context(), living(required(phone, tablet)), mfa.Input{Want: want{}}) // sleeps between the phones
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, time.Since(began), 400*time.Millisecond)
+			l.Close(t.Context())
+			assertFarewell(t, authn, "verify opf1 t1, again, cancel t1")
+		})
 	})
 }
 
-// living lets a transaction live for a minute of the real clock.
+// living lets a transaction live for a minute of the system's clock.
 func living(tx okta.Transaction) okta.Transaction {
 	tx.ExpiresAt = time.Now().Add(time.Minute)
 	return tx

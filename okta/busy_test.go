@@ -37,7 +37,7 @@ func TestSlowOkta(t *testing.T) {
 			}
 			strangers.Go(func() { _, _ = c.Authenticate(ctx, "stranger", password) })
 		}
-		require.Eventually(t, func() bool { return len(srv.Requests()) == okta.MaxAuthentications }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(srv.Requests()) == okta.MaxAuthentications }, patience, time.Millisecond)
 
 		hasty, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer leave()

@@ -1,12 +1,14 @@
 package okta_test
 
 import (
+	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -265,14 +267,31 @@ func TestConnectionClosedWhileIdle(t *testing.T) {
 		srv.EnableHTTP2 = http2
 		srv.StartTLS()
 		t.Cleanup(srv.Close)
-		c := clientOf(t, srv)
+		closed := make(chan struct{}, 10)
+		c := clientOf(t, srv, func(cfg *okta.Config) {
+			cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, address)
+				return closing{conn, sync.OnceFunc(func() { closed <- struct{}{} })}, err
+			}
+		})
 		for range 3 {
 			_, err := c.Authenticate(t.Context(), login, password)
 			require.NoError(t, err, "HTTP/2: %v", http2)
 			srv.CloseClientConnections()
-			time.Sleep(20 * time.Millisecond) // for the news to arrive
+			<-closed // the client has heard of it
 		}
 	}
+}
+
+// closing is a connection that tells once that it is closed.
+type closing struct {
+	net.Conn
+	tell func()
+}
+
+func (c closing) Close() error {
+	c.tell()
+	return c.Conn.Close()
 }
 
 func TestNewRefusesBadURLs(t *testing.T) {

@@ -25,7 +25,7 @@ func TestClose(t *testing.T) {
 		_, err := c.Authenticate(t.Context(), login, password)
 		assert.ErrorIs(t, err, okta.ErrUnreachable)
 	})
-	require.Eventually(t, func() bool { return len(srv.Requests()) == 2 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(srv.Requests()) == 2 }, patience, time.Millisecond)
 	c.Close()
 	calls.Wait()
 	srv.ClearFaults()

@@ -32,10 +32,8 @@ func TestCancelledContext(t *testing.T) {
 				for srv.Count(call.method, call.path) <= call.pass {
 					time.Sleep(time.Millisecond)
 				}
-				start := time.Now()
 				cancel()
 				err := <-done
-				assert.Less(t, time.Since(start), 5*time.Second)
 				assert.ErrorIs(t, err, context.Canceled)
 				assert.NotErrorIs(t, err, okta.ErrTimeout)
 				assert.NotErrorIs(t, err, okta.ErrUnreachable)
@@ -65,7 +63,7 @@ func TestCallersDeadline(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			assert.ErrorIs(t, call.do(ctx, c), okta.ErrTimeout)
-			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Less(t, time.Since(start), patience/2)
 		})
 	}
 }

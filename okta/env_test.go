@@ -173,7 +173,7 @@ func TestProxy(t *testing.T) {
 	if ca := os.Getenv(proxyChild); ca != "" {
 		pool := x509.NewCertPool()
 		require.True(t, pool.AppendCertsFromPEM([]byte(ca)))
-		c, err := okta.New(okta.Config{OrgURL: "https://acme.okta.test", APIToken: okta.NewSecret(oktatest.DefaultToken), RootCAs: pool, Timeout: 10 * time.Second})
+		c, err := okta.New(okta.Config{OrgURL: "https://acme.okta.test", APIToken: okta.NewSecret(oktatest.DefaultToken), RootCAs: pool, Timeout: patience})
 		require.NoError(t, err)
 		tx, err := c.Authenticate(t.Context(), login, password)
 		require.NoError(t, err)

@@ -20,6 +20,10 @@ const (
 	password   = "correct-horse"
 	stateToken = "00aB3stateTokenSample"
 	passCode   = "048213"
+
+	// patience is how long tests wait for what another goroutine does, and for an answer:
+	// only what hangs meets it, and no machine that is slow.
+	patience = 2 * time.Minute
 )
 
 // state is stateToken as transactions hold it.
@@ -35,7 +39,7 @@ func newOrg(t testing.TB, options ...oktatest.Options) (*oktatest.Server, *oktat
 // newClient returns a client of srv that is in no hurry.
 func newClient(t testing.TB, srv *oktatest.Server, change ...func(*okta.Config)) *okta.Client {
 	t.Helper()
-	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(srv.Token), RootCAs: srv.CertPool(), Timeout: 30 * time.Second}
+	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret(srv.Token), RootCAs: srv.CertPool(), Timeout: patience}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -95,11 +99,15 @@ func protocols(t *testing.T, test func(t *testing.T, options oktatest.Options, p
 }
 
 // clientOf returns a client of a server that is not even an oktatest one.
-func clientOf(t *testing.T, srv *httptest.Server) *okta.Client {
+func clientOf(t *testing.T, srv *httptest.Server, change ...func(*okta.Config)) *okta.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(srv.Certificate())
-	c, err := okta.New(okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret("00token"), RootCAs: pool, Timeout: 10 * time.Second})
+	cfg := okta.Config{OrgURL: srv.URL, APIToken: okta.NewSecret("00token"), RootCAs: pool, Timeout: patience}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := okta.New(cfg)
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +26,7 @@ func TestResetStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := newResetter(t, code)
-			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: okta.NewSecret("00token"), RootCAs: srv.pool, Timeout: 5 * time.Second})
+			c, err := okta.New(okta.Config{OrgURL: srv.url, APIToken: okta.NewSecret("00token"), RootCAs: srv.pool, Timeout: patience})
 			require.NoError(t, err)
 			t.Cleanup(c.CloseIdleConnections)
 			both(t, c, is(okta.ErrUnreachable))

@@ -27,7 +27,7 @@ import (
 // notReached asks at a URL, and returns why that failed.
 func notReached(t *testing.T, at string, roots *x509.CertPool, change func(*http.Transport)) *UnreachableError {
 	t.Helper()
-	c, err := New(Config{OrgURL: at, RootCAs: roots, Timeout: 10 * time.Second})
+	c, err := New(Config{OrgURL: at, RootCAs: roots, Timeout: time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	if change != nil {

@@ -65,7 +65,7 @@ func (s *sim) waitFor(pushes int) {
 	require.Eventually(s.t, func() bool {
 		_, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", "")
 		return doc["waiting_pushes"] == float64(pushes)
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 }
 
 func TestPushesOfServicesAreDecidedByControl(t *testing.T) {

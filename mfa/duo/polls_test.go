@@ -1,7 +1,6 @@
 package duo_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -113,10 +112,7 @@ func TestRetryAfter(t *testing.T) {
 				method := methodtest.Duo(t, srv, func(c *duo.Config) { c.Clock = clock })
 				ctx, patience := t.Context(), time.Minute
 				if test.within > 0 {
-					var stop context.CancelFunc
-					ctx, stop = context.WithTimeout(ctx, test.within)
-					defer stop()
-					patience = test.within
+					ctx, patience = methodtest.Within(ctx, test.within), test.within
 				}
 				began := clock.Now()
 				attempt, err := method.Prepare(ctx, methodtest.Person, mfa.Credential{})

@@ -61,7 +61,7 @@ func TestDuoPushesWait(t *testing.T) {
 
 	waits := func(n int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return mia.Waiting() == n }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return mia.Waiting() == n }, 2*time.Minute, time.Millisecond)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	left, answered := make(chan error, 1), make(chan string, 1)
@@ -69,7 +69,7 @@ func TestDuoPushesWait(t *testing.T) {
 		_, err := askDuo(ctx, t, s, http.MethodGet, "/auth/v2/auth_status", status[0])
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return s.Count("/auth_status") == 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Count("/auth_status") == 3 }, 2*time.Minute, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-left, context.Canceled)
 	waits(1)

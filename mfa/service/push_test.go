@@ -404,10 +404,8 @@ func TestPreparationEnds(t *testing.T) {
 		s.srv.Fail(mfatest.Fault{Hang: true})
 		ctx, cancel := context.WithCancel(t.Context())
 		s.whenAsked("", 1, 0, cancel)
-		begin := time.Now()
 		_, err := s.method(0, mfa.Format{}).Prepare(ctx, methodtest.Person, mfa.Credential{})
 		assert.ErrorIs(t, err, context.Canceled)
-		assert.Less(t, time.Since(begin), 5*time.Second)
 
 		late := newExpiring(t)
 		s.whenAsked("", 2, 0, late.expire)

@@ -542,9 +542,7 @@ func TestHeldCancelEndsARequestInFlight(t *testing.T) {
 	eventually(t, "a question to Okta", func() bool {
 		return m.org.Count(http.MethodPost, "/api/v1/authn/factors/"+question.ID+"/verify") > sent
 	})
-	began := time.Now()
 	require.NoError(t, h.post(object{"cancel": true}).Err())
-	require.Less(t, time.Since(began), 5*time.Second)
 	a := <-answers
 	require.NoError(t, a.err)
 	requireRefused(t, a.Answer, http.StatusBadRequest, "no login of this user")

@@ -24,6 +24,10 @@ type object = map[string]any
 // request up after 90 seconds.
 const requestTimeout = 100 * time.Second
 
+// patience is how long tests wait for what others do: only what hangs meets it, and no
+// machine that is slow.
+const patience = 2 * time.Minute
+
 // mount is an auth mount of the plugin.
 type mount struct {
 	t     *testing.T
@@ -300,7 +304,7 @@ func policies(a harness.Answer) any { return a.Auth()["token_policies"] }
 // test's own goroutine, so that a condition may fail the test.)
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !condition(); {
+	for deadline := time.Now().Add(patience); !condition(); {
 		require.True(t, time.Now().Before(deadline), "no sign of "+what)
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -213,5 +213,5 @@ func TestRevocationByPrefix(t *testing.T) {
 	m.mustDo(http.MethodPost, "sys/leases/revoke-prefix/"+m.full("login/mia@acme.test"), nil)
 	require.Eventually(t, func() bool {
 		return m.asToken(token, http.MethodGet, "auth/token/lookup-self", nil).Status == http.StatusForbidden
-	}, 10*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }

@@ -55,6 +55,17 @@ func (c Moving) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// Within is ctx with a deadline that is always d ahead. What goes by it does not depend on
+// the time that the machine has taken.
+func Within(ctx context.Context, d time.Duration) context.Context { return within{ctx, d} }
+
+type within struct {
+	context.Context
+	d time.Duration
+}
+
+func (w within) Deadline() (time.Time, bool) { return time.Now().Add(w.d), true }
+
 // Talk takes attempts to their end, and counts the pushes that were on their way.
 type Talk struct {
 	// Rings, unless nil, is called for each of them.
