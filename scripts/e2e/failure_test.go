@@ -349,7 +349,7 @@ const interval = 2500 * time.Millisecond
 // requireSilence checks that the push of a login that its caller has left was
 // withdrawn, and that nobody asks about it after that: not for longer than any
 // interval.
-func (m *mount) requireSilence(f *oktatest.Factor, left time.Time) {
+func (m *mount) requireSilence(f *oktatest.Factor) {
 	m.t.Helper()
 	eventually(m.t, "an end of the wait", func() bool { return f.Withdrawn() == 1 })
 	withdrawn := time.Now()
@@ -374,10 +374,10 @@ func TestPollingStopsWhenTheCallerLeaves(t *testing.T) {
 	f := u.AddPush()
 	ctx, leave := context.WithCancel(t.Context())
 	ended := m.start(ctx, u)
-	eventually(t, "a question about the push", func() bool { return f.Polls() == 1 })
+	eventually(t, "a question about the push", func() bool { return f.Polls() >= 1 })
 	leave()
 	require.ErrorIs(t, (<-ended).err, context.Canceled)
-	m.requireSilence(f, time.Now())
+	m.requireSilence(f)
 }
 
 // So does the command line tool, however it ends.
@@ -394,11 +394,10 @@ func TestPollingStopsWhenTheToolEnds(t *testing.T) {
 			f := u.AddPush()
 			terminal, err := m.person().OnTerminal(t.Context(), m.loginArgs(u, "password="+u.Password())...)
 			require.NoError(t, err)
-			eventually(t, "a question about the push", func() bool { return f.Polls() == 1 })
-			left := time.Now()
+			eventually(t, "a question about the push", func() bool { return f.Polls() >= 1 })
 			require.NoError(t, end(terminal))
 			require.NotZero(t, terminal.Wait())
-			m.requireSilence(f, left)
+			m.requireSilence(f)
 
 			f.SetScript("SUCCESS") // people try again
 			cli := m.person()
