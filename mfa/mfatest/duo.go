@@ -84,6 +84,7 @@ type DuoOutcome struct{ Result, Status, Message string }
 // duoPush is a push, or a call, on its way.
 type duoPush struct {
 	code    string   // that the person has to type; empty: none
+	call    bool     // not a push
 	news    []string // statuses that the client has not been told
 	left    bool     // by the client that asked for it
 	decided chan struct{}
@@ -232,6 +233,18 @@ func (u *DuoUser) decide(outcome DuoOutcome, which func(*duoPush) bool) (n int) 
 // somebody asks for it again.
 func (u *DuoUser) Waiting() (n int) {
 	u.do(func() { n = len(u.waiting()) })
+	return n
+}
+
+// Calling returns how many of those that wait are calls.
+func (u *DuoUser) Calling() (n int) {
+	u.do(func() {
+		for _, p := range u.waiting() {
+			if p.call {
+				n++
+			}
+		}
+	})
 	return n
 }
 

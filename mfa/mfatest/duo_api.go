@@ -209,7 +209,7 @@ func (s *DuoServer) authDevice(w http.ResponseWriter, u *DuoUser, factor string,
 	switch {
 	case fault != "":
 	case factor == "phone", factor == "auto" && !capable(d, "push"):
-		p.news = []string{"calling", "answered"}
+		p.call, p.news = true, []string{"calling", "answered"}
 	default:
 		var ok bool
 		if p.code, ok = u.verify(form); !ok {

@@ -130,14 +130,20 @@ func (u *PingIDUser) AddPassCode(codes ...string) *PingIDUser {
 // PassCode returns the code that was sent last or, where none was, a new one of a device
 // that makes its own.
 func (u *PingIDUser) PassCode() string {
-	u.srv.mu.Lock()
-	code := u.code
-	u.srv.mu.Unlock()
+	code := u.SentCode()
 	if code == "" {
 		code = sixDigits()
 		u.AddPassCode(code)
 	}
 	return code
+}
+
+// SentCode returns the code that was sent last. It is empty where none was, or where it
+// was used.
+func (u *PingIDUser) SentCode() string {
+	u.srv.mu.Lock()
+	defer u.srv.mu.Unlock()
+	return u.code
 }
 
 func sixDigits() string { return fmt.Sprintf("%06d", rand.N(1_000_000)) }
@@ -167,12 +173,15 @@ func (u *PingIDUser) Reject() { u.Answer(false) }
 // Answer approves or denies the pushes that wait, and returns how many they were.
 func (u *PingIDUser) Answer(approve bool) int {
 	if approve {
-		return u.Decide(PingIDOutcome{ErrorID: 200, Message: "ok"})
+		return u.Decide(approvedByPingID)
 	}
 	return u.Decide(failedTransaction)
 }
 
-var failedTransaction = PingIDOutcome{Status: http.StatusBadRequest, ErrorID: 10551, Message: "Failed transaction. Please retry."}
+var (
+	approvedByPingID  = PingIDOutcome{ErrorID: 200, Message: "ok"}
+	failedTransaction = PingIDOutcome{Status: http.StatusBadRequest, ErrorID: 10551, Message: "Failed transaction. Please retry."}
+)
 
 // Decide ends the pushes that wait, and returns how many they were.
 func (u *PingIDUser) Decide(outcome PingIDOutcome) int {
@@ -183,6 +192,26 @@ func (u *PingIDUser) Decide(outcome PingIDOutcome) int {
 		p.decide(outcome)
 	}
 	return len(u.open)
+}
+
+// Pick picks a number on the phone: that approves the pushes that wait with this number,
+// and denies those that wait with another one. It returns how many they were.
+func (u *PingIDUser) Pick(n int) (approved, rejected int) {
+	u.srv.mu.Lock()
+	defer u.srv.mu.Unlock()
+	u.forgetDecided()
+	for _, p := range u.open {
+		switch p.number {
+		case 0:
+		case n:
+			p.decide(approvedByPingID)
+			approved++
+		default:
+			p.decide(failedTransaction)
+			rejected++
+		}
+	}
+	return approved, rejected
 }
 
 // Waiting returns how many pushes wait. One that its client left does not.

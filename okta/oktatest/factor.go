@@ -191,6 +191,13 @@ func (f *Factor) SetDestination(masked string) {
 	f.destination = masked
 }
 
+// Destination returns where codes are sent to; see SetDestination.
+func (f *Factor) Destination() string {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	return f.destination
+}
+
 // Sent returns the number of codes, or of push notifications, sent.
 func (f *Factor) Sent() int {
 	f.User.org.mu.Lock()
@@ -220,6 +227,32 @@ func (f *Factor) Code() string {
 	code := f.generator.code(f.User.org.opts.Now())
 	f.User.org.addSecret(code)
 	return code
+}
+
+// Shown returns what Code would return, but presses no button: nothing for a HOTP
+// generator and a YubiKey. It also returns when the code ends, by the organization's
+// clock: the device shows the next one then, or the code that was sent expires. That is
+// the zero time for codes that have no end.
+func (f *Factor) Shown() (code string, until time.Time) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	switch g := f.generator.(type) {
+	case nil:
+		return f.code, f.codeExpires
+	case *timed:
+		step := g.stepAt(f.User.org.opts.Now())
+		return g.at(step), time.Unix((step+1)*int64(g.step/time.Second), 0)
+	}
+	return "", time.Time{}
+}
+
+// HasButton reports whether the factor has a device that makes a code when it is
+// pressed or touched: a HOTP generator or a YubiKey.
+func (f *Factor) HasButton() bool {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	_, byClock := f.generator.(*timed)
+	return f.generator != nil && !byClock
 }
 
 // SetCode changes the fixed code of a factor or the code last sent. A factor

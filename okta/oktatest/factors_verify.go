@@ -12,8 +12,7 @@ const factorsAPI = "factors API"
 // apiPush is a push of the Factors API, which belongs to no login.
 type apiPush struct {
 	challenge
-	id     string
-	number *int // nil unless the client asked for a number challenge
+	id string
 }
 
 // verifyFactor answers POST /api/v1/users/{id}/factors/{factorId}/verify. It checks

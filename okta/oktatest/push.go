@@ -106,6 +106,15 @@ func (f *Factor) Waiting() int {
 // they were. The next poll of each completes the factor.
 func (f *Factor) Approve() int { return f.decide("SUCCESS") }
 
+// Answer approves all pushes of the factor that wait, or denies them, and returns how
+// many they were.
+func (f *Factor) Answer(approve bool) int {
+	if approve {
+		return f.Approve()
+	}
+	return f.Reject()
+}
+
 // Reject denies all pushes of the factor that wait, and returns how many
 // they were.
 func (f *Factor) Reject() int { return f.decide("REJECTED") }
@@ -118,6 +127,37 @@ func (f *Factor) decide(result string) int {
 		ch.decided = result
 	}
 	return len(waiting)
+}
+
+// WaitingNumber returns the number of a push that waits, and whether one has a number.
+func (f *Factor) WaitingNumber() (n int, set bool) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	for _, ch := range f.waiting() {
+		if ch.number != nil {
+			return *ch.number, true
+		}
+	}
+	return 0, false
+}
+
+// Pick picks a number on the phone: that approves the pushes that wait with this number,
+// and denies those that wait with another one. It returns how many they were.
+func (f *Factor) Pick(n int) (approved, rejected int) {
+	f.User.org.mu.Lock()
+	defer f.User.org.mu.Unlock()
+	for _, ch := range f.waiting() {
+		switch {
+		case ch.number == nil:
+		case *ch.number == n:
+			ch.decided = "SUCCESS"
+			approved++
+		default:
+			ch.decided = "REJECTED"
+			rejected++
+		}
+	}
+	return approved, rejected
 }
 
 // waiting needs the lock.

@@ -2,6 +2,7 @@ package oktatest
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,16 +60,23 @@ func (o *Org) record(r *http.Request, body []byte) *record {
 // Requests returns all requests since the start or the last Reset, in the
 // order they came.
 func (o *Org) Requests() []Request {
+	list, _ := o.LastRequests(math.MaxInt)
+	return list
+}
+
+// LastRequests returns the last n requests, in the order they came, and how many came
+// before them since the start or the last Reset.
+func (o *Org) LastRequests(n int) (list []Request, before int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var list []Request
-	for _, rec := range o.requests {
+	before = max(0, len(o.requests)-n)
+	for _, rec := range o.requests[before:] {
 		r := rec.Request
 		r.Header = r.Header.Clone()
 		r.Body = bytes.Clone(r.Body)
 		list = append(list, r)
 	}
-	return list
+	return list, before
 }
 
 // Received returns how many requests came since the start, whatever the

@@ -29,6 +29,7 @@ type challenge struct {
 	decided string // by Approve or Reject
 	expires time.Time
 	byType  bool // the client named the type "webauthn" and no id
+	number  *int // that the user has to pick on the phone; nil: none
 }
 
 // waits reports whether a push still waits for the user.

@@ -73,7 +73,7 @@ func (tx *transaction) start(f *Factor, result string, now time.Time, life time.
 	}
 	tx.withdraw(now)
 	tx.status = "MFA_CHALLENGE"
-	tx.challenge = &challenge{factor: f, result: result, expires: now.Add(life)}
+	tx.challenge = &challenge{factor: f, result: result, expires: now.Add(life), number: f.number}
 }
 
 // push sends a notification, or polls the one that is waiting.
@@ -303,7 +303,7 @@ func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links obje
 		resend = "push"
 		if ch.result == "WAITING" {
 			links["next"] = link("poll", ch.factor.verifyURL(c))
-			if n := ch.factor.number; n != nil && ch.polls >= ch.factor.numberFrom {
+			if n := ch.number; n != nil && ch.polls >= ch.factor.numberFrom {
 				factor["_embedded"] = object{"challenge": object{"correctAnswer": *n}}
 			}
 		}
