@@ -10,126 +10,89 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
-// control is the API that plays the user's part.
+// control is the API that plays the user's part, and the page that uses it.
 type control struct {
 	org *oktatest.Org
 	*services
+	switches *switches
+	guide    *guide
 }
 
-func newControl(org *oktatest.Org, s *services) http.Handler {
-	c := control{org, s}
+// newControl serves the control API and the page, which shows the steps.
+func newControl(org *oktatest.Org, s *services, cfg config, steps []step) http.Handler {
+	c := control{org, s, newSwitches(org, s, cfg), &guide{steps: steps}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", c.state)
-	mux.HandleFunc("POST /push/approve", c.decide("approved", true))
-	mux.HandleFunc("POST /push/reject", c.decide("rejected", false))
-	mux.HandleFunc("GET /code", c.code)
-	mux.HandleFunc("GET /totp", c.totp)
-	mux.HandleFunc("GET /duo/passcode", c.duoPassCode)
-	mux.HandleFunc("GET /pingid/passcode", c.pingIDPassCode)
-	mux.HandleFunc("POST /duo/phone", c.duoPhone)
-	mux.HandleFunc("POST /duo/type", c.duoType)
-	mux.HandleFunc("POST /token/next", c.nextToken)
-	mux.HandleFunc("POST /users/status", c.setStatus)
+	servePage(mux)
+	mux.HandleFunc("GET /state", c.state)
 	mux.HandleFunc("GET /requests", c.requests)
-	return mux
+	mux.HandleFunc("POST /push/approve", c.decide(true))
+	mux.HandleFunc("POST /push/reject", c.decide(false))
+	mux.HandleFunc("POST /push/number", c.forUser(c.number))
+	mux.HandleFunc("GET /code", c.forUser(c.code))
+	mux.HandleFunc("GET /totp", c.forUser(c.totp))
+	mux.HandleFunc("GET /qr", c.forUser(c.qr))
+	mux.HandleFunc("GET /duo/passcode", c.forUser(c.duoPassCode))
+	mux.HandleFunc("GET /pingid/passcode", c.forUser(c.pingIDPassCode))
+	mux.HandleFunc("POST /pingid/numbers", withParameters(c.pingIDNumbers))
+	mux.HandleFunc("POST /duo/phone", c.forUser(c.duoPhone))
+	mux.HandleFunc("POST /duo/type", c.forUser(c.duoType))
+	mux.HandleFunc("POST /token/next", c.forUser(c.nextToken))
+	mux.HandleFunc("POST /users/status", c.forUser(c.setStatus))
+	mux.HandleFunc("POST /faults", withParameters(c.setFault))
+	mux.HandleFunc("POST /latency", withParameters(c.setLatency))
+	mux.HandleFunc("GET /guide", c.guide.get)
+	mux.HandleFunc("POST /guide", c.guide.set)
+	return guard(mux)
 }
 
-type factorState struct {
-	ID       string `json:"id"`
-	Type     string `json:"type"`
-	Provider string `json:"provider"`
-	Name     string `json:"name,omitempty"` // of a device
-	Sent     int    `json:"sent,omitempty"` // codes
-	Pushes   int    `json:"pushes"`
-	Waiting  int    `json:"waiting"`
-	Number   *int   `json:"number,omitempty"`
-}
-
-func stateOf(f *oktatest.Factor) factorState {
-	state := factorState{
-		ID: f.ID, Type: f.Type, Provider: f.Provider, Name: f.Name(), Pushes: f.Pushes(), Waiting: f.Waiting(),
-	}
-	if f.Type != "push" {
-		state.Sent = f.Sent()
-	}
-	if n, set := f.CorrectAnswer(); set {
-		state.Number = &n
-	}
-	return state
-}
-
-type userState struct {
-	ID      string        `json:"id"`
-	Login   string        `json:"login"`
-	Status  string        `json:"status"`
-	Groups  int           `json:"groups"`
-	Factors []factorState `json:"factors"`
-	Duo     serviceState  `json:"duo"`
-	PingID  serviceState  `json:"pingid"`
-}
-
-// state answers who exists and how many pushes wait.
-func (c control) state(w http.ResponseWriter, _ *http.Request) {
-	out := struct {
-		Waiting int         `json:"waiting_pushes"`
-		Users   []userState `json:"users"`
-	}{Users: []userState{}}
-	for _, u := range c.org.Users() {
-		user := userState{
-			ID: u.ID, Login: u.Login(), Status: u.Status(), Groups: len(u.Groups()), Factors: []factorState{},
-			Duo: stateAt(c.duo.User(u.Login())), PingID: stateAtPingID(c.pingID.User(u.Login())),
-		}
-		out.Waiting += user.Duo.Waiting + user.PingID.Waiting
-		for _, f := range u.Factors() {
-			state := stateOf(f)
-			out.Waiting += state.Waiting
-			user.Factors = append(user.Factors, state)
-		}
-		out.Users = append(out.Users, user)
-	}
-	reply(w, http.StatusOK, out)
-}
-
-// decide approves or rejects the waiting pushes of one user, or of all: of one
-// device in Okta, or of all there and at the services.
-func (c control) decide(word string, approve bool) http.HandlerFunc {
-	decide := (*oktatest.Factor).Reject
-	if approve {
-		decide = (*oktatest.Factor).Approve
-	}
+// withParameters hands a request's parameters on.
+func withParameters(handle func(http.ResponseWriter, url.Values)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		params, err := parameters(r)
 		if err != nil {
 			fail(w, http.StatusBadRequest, "%v", err)
 			return
 		}
+		handle(w, params)
+	}
+}
+
+// forUser hands on a request about the user that it names.
+func (c control) forUser(handle func(http.ResponseWriter, url.Values, *oktatest.User)) http.HandlerFunc {
+	return withParameters(func(w http.ResponseWriter, params url.Values) {
+		u := c.org.User(params.Get("user"))
+		if u == nil {
+			fail(w, http.StatusNotFound, "there is no user %q; name one with user=LOGIN", params.Get("user"))
+			return
+		}
+		handle(w, params, u)
+	})
+}
+
+// decide approves or rejects the waiting pushes of one user, or of all: of one
+// device in Okta, of one service, or of all there and at the services.
+func (c control) decide(approve bool) http.HandlerFunc {
+	return withParameters(func(w http.ResponseWriter, params url.Values) {
 		users, err := c.users(params.Get("user"))
 		if err != nil {
 			fail(w, http.StatusNotFound, "%v", err)
 			return
 		}
-		device := params.Get("device")
-		devices := devicesOf(users, device)
-		if device != "" && len(devices) == 0 {
-			fail(w, http.StatusNotFound, "there is no device %q in Okta that gets pushes", device)
+		phones, err := c.phonesOf(users, params)
+		if err != nil {
+			fail(w, http.StatusNotFound, "%v", err)
 			return
 		}
 		n := 0
-		for _, f := range devices {
-			n += decide(f)
+		for _, p := range phones {
+			n += p.Answer(approve)
 		}
-		if device == "" {
-			for _, u := range users {
-				n += c.answer(u.Login(), approve)
-			}
-		}
-		reply(w, http.StatusOK, map[string]int{word: n})
-	}
+		reply(w, http.StatusOK, map[string]int{map[bool]string{true: "approved", false: "rejected"}[approve]: n})
+	})
 }
 
 // users finds one by login, or all where that is empty.
@@ -144,28 +107,72 @@ func (c control) users(login string) ([]*oktatest.User, error) {
 	return []*oktatest.User{u}, nil
 }
 
-// devicesOf finds those that get pushes, by name or id; an empty one means all.
-func devicesOf(users []*oktatest.User, device string) (list []*oktatest.Factor) {
+// phone is where pushes of a user go: a device of Okta's, or the user's app of a service.
+type phone interface {
+	Pushes() int
+	Waiting() int
+	Answer(approve bool) int
+}
+
+// phonesOf finds the phones of users: those of one service or of all, or one device in
+// Okta by its name or id.
+func (c control) phonesOf(users []*oktatest.User, params url.Values) (phones []phone, err error) {
+	service, device := params.Get("service"), params.Get("device")
+	if service != "" && service != "okta" && (device != "" || service != "duo" && service != "pingid") {
+		return nil, fmt.Errorf("there is no service %q with such a device; service is okta, duo or pingid, and only okta has devices by name", service)
+	}
 	for _, u := range users {
 		for _, f := range u.Factors() {
-			if f.Type == "push" && (device == "" || device == f.Name() || device == f.ID) {
-				list = append(list, f)
+			if f.Type == "push" && (device == "" || device == f.Name() || device == f.ID) && (service == "" || service == "okta") {
+				phones = append(phones, f)
 			}
 		}
+		if service == "duo" || service == "" && device == "" {
+			phones = append(phones, c.duo.User(u.Login()))
+		}
+		if service == "pingid" || service == "" && device == "" {
+			phones = append(phones, c.pingID.User(u.Login()))
+		}
 	}
-	return list
+	if device != "" && len(phones) == 0 {
+		return nil, fmt.Errorf("there is no device %q in Okta that gets pushes", device)
+	}
+	return phones, nil
+}
+
+// number picks a number on a user's phones: the right one approves a push that waits for
+// it, and any other one rejects it.
+func (c control) number(w http.ResponseWriter, params url.Values, u *oktatest.User) {
+	n, err := strconv.Atoi(params.Get("number"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, "number must be the number that was picked on the phone")
+		return
+	}
+	phones, err := c.phonesOf([]*oktatest.User{u}, params)
+	if err != nil {
+		fail(w, http.StatusNotFound, "%v", err)
+		return
+	}
+	var out struct {
+		Approved int `json:"approved"`
+		Rejected int `json:"rejected"`
+	}
+	for _, p := range phones {
+		if p, shows := p.(interface {
+			Pick(n int) (approved, rejected int)
+		}); shows {
+			approved, rejected := p.Pick(n)
+			out.Approved += approved
+			out.Rejected += rejected
+		}
+	}
+	reply(w, http.StatusOK, out)
 }
 
 // code answers what completes a factor now: as text, or that of several
 // factors by type. Where two factors have one type, the second goes by id.
-func (c control) code(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	u := c.org.User(query.Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q; ask for /code?user=LOGIN", query.Get("user"))
-		return
-	}
-	only := factorType(query.Get("factor"))
+func (c control) code(w http.ResponseWriter, params url.Values, u *oktatest.User) {
+	only := factorType(params.Get("factor"))
 	codes := make(map[string]string)
 	for _, f := range u.Factors() {
 		if only != "" && only != f.Type && only != f.ID {
@@ -183,17 +190,11 @@ func (c control) code(w http.ResponseWriter, r *http.Request) {
 }
 
 // totp answers the current code as text, or the codes of all providers.
-func (c control) totp(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	u := c.org.User(query.Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q; ask for /totp?user=LOGIN", query.Get("user"))
-		return
-	}
+func (c control) totp(w http.ResponseWriter, params url.Values, u *oktatest.User) {
 	codes := make(map[string]string)
-	only := query.Get("provider")
+	only := params.Get("provider")
 	for _, f := range u.Factors() {
-		if f.Type == "token:software:totp" && (only == "" || only == f.Provider) {
+		if f.Type == totpType && (only == "" || only == f.Provider) {
 			codes[f.Provider] = f.Code()
 		}
 	}
@@ -201,12 +202,7 @@ func (c control) totp(w http.ResponseWriter, r *http.Request) {
 }
 
 // duoPassCode makes a passcode, good for one login, as Duo's app does.
-func (c control) duoPassCode(w http.ResponseWriter, r *http.Request) {
-	u := c.org.User(r.URL.Query().Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q; ask for /duo/passcode?user=LOGIN", r.URL.Query().Get("user"))
-		return
-	}
+func (c control) duoPassCode(w http.ResponseWriter, _ url.Values, u *oktatest.User) {
 	code := fmt.Sprintf("%06d", rand.N(1_000_000))
 	c.duo.User(u.Login()).AddPassCode(code)
 	replyCode(w, code)
@@ -214,28 +210,13 @@ func (c control) duoPassCode(w http.ResponseWriter, r *http.Request) {
 
 // pingIDPassCode answers the code that PingID has sent last and that was not used, or else
 // a new one of its app, good for one login.
-func (c control) pingIDPassCode(w http.ResponseWriter, r *http.Request) {
-	u := c.org.User(r.URL.Query().Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q; ask for /pingid/passcode?user=LOGIN", r.URL.Query().Get("user"))
-		return
-	}
+func (c control) pingIDPassCode(w http.ResponseWriter, _ url.Values, u *oktatest.User) {
 	replyCode(w, c.pingID.User(u.Login()).PassCode())
 }
 
 // duoPhone changes what the user's phone can do at Duo, and whether Duo demands a Verified
 // Push of them, with a code of so many digits.
-func (c control) duoPhone(w http.ResponseWriter, r *http.Request) {
-	params, err := parameters(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	u := c.org.User(params.Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
-		return
-	}
+func (c control) duoPhone(w http.ResponseWriter, params url.Values, u *oktatest.User) {
 	phone := c.duo.User(u.Login())
 	if params.Has("verified_push") {
 		digits, err := strconv.Atoi(params.Get("verified_push"))
@@ -252,18 +233,49 @@ func (c control) duoPhone(w http.ResponseWriter, r *http.Request) {
 }
 
 // duoType types the code of a Verified Push on the user's phone.
-func (c control) duoType(w http.ResponseWriter, r *http.Request) {
-	params, err := parameters(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	u := c.org.User(params.Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
-		return
-	}
+func (c control) duoType(w http.ResponseWriter, params url.Values, u *oktatest.User) {
 	reply(w, http.StatusOK, map[string]int{"approved": c.duo.User(u.Login()).Type(params.Get("code"))})
+}
+
+// nextToken makes a user's tokens prove themselves with a second code.
+func (c control) nextToken(w http.ResponseWriter, _ url.Values, u *oktatest.User) {
+	tokens := 0
+	for _, f := range u.Factors() {
+		if f.Type == "token" {
+			f.RequireNextToken()
+			tokens++
+		}
+	}
+	reply(w, http.StatusOK, map[string]int{"tokens": tokens})
+}
+
+// setStatus suspends, unlocks or otherwise changes a user.
+func (c control) setStatus(w http.ResponseWriter, params url.Values, u *oktatest.User) {
+	status := params.Get("status")
+	if status == "" {
+		fail(w, http.StatusBadRequest, "status is missing")
+		return
+	}
+	u.SetStatus(status)
+	reply(w, http.StatusOK, map[string]string{"user": u.Login(), "status": status})
+}
+
+// parameters takes them from the query, a form, or a JSON object of strings.
+func parameters(r *http.Request) (url.Values, error) {
+	r.Body = http.MaxBytesReader(nil, r.Body, 64<<10)
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		err := r.ParseForm()
+		return r.Form, err
+	}
+	values := r.URL.Query()
+	var body map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil && err != io.EOF {
+		return nil, err
+	}
+	for name, value := range body {
+		values.Set(name, value)
+	}
+	return values, nil
 }
 
 // replyCodes sends one code as text, and several as JSON. The rest says what
@@ -284,88 +296,6 @@ func replyCodes(w http.ResponseWriter, codes map[string]string, format string, a
 func replyCode(w http.ResponseWriter, code string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintln(w, code)
-}
-
-// nextToken makes a user's tokens prove themselves with a second code.
-func (c control) nextToken(w http.ResponseWriter, r *http.Request) {
-	params, err := parameters(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	u := c.org.User(params.Get("user"))
-	if u == nil {
-		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
-		return
-	}
-	tokens := 0
-	for _, f := range u.Factors() {
-		if f.Type == "token" {
-			f.RequireNextToken()
-			tokens++
-		}
-	}
-	reply(w, http.StatusOK, map[string]int{"tokens": tokens})
-}
-
-// setStatus suspends, unlocks or otherwise changes a user.
-func (c control) setStatus(w http.ResponseWriter, r *http.Request) {
-	params, err := parameters(r)
-	if err != nil {
-		fail(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	u := c.org.User(params.Get("user"))
-	switch status := params.Get("status"); {
-	case u == nil:
-		fail(w, http.StatusNotFound, "there is no user %q", params.Get("user"))
-	case status == "":
-		fail(w, http.StatusBadRequest, "status is missing")
-	default:
-		u.SetStatus(status)
-		reply(w, http.StatusOK, map[string]string{"user": u.Login(), "status": status})
-	}
-}
-
-type requestState struct {
-	Time         time.Time `json:"time"`
-	Method       string    `json:"method"`
-	Path         string    `json:"path"`
-	Query        string    `json:"query,omitempty"`
-	Status       int       `json:"status"`
-	Proto        string    `json:"proto"`
-	UserAgent    string    `json:"user_agent"`
-	ForwardedFor string    `json:"forwarded_for,omitempty"`
-}
-
-// requests answers what was asked. Bodies and other headers hold secrets.
-func (c control) requests(w http.ResponseWriter, _ *http.Request) {
-	out := []requestState{}
-	for _, r := range c.org.Requests() {
-		out = append(out, requestState{
-			Time: r.Time.UTC(), Method: r.Method, Path: r.Path, Query: r.RawQuery, Status: r.Status,
-			Proto: r.Proto, UserAgent: r.UserAgent(), ForwardedFor: r.ForwardedFor(),
-		})
-	}
-	reply(w, http.StatusOK, out)
-}
-
-// parameters takes them from the query, a form, or a JSON object of strings.
-func parameters(r *http.Request) (url.Values, error) {
-	r.Body = http.MaxBytesReader(nil, r.Body, 64<<10)
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		err := r.ParseForm()
-		return r.Form, err
-	}
-	values := r.URL.Query()
-	var body map[string]string
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil && err != io.EOF {
-		return nil, err
-	}
-	for name, value := range body {
-		values.Set(name, value)
-	}
-	return values, nil
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

@@ -73,7 +73,7 @@ func describe(srv *oktatest.Server, s *services, controlURL, cert string) descri
 			switch f.Type {
 			case "push":
 				user.Push = true
-			case "token:software:totp":
+			case totpType:
 				user.TOTP = append(user.TOTP, totpDescription{f.Provider, f.OTPAuthURL()})
 			}
 		}
@@ -101,7 +101,7 @@ func (d description) print(w io.Writer) error {
 	fmt.Fprintf(&b, "  PingID       %s\n", d.PingID.URL)
 	fmt.Fprintf(&b, "  API token    %s\n", d.APIToken)
 	fmt.Fprintf(&b, "  certificate  %s\n", d.Cert)
-	fmt.Fprintf(&b, "  control API  %s\n\n", d.ControlURL)
+	fmt.Fprintf(&b, "  page         %s/ (people, phones, codes; and the control API)\n\n", d.ControlURL)
 
 	fmt.Fprintf(&b, "Users:\n")
 	for _, u := range d.Users {
@@ -110,33 +110,43 @@ func (d description) print(w io.Writer) error {
 			fmt.Fprintf(&b, "      %s\n", t.OTPAuthURL)
 		}
 	}
-
-	fmt.Fprintf(&b, "\nLog in:\n  %s\n", d.loginCommand())
-	rings := max(0, d.first(func(u userDescription) bool { return u.Push })) // at Duo and PingID, everybody's does
-	fmt.Fprintf(&b, "Approve or reject a waiting push (all, or one user's), of Okta, Duo or PingID:\n")
-	fmt.Fprintf(&b, "  curl -X POST %s/push/approve\n", d.ControlURL)
-	fmt.Fprintf(&b, "  curl -X POST -d user=%s %s/push/reject\n", shellQuote(d.Users[rings].Login), d.ControlURL)
-	if i := d.first(func(u userDescription) bool { return len(u.TOTP) > 0 }); i >= 0 {
-		fmt.Fprintf(&b, "Get the code that the authenticator app shows now:\n")
-		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/totp\n", shellQuote(d.Users[i].Login), d.ControlURL)
+	fmt.Fprintln(&b)
+	for _, s := range d.steps() {
+		fmt.Fprintf(&b, "%s:\n  %s\n", s.Title, strings.ReplaceAll(s.Commands, "\n", "\n  "))
 	}
-	if i := d.first(userDescription.typesCodes); i >= 0 {
-		fmt.Fprintf(&b, "Get the code last sent, the next one of a token, or the answer to a question:\n")
-		fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/code\n", shellQuote(d.Users[i].Login), d.ControlURL)
-	}
-	fmt.Fprintf(&b, "Let a mount ask for Duo or PingID (with OpenBao, type bao for vault); all users have a phone there:\n")
-	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/duo method_name=my_duo api_hostname=%s integration_key=%s secret_key=%s\n",
-		d.Duo.APIHostname, d.Duo.IntegrationKey, d.Duo.SecretKey)
-	fmt.Fprintf(&b, "  vault write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64=%s\n", d.PingID.SettingsFile)
-	fmt.Fprintf(&b, "  vault write auth/okta/config mfa_methods=my_duo\n")
-	fmt.Fprintf(&b, "Get a new passcode of Duo:\n")
-	fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/duo/passcode\n", shellQuote(d.Users[rings].Login), d.ControlURL)
-	fmt.Fprintf(&b, "Get a passcode of PingID, after a login with mfa=my_ping:sms the one that was sent:\n")
-	fmt.Fprintf(&b, "  curl -G --data-urlencode user=%s %s/pingid/passcode\n", shellQuote(d.Users[rings].Login), d.ControlURL)
-	fmt.Fprintf(&b, "See what Okta was asked:\n  curl %s/requests\n\n", d.ControlURL)
-	fmt.Fprintf(&b, "Stop with Ctrl-C.\n")
+	fmt.Fprintf(&b, "\nStop with Ctrl-C.\n")
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// steps are what to try, in a terminal.
+func (d description) steps() (steps []step) {
+	add := func(title, format string, args ...any) {
+		steps = append(steps, step{title, fmt.Sprintf(format, args...)})
+	}
+	rings := max(0, d.first(func(u userDescription) bool { return u.Push })) // at Duo and PingID, everybody's does
+	ringing := shellQuote(d.Users[rings].Login)
+	add("Log in", "%s", d.loginCommand())
+	add("Approve or reject a waiting push (all, or one user's), of Okta, Duo or PingID",
+		"curl -X POST %s/push/approve\ncurl -X POST -d user=%s %[1]s/push/reject", d.ControlURL, ringing)
+	if i := d.first(func(u userDescription) bool { return len(u.TOTP) > 0 }); i >= 0 {
+		add("Get the code that the authenticator app shows now",
+			"curl -G --data-urlencode user=%s %s/totp", shellQuote(d.Users[i].Login), d.ControlURL)
+	}
+	if i := d.first(userDescription.typesCodes); i >= 0 {
+		add("Get the code last sent, the next one of a token, or the answer to a question",
+			"curl -G --data-urlencode user=%s %s/code", shellQuote(d.Users[i].Login), d.ControlURL)
+	}
+	add("Let a mount ask for Duo or PingID (with OpenBao, type bao for vault); all users have a phone there",
+		"vault write auth/okta/mfa/method/duo method_name=my_duo api_hostname=%s integration_key=%s secret_key=%s\n"+
+			"vault write auth/okta/mfa/method/pingid method_name=my_ping settings_file_base64=%s\n"+
+			"vault write auth/okta/config mfa_methods=my_duo",
+		d.Duo.APIHostname, d.Duo.IntegrationKey, d.Duo.SecretKey, d.PingID.SettingsFile)
+	add("Get a new passcode of Duo", "curl -G --data-urlencode user=%s %s/duo/passcode", ringing, d.ControlURL)
+	add("Get a passcode of PingID, after a login with mfa=my_ping:sms the one that was sent",
+		"curl -G --data-urlencode user=%s %s/pingid/passcode", ringing, d.ControlURL)
+	add("See what Okta was asked", "curl %s/requests", d.ControlURL)
+	return steps
 }
 
 func (d description) first(match func(userDescription) bool) int {
@@ -184,7 +194,7 @@ func (f factorDescription) summary() string {
 	switch {
 	case f.Type == "push":
 		return "push to " + f.Name
-	case f.Type == "token:software:totp":
+	case f.Type == totpType:
 		return f.Provider + " totp"
 	case f.Provider == "OKTA":
 		return f.Type

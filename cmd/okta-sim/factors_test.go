@@ -45,7 +45,7 @@ func TestPushesOfTheFactorsAPI(t *testing.T) {
 		var sent, polled push
 		s.manage("POST", verify, 201, &sent)
 		assert.Equal(t, "WAITING", sent.FactorResult)
-		_, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", "")
+		_, doc, _ := s.call("GET", s.ready.ControlURL+"/state", "", "")
 		assert.InDelta(t, 1, doc["waiting_pushes"], 0)
 		status, text := s.control("POST", "/push/"+decision, form, "user=pia@acme.test")
 		assert.Equal(t, 200, status)

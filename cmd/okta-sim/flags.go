@@ -32,7 +32,8 @@ Usage: okta-sim [flags]
 `
 
 const usageTail = `
-The control API plays the user's part, for example:
+Open the page that it prints in a browser: it has everybody's phones and codes.
+The page uses the control API, which plays the user's part, for example:
 
   curl -X POST http://ADDRESS/push/approve                    all waiting pushes
   curl -X POST -d user=pia@acme.test http://ADDRESS/push/reject
@@ -40,7 +41,7 @@ The control API plays the user's part, for example:
   curl 'http://ADDRESS/code?user=sam@acme.test'               the code last sent
   curl 'http://ADDRESS/duo/passcode?user=mia@acme.test'       a new one of Duo
   curl 'http://ADDRESS/pingid/passcode?user=mia@acme.test'    sent by PingID, or of its app
-  curl http://ADDRESS/                                        users, waiting pushes
+  curl http://ADDRESS/state                                   users, waiting pushes
   curl http://ADDRESS/requests                                what Okta was asked
 
 Stop it with Ctrl-C.
@@ -53,7 +54,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (config, error) {
 	fs := flag.NewFlagSet("okta-sim", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors are printed by the caller, once
 	fs.StringVar(&cfg.listen, "listen", "127.0.0.1:0", "`address` for Okta's API over TLS; port 0 picks a free one")
-	fs.StringVar(&cfg.control, "control", "127.0.0.1:0", "loopback `address` for the control API over plain HTTP")
+	fs.StringVar(&cfg.control, "control", "127.0.0.1:0", "loopback `address` for the page and the control API over plain HTTP")
 	fs.StringVar(&cfg.duo, "duo", "127.0.0.1:0", "`address` for Duo's API over TLS")
 	fs.StringVar(&cfg.pingID, "pingid", "127.0.0.1:0", "`address` for PingID's API over TLS")
 	fs.BoolVar(&cfg.numbers, "pingid-numbers", false, "let PingID ask for a number with each push")
@@ -92,7 +93,7 @@ func checkLoopback(address string) error {
 	if err != nil {
 		return fmt.Errorf("-control: %w", err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !isLoopback(host) {
 		return fmt.Errorf("-control %s: only a loopback address such as 127.0.0.1 is allowed", address)
 	}
 	return nil

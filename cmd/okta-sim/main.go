@@ -4,6 +4,7 @@
 //	okta-sim
 //
 // It prints where it listens, the API token, the certificates to trust, the
+// address of a page with everybody's phones, the
 // users with their passwords, and the commands that play the user's part:
 // to approve a push, or to get the current code of an authenticator app; and
 // those that let a mount ask for Duo or PingID, where every user of the
@@ -42,19 +43,24 @@
 //
 // The control API is plain HTTP, on a loopback address only:
 //
-//	GET  /                      who exists, and which pushes wait
-//	POST /push/approve          approve all waiting pushes, or those of user= or device=
+//	GET  /                      a page for a browser, which uses all that follows
+//	GET  /state                 who exists, what their devices show, and which pushes wait
+//	POST /push/approve          approve all waiting pushes, or those of user=, device= or service=
 //	POST /push/reject           reject them
+//	POST /push/number           pick number= on the phone of user=
 //	GET  /code?user=            what completes a factor now; factor= if there are several
 //	GET  /totp?user=            the current code; provider= if there are several
 //	GET  /duo/passcode?user=    a new passcode of Duo, good for one login
 //	GET  /pingid/passcode?user= the code that PingID has sent, or a new one of its app
 //	POST /token/next            the RSA or Symantec token of user= has to show two codes
 //	POST /users/status          give user= a status=
-//	GET  /requests              what Okta was asked so far, without bodies and credentials
+//	POST /faults                let where= fail by fault=
+//	POST /latency               how long each answer of Okta takes: latency=
+//	GET  /requests              what Okta was asked so far, with secrets masked
 //
 // A push may be of Okta, Duo or PingID; one of a device= is of Okta.
 // A push counts the same whether a login sent it or the Factors API.
+// Requests that come from other websites, by a browser, are refused.
 //
 // Everything in the organization is made up. Do not give it real passwords.
 package main

@@ -229,7 +229,10 @@ func (entry factorEntry) enrol(u *oktatest.User) *oktatest.Factor {
 // factorType is Okta's word for a type: totp is short for its longest.
 func factorType(name string) string {
 	if name == "totp" {
-		return "token:software:totp"
+		return totpType
 	}
 	return name
 }
+
+// totpType is Okta's word for an authenticator app.
+const totpType = "token:software:totp"

@@ -52,10 +52,6 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	}
 	org := oktatest.New(oktatest.Options{VerifyByType: true})
 	file.build(org)
-	for _, endpoint := range oktatest.Endpoints() {
-		org.SetLatency(endpoint, cfg.latency)
-	}
-
 	srv, err := oktatest.Start(cfg.listen, org)
 	if err != nil {
 		return fmt.Errorf("-listen: %w", err)
@@ -70,19 +66,18 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("-control: %w", err)
 	}
-	controlServer := &http.Server{Handler: newControl(org, services), ReadHeaderTimeout: 10 * time.Second}
-	defer func() { _ = controlServer.Close() }()
-
 	cert, cleanUp, err := writeCert(cfg.certOut, slices.Concat(srv.CertPEM, services.duo.CertPEM, services.pingID.CertPEM))
 	if err != nil {
 		return fmt.Errorf("writing the certificate: %w", err)
 	}
 	defer cleanUp()
 
+	state := describe(srv, services, "http://"+control.Addr().String(), cert)
+	controlServer := &http.Server{Handler: newControl(org, services, cfg, state.steps()), ReadHeaderTimeout: 10 * time.Second}
+	defer func() { _ = controlServer.Close() }()
 	ended := make(chan error, 1)
 	go func() { ended <- controlServer.Serve(control) }()
 
-	state := describe(srv, services, "http://"+control.Addr().String(), cert)
 	if cfg.readyFile != "" {
 		defer func() { _ = os.Remove(cfg.readyFile) }()
 		if err := state.writeReady(cfg.readyFile); err != nil {

@@ -24,7 +24,6 @@ func startServices(cfg config, users []*oktatest.User) (*services, error) {
 		duo.Close()
 		return nil, fmt.Errorf("-pingid: %w", err)
 	}
-	pingID.SetNumberMatching(cfg.numbers)
 	for _, u := range users {
 		duo.AddUser(u.Login()).AddPhone("auto", "push", "phone", "mobile_otp")
 		phone := mfatest.PingIDDevice{Type: "iPhone", Nickname: "PingID phone", Push: true}
@@ -36,30 +35,4 @@ func startServices(cfg config, users []*oktatest.User) (*services, error) {
 func (s *services) close() {
 	s.duo.Close()
 	s.pingID.Close()
-}
-
-// answer approves or rejects a user's waiting pushes, and returns how many.
-func (s *services) answer(login string, approve bool) int {
-	return s.duo.User(login).Answer(approve) + s.pingID.User(login).Answer(approve)
-}
-
-// serviceState is what the control API tells of a user's phone at a service.
-type serviceState struct {
-	Pushes  int `json:"pushes"`
-	Waiting int `json:"waiting"`
-	Number  int `json:"number,omitempty"` // of number matching
-}
-
-func stateAt(phone interface {
-	Pushes() int
-	Waiting() int
-}) serviceState {
-	return serviceState{Pushes: phone.Pushes(), Waiting: phone.Waiting()}
-}
-
-// stateAtPingID is stateAt with the number of the push that waits.
-func stateAtPingID(u *mfatest.PingIDUser) serviceState {
-	state := stateAt(u)
-	state.Number, _ = u.Number()
-	return state
 }

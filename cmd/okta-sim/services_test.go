@@ -63,7 +63,7 @@ func (s *sim) push(ctx context.Context, m mfa.Method, login string) <-chan error
 func (s *sim) waitFor(pushes int) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
-		_, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", "")
+		_, doc, _ := s.call("GET", s.ready.ControlURL+"/state", "", "")
 		return doc["waiting_pushes"] == float64(pushes)
 	}, 2*time.Minute, 10*time.Millisecond)
 }
@@ -74,7 +74,7 @@ func TestPushesOfServicesAreDecidedByControl(t *testing.T) {
 	for name, m := range s.methods() {
 		mia, tom := s.push(t.Context(), m, someone), s.push(t.Context(), m, "tom@acme.test")
 		s.waitFor(2)
-		_, doc, raw := s.call("GET", s.ready.ControlURL+"/", "", "")
+		_, doc, raw := s.call("GET", s.ready.ControlURL+"/state", "", "")
 		user := doc["users"].([]any)[0].(map[string]any)
 		assert.Equal(t, someone, user["login"])
 		assert.Equal(t, map[string]any{"pushes": 1.0, "waiting": 1.0}, user[name], raw)
@@ -176,7 +176,7 @@ func TestNumbersOfPingID(t *testing.T) {
 		ended <- (&methodtest.Talk{Numbers: true}).Satisfy(t.Context(), attempt, time.Minute)
 	}()
 	s.waitFor(1)
-	_, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", "")
+	_, doc, _ := s.call("GET", s.ready.ControlURL+"/state", "", "")
 	user := doc["users"].([]any)[0].(map[string]any)
 	assert.Positive(t, user["pingid"].(map[string]any)["number"])
 	s.control("POST", "/push/approve", "", "")

@@ -151,7 +151,7 @@ func TestPushesAreDecidedByControl(t *testing.T) {
 	if got, want := pia(), "MFA_CHALLENGE WAITING"; got != want {
 		t.Errorf("before: %s, want %s", got, want)
 	}
-	if _, doc, _ := s.call("GET", s.ready.ControlURL+"/", "", ""); doc["waiting_pushes"] != 2.0 {
+	if _, doc, _ := s.call("GET", s.ready.ControlURL+"/state", "", ""); doc["waiting_pushes"] != 2.0 {
 		t.Errorf("waiting_pushes = %v, want 2", doc["waiting_pushes"])
 	}
 	status, got := s.control("POST", "/push/reject", form, "user=noa@acme.test")
@@ -262,7 +262,7 @@ func TestPushesOfOneDevice(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	phone, tablet, watch := s.challenge("tri@acme.test", 0), s.challenge("tri@acme.test", 1), s.challenge("tri@acme.test", 2)
-	_, got := s.control("GET", "/", "", "")
+	_, got := s.control("GET", "/state", "", "")
 	assert.Contains(t, got, `"waiting_pushes": 3`)
 	assert.Contains(t, got, `"name": "Tri's tablet"`)
 
