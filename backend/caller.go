@@ -132,18 +132,27 @@ func (cfg *configEntry) updateProxies(d *framework.FieldData) error {
 	if !ok || d.Raw["trusted_proxies"] == nil {
 		return nil
 	}
-	var trusted proxies
-	for _, s := range list {
-		network, ok := parseNetwork(s)
-		if !ok {
-			return invalid("trusted_proxies", fmt.Sprintf("must be a list of IP addresses and CIDR blocks, and %q is neither", okta.Clip(s, 64)))
-		}
-		if !slices.Contains(trusted, network) {
-			trusted = append(trusted, network)
-		}
+	trusted, err := parseNetworks("trusted_proxies", list)
+	if err != nil {
+		return err
 	}
 	cfg.TrustedProxies = trusted
 	return nil
+}
+
+// parseNetworks parses the addresses and CIDR blocks of a field, and leaves out those
+// that are there twice. The error names the field.
+func parseNetworks(field string, list []string) (networks proxies, err error) {
+	for _, s := range list {
+		network, ok := parseNetwork(s)
+		if !ok {
+			return nil, invalid(field, fmt.Sprintf("must be a list of IP addresses and CIDR blocks, and %q is neither", okta.Clip(s, 64)))
+		}
+		if !slices.Contains(networks, network) {
+			networks = append(networks, network)
+		}
+	}
+	return networks, nil
 }
 
 // parseNetwork parses an address or a CIDR block.

@@ -1,10 +1,8 @@
 package backend
 
 import (
-	"fmt"
 	"strings"
 
-	"github.com/hashicorp/go-secure-stdlib/parseutil"
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/tokenutil"
 	"github.com/hashicorp/vault/sdk/logical"
@@ -38,8 +36,10 @@ func tokenFields() fieldSchemas {
 // updateToken changes the token_* fields and the old ttl and max_ttl.
 func (cfg *configEntry) updateToken(req *logical.Request, d *framework.FieldData) error {
 	if cidrs, ok := d.GetOk("token_bound_cidrs"); ok {
-		if _, err := parseutil.ParseAddrs(cidrs); err != nil {
-			return invalid("token_bound_cidrs", fmt.Sprintf("must be a list of addresses or CIDR blocks: %v", err))
+		// The SDK takes what is no address for the path of a socket, which no caller has, and
+		// looks the name of a host up.
+		if _, err := parseNetworks("token_bound_cidrs", cidrs.([]string)); err != nil {
+			return err
 		}
 	}
 	if err := cfg.parseTokenFields(req, d); err != nil {

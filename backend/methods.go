@@ -67,12 +67,12 @@ func (m *methodEntry) format(accessor string) (mfa.Format, error) {
 
 const maxMethodName = 128 // bytes
 
-// checkMethodName accepts what can be a method's name in a credential.
+// checkMethodName accepts what can be a method's name in a credential and in a path.
 func checkMethodName(name string) error {
-	if name == "" || len(name) > maxMethodName || strings.ContainsFunc(name, func(r rune) bool {
+	if strings.Trim(name, ".") == "" || len(name) > maxMethodName || strings.ContainsFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.", r))
 	}) {
-		return invalid("method_name", fmt.Sprintf("must be 1 to %d letters and digits of ASCII, hyphens, underscores and full stops", maxMethodName))
+		return invalid("method_name", fmt.Sprintf("must be 1 to %d letters and digits of ASCII, hyphens, underscores and full stops, and not full stops alone", maxMethodName))
 	}
 	return nil
 }

@@ -34,6 +34,8 @@ func checkName(field, name string) error {
 		return invalid(field, "must be text without control characters")
 	case strings.Contains(name, ".."):
 		return invalid(field, `must not contain ".."`)
+	case slices.Contains(strings.Split(name, "/"), "."):
+		return invalid(field, `must not be ".", alone or between slashes`)
 	case strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.Contains(name, "//"):
 		return invalid(field, "must not begin or end with a slash, or hold two in a row")
 	}

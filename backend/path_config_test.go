@@ -178,6 +178,8 @@ func TestConfigInvalid(t *testing.T) {
 		{"token_ttl above token_max_ttl", fields{"org_name": "acme", "token_ttl": "2h", "token_max_ttl": "1h"}, "token_ttl"},
 		{"ttl above max_ttl", fields{"org_name": "acme", "ttl": "2h", "max_ttl": "1h"}, "token_ttl"},
 		{"token_bound_cidrs", fields{"org_name": "acme", "token_bound_cidrs": "not-a-cidr"}, "token_bound_cidrs"},
+		{"token_bound_cidrs that are a URL", fields{"org_name": "acme", "token_bound_cidrs": "https://login.acme.com"}, "token_bound_cidrs must be a list"},
+		{"token_bound_cidrs that are a host's name", fields{"org_name": "acme", "token_bound_cidrs": "192.0.2.1,localhost:443"}, "token_bound_cidrs must be a list"},
 		{"token_type", fields{"org_name": "acme", "token_type": "golden"}, "token_type"},
 		{"batch with uses", fields{"org_name": "acme", "token_type": "batch", "token_num_uses": 2}, "token_type"},
 		{"token_num_uses", fields{"org_name": "acme", "token_num_uses": -1}, "token_num_uses"},

@@ -106,7 +106,7 @@ func TestNames(t *testing.T) {
 func TestNamesInvalid(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
-		bad := []string{"../config", "a/../b", "..", "a..b", "/a", "a//b", "a/", "a\x00b", "a\tb", "\xff", strings.Repeat("n", 1<<20)}
+		bad := []string{"../config", "a/../b", "..", "a..b", ".", "./a", "a/./b", "/a", "a//b", "a/", "a\x00b", "a\tb", "\xff", strings.Repeat("n", 1<<20)}
 		for _, kind := range []string{"users/", "groups/"} {
 			for _, name := range bad {
 				for _, op := range []logical.Operation{logical.UpdateOperation, logical.ReadOperation, logical.DeleteOperation} {

@@ -154,6 +154,8 @@ func TestMethodInputIsRefused(t *testing.T) {
 	}{
 		{"name with a colon", "okta", fields{"method_name": "a:b"}, "method_name must be"},
 		{"name with a space", "okta", fields{"method_name": "a b"}, "method_name must be"},
+		{"name of a dot", "okta", fields{"method_name": "."}, "method_name must be"},
+		{"name of two dots", "okta", fields{"method_name": ".."}, "method_name must be"},
 		{"name too long", "okta", fields{"method_name": strings.Repeat("a", 129)}, "method_name must be"},
 		{"name like an id", "okta", fields{"method_name": "1db034b5-81f1-4a2b-8c2b-0f51ed0bd9fc"}, "method_name must not look like"},
 		{"name taken, in another case", "okta", fields{"method_name": "TAKEN"}, "method_name is that of another"},
