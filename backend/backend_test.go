@@ -61,7 +61,7 @@ func bothWays(t *testing.T, test func(t *testing.T, m *mount)) {
 	t.Run("over gRPC", func(t *testing.T) { t.Parallel(); test(t, newMount(t, true)) })
 }
 
-func newMount(t *testing.T, grpc bool) *mount {
+func newMount(t testing.TB, grpc bool) *mount {
 	t.Helper()
 	m := &mount{t: t, grpc: grpc, storage: newStorage(), clock: newStepClock(), logs: &syncBuffer{}}
 	m.okta = oktatest.NewServer(t, oktatest.Options{Now: m.clock.org.Now})

@@ -127,7 +127,8 @@ func TestDependenciesHaveAReason(t *testing.T) {
 }
 
 // TestThreatModelNamesTests: each row of the threat model in docs/security.md names what
-// shows it, and each test that the document names exists in one of the modules.
+// shows it, each test that the document names exists in one of the modules, and each fuzz
+// target is named.
 func TestThreatModelNamesTests(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../docs/security.md")
@@ -136,6 +137,11 @@ func TestThreatModelNamesTests(t *testing.T) {
 	require.True(t, found)
 	written := testsOfAllModules(t)
 	assert.Empty(t, missingTests(document, written))
+	for name := range written {
+		if strings.HasPrefix(name, "Fuzz") {
+			assert.Contains(t, document, "`"+name+"`", "the fuzz targets")
+		}
+	}
 	assert.Equal(t, []string{"TestOfNothing"}, missingTests("`TestOfNothing`, `TestFaultMatrix`", written))
 
 	_, model, found := strings.Cut(document, "\n## The threat model\n")
