@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 
 	"github.com/hashicorp/vault/sdk/framework"
@@ -116,8 +117,8 @@ func sensitiveFields(paths []*framework.Path) map[string]framework.FieldType {
 func checkSensitive(name string, fieldType framework.FieldType, value any) error {
 	switch fieldType {
 	case framework.TypeString:
-		switch value.(type) {
-		case map[string]any, []any:
+		switch reflect.ValueOf(value).Kind() {
+		case reflect.Map, reflect.Slice:
 			return invalid(name, "must be a string")
 		}
 	case framework.TypeStringSlice:
