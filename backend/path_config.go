@@ -384,8 +384,11 @@ func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, 
 	return b.configs.Get(ctx, s, configKey)
 }
 
-// ready completes an entry that was read from storage.
+// ready checks and completes an entry that was read from storage.
 func (cfg *configEntry) ready(string) error {
+	if err := cfg.checkWords(); err != nil {
+		return err
+	}
 	// The builtin method keeps the line end of the file that a token came from.
 	cfg.Token = strings.TrimSpace(cfg.Token)
 	_ = cfg.compileFilter() // which a write has checked
@@ -395,6 +398,21 @@ func (cfg *configEntry) ready(string) error {
 	}
 	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
 		cfg.TokenMaxTTL = cfg.MaxTTL
+	}
+	return nil
+}
+
+// checkWords refuses an entry with a word that its field does not have, such as one of a
+// later version: nobody knows what it stands for, and the default may let in more people.
+func (cfg *configEntry) checkWords() error {
+	schema := configFields()
+	for _, stored := range []struct{ field, word string }{
+		{"alias_source", cfg.AliasSource}, {"renewal", cfg.Renewal}, {"push_devices", cfg.PushDevices},
+		{"groups_on_error", cfg.GroupsOnError}, {"prefetch_groups", string(cfg.PrefetchGroups)},
+	} {
+		if stored.word != "" && !slices.Contains(schema[stored.field].AllowedValues, any(stored.word)) {
+			return fmt.Errorf("its field %q has a value that this version of the plugin does not know", stored.field)
+		}
 	}
 	return nil
 }

@@ -49,12 +49,24 @@ func (m *mount) requireTOTP() (id string) {
 	return id
 }
 
+// configDamages are those of a configuration: fields of other types, and words that a
+// field may have in a later version.
+func configDamages() map[string]string {
+	all := map[string]string{"wrong type": `{"organization":["` + spoiled + `"]}`, "number": `{"ttl":` + strings.Repeat("9", 30) + `}`,
+		"address": `{"token_bound_cidrs":["` + spoiled + `"]}`}
+	for field, schema := range configFields() {
+		if len(schema.AllowedValues) > 0 {
+			all["unknown "+field] = `{"organization":"acme","` + field + `":"` + spoiled + `"}`
+		}
+	}
+	return all
+}
+
 var kindsOfEntry = []kindOfEntry{
 	{
 		name: "config", prepare: func(*mount, *oktatest.User) string { return configKey }, denied: true,
-		damages: map[string]string{"wrong type": `{"organization":["` + spoiled + `"]}`, "number": `{"ttl":` + strings.Repeat("9", 30) + `}`,
-			"address": `{"token_bound_cidrs":["` + spoiled + `"]}`},
-		where: "config", patches: true, write: update("config", fields{"org_name": "acme", "base_url": "{url}", "api_token": "{token}"}),
+		damages: configDamages(),
+		where:   "config", patches: true, write: update("config", fields{"org_name": "acme", "base_url": "{url}", "api_token": "{token}"}),
 		remove: remove("config"),
 	},
 	{
