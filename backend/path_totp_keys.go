@@ -255,8 +255,9 @@ func (k *storedKeys) delete(ctx context.Context, path string) (deleted bool, err
 		return false, err
 	}
 	defer unlock()
-	stored, err := k.storage.Get(ctx, path)
-	if err != nil || stored == nil {
+	stored, err := store.Load[mfa.TOTPKey](ctx, k.storage, path)
+	lost, err := unreadable(err)
+	if err != nil || stored == nil && lost == nil {
 		return false, err
 	}
 	return true, store.Delete(ctx, k.storage, path)

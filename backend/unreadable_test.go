@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store/storetest"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -23,7 +24,7 @@ const otherLogin = "noa.lin@acme.test"
 // damages are what may be in storage in place of any entry.
 var damages = map[string]string{
 	"cut off": `{"token":"` + spoiled, "null": `null`, "a list": `["` + spoiled + `"]`, "a string": `"` + spoiled + `"`,
-	"nothing": ``,
+	"nothing": ``, "not to be decrypted": storetest.Undecryptable,
 }
 
 // kindOfEntry is a kind of entry in storage, and what there is to do about one that

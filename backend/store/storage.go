@@ -8,10 +8,18 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 )
 
+// undecryptable is in the error of a read where Vault cannot decrypt what it has found,
+// which no other read tells anything about. The plugin protocol carries only the text
+// (lockSwitchedGet in Vault's vault/barrier_aes_gcm.go, and Get in OpenBao's).
+const undecryptable = "decryption failed: "
+
 // Load reads the entry at key. It returns nil if storage has none, and an
 // *UnreadableError if what storage has is no entry of that type.
 func Load[T any](ctx context.Context, from logical.Storage, key string) (*T, error) {
 	raw, err := from.Get(ctx, key)
+	if err != nil && strings.Contains(err.Error(), undecryptable) {
+		return nil, &UnreadableError{Key: key, Why: "Vault cannot decrypt it"}
+	}
 	if err != nil || raw == nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/backend/store/storetest"
 )
 
 // secretValue is in each damaged value, and nowhere else.
@@ -26,6 +28,7 @@ var damages = map[string]string{
 	"nothing":                ``,
 	"gzip that is none":      "G" + secretValue,
 	"refused when completed": `{"Of":"refused"}`,
+	"not to be decrypted":    storetest.Undecryptable,
 }
 
 // spoil has another node write a damaged value.

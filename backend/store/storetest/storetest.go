@@ -56,8 +56,14 @@ func (s *Storage) run(ctx context.Context, op string, do func() error) error {
 	return nil
 }
 
+// Undecryptable is a value that a Storage cannot decrypt.
+const Undecryptable = "undecryptable"
+
 func (s *Storage) Get(ctx context.Context, key string) (entry *logical.StorageEntry, err error) {
 	err = s.run(ctx, "get "+key, func() (err error) { entry, err = s.read().Get(ctx, key); return err })
+	if err == nil && entry != nil && string(entry.Value) == Undecryptable {
+		return nil, errors.New("decryption failed: cipher: message authentication failed")
+	}
 	return entry, err
 }
 
