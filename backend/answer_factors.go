@@ -44,9 +44,36 @@ func passCodeOf(methodType string) string {
 	return "a passcode of one of your factors in Okta"
 }
 
-// factorChoice says why Okta's question for a factor is not answered, and what the
-// person can give instead. They have shown that they know the password.
-func factorChoice(e *mfa.NoFactorError) string {
+// asksFactor matches a question of Okta's for a factor that is not answered for that reason.
+func asksFactor(reason string) func(error) bool {
+	return func(err error) bool {
+		e := find[*mfa.NoFactorError](err)
+		return e != nil && reason == whyNoFactor(e)
+	}
+}
+
+const (
+	noneUsable   = "none of the factors can be used"
+	noneMatches  = "the passcode is that of none"
+	noneAsChosen = "the choice leaves none"
+	noneChosen   = "none was chosen"
+)
+
+func whyNoFactor(e *mfa.NoFactorError) string {
+	switch {
+	case len(e.Policy.Accepted(e.Offered)) == 0:
+		return noneUsable
+	case e.Given:
+		return noneMatches
+	case len(e.Chosen()) == 0:
+		return noneAsChosen
+	}
+	return noneChosen
+}
+
+// factorChoice lists what the person can give where Okta asks for a factor, and what not.
+// They have shown that they know the password.
+func factorChoice(e *mfa.NoFactorError) (text string) {
 	var usable, useless []string
 	before := map[mfa.Kind]bool{}
 	for _, f := range e.Offered {
@@ -57,15 +84,6 @@ func factorChoice(e *mfa.NoFactorError) string {
 			usable = append(usable, factorName(f)+" ("+howTo(f, before[kind])+")")
 			before[kind] = true
 		}
-	}
-	text := ": choose one, and send what it needs"
-	switch {
-	case len(usable) == 0:
-		text = ", and you have enrolled none that this mount can use"
-	case e.Given:
-		text = ", and the passcode does not match any of yours"
-	case len(e.Chosen()) == 0:
-		text = ", and you cannot use the one that you chose"
 	}
 	if len(usable) > 0 {
 		text += ". You can use: " + strings.Join(unique(usable), ", ")

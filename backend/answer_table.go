@@ -94,7 +94,10 @@ var table = []row{
 	{inMethod(okta.RefusesMount), 400, "Okta refused its API token{code}: ask your Vault administrator to configure a valid api_token"},
 
 	// Okta let the person in, or asks for a factor, and the login cannot go on.
-	{isA[*mfa.NoFactorError], 400, "Okta asks for a factor{factors}"},
+	{asksFactor(noneUsable), 400, "Okta asks for a factor, and you have enrolled none that this mount can use{factors}"},
+	{asksFactor(noneMatches), 400, "Okta asks for a factor, and the passcode does not match any of yours{factors}"},
+	{asksFactor(noneAsChosen), 400, "Okta asks for a factor, and you cannot use the one that you chose{factors}"},
+	{asksFactor(noneChosen), 400, "Okta asks for a factor: choose one, and send what it needs{factors}"},
 	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent with resend=true (write that to the login path: no login command sends it)"},
 	{codeSent(sentNow), 400, "Okta has sent a code {sent}: log in again in the same way, with totp=<code> added"},
 	{challengeRefused(pushWaits), 429, "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in {wait}"},

@@ -155,7 +155,8 @@ func TestQuotas(t *testing.T) {
 
 // examples are errors of all kinds that a login can fail by.
 func examples() []error {
-	phone := okta.Factor{Type: okta.FactorSMS, Provider: okta.ProviderOkta, SentTo: "+1 XXX-XXX-4821"}
+	phone := okta.Factor{Type: okta.FactorSMS, Provider: okta.ProviderOkta, SentTo: "+1 XXX-XXX-4821", ID: "sms1", Status: okta.FactorActive}
+	bySMS := mfa.Policy{Factors: []mfa.Kind{mfa.KindSMS}}
 	method := func(err error) error { return &mfa.MethodError{Method: mfa.Required{Name: "second"}, Err: err} }
 	said := func(status int, code string) error {
 		return fmt.Errorf("logging in: %w", &okta.Error{HTTPStatus: status, Code: code, Summary: "Summary of Okta's"})
@@ -165,7 +166,10 @@ func examples() []error {
 		fmt.Errorf("%w: %q", errMethodGone, "x"), &store.UnreadableError{Key: configKey}, errMountGone, errNotConfigured, errNoTransaction, errNotRenewable, attempts.ErrStale, errNoPush, errNumberUnseen, errRenewalOff,
 		errNoAccount, errStatusUnknown, errAccountGone, errRenamed, errPoliciesChanged, errOtherPerson, errMethodsChanged, errNoRequiredGroup, errNobody,
 		&needError{MissingError: &mfa.MissingError{Methods: []mfa.Required{{Name: "second", Type: "totp"}}}},
-		&mfa.NoFactorError{Offered: []okta.Factor{phone}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
+		&mfa.NoFactorError{Offered: []okta.Factor{phone}, Policy: mfa.Policy{Factors: []mfa.Kind{mfa.KindPush}}},
+		&mfa.NoFactorError{Offered: []okta.Factor{phone}, Policy: bySMS},
+		&mfa.NoFactorError{Offered: []okta.Factor{phone}, Policy: bySMS, Given: true},
+		&mfa.NoFactorError{Offered: []okta.Factor{phone}, Policy: bySMS, Want: mfa.Want{Kind: mfa.KindCall}}, &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
 		errFactorRefused,
 		&mfa.ChallengeRefusedError{Wait: time.Minute, Waiting: true}, &mfa.ChallengeRefusedError{Wait: time.Minute},
 		method(&mfa.CredentialError{Problem: "takes no device"}), method(&mfa.DeniedError{Reason: "Locked out."}),

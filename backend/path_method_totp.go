@@ -126,22 +126,21 @@ func checkTOTPMethod(entry *methodEntry) (problems []problem) {
 	t := entry.TOTP
 	badIssuer := len(t.Issuer) > maxIssuer || strings.ContainsFunc(t.Issuer, func(r rune) bool { return r == ':' || !unicode.IsPrint(r) })
 	for _, rule := range []struct {
-		broken           bool
-		field, predicate string
+		broken bool
+		inputError
 	}{
-		{t.Issuer == "", "issuer", "is required: the name that authenticator apps show"},
-		{badIssuer, "issuer", fmt.Sprintf("must be at most %d bytes of printable text without a colon", maxIssuer)},
-		{t.Period < minTOTPPeriod || t.Period > maxTOTPPeriod, "period", "must be 10s to 5m"},
-		{t.Digits != 6 && t.Digits != 8, "digits", "must be 6 or 8"},
-		{t.Algorithm != "SHA1" && t.Algorithm != "SHA256" && t.Algorithm != "SHA512", "algorithm", "must be SHA1, SHA256 or SHA512"},
-		{t.Skew != 0 && t.Skew != 1, "skew", "must be 0 or 1"},
-		{t.KeySize < minTOTPKey || t.KeySize > maxTOTPKey, "key_size", fmt.Sprintf("must be %d to %d bytes", minTOTPKey, maxTOTPKey)},
-		{t.QRSize != 0 && (t.QRSize < minQRSize || t.QRSize > maxQRSize), "qr_size",
-			fmt.Sprintf("must be %d to %d pixels, or 0 for no QR code", minQRSize, maxQRSize)},
-		{t.MaxWrong < 1 || t.MaxWrong > maxAttempts, "max_validation_attempts", fmt.Sprintf("must be 1 to %d", maxAttempts)},
+		{t.Issuer == "", inputError{"issuer", "is required: the name that authenticator apps show"}},
+		{badIssuer, inputError{"issuer", fmt.Sprintf("must be at most %d bytes of printable text without a colon", maxIssuer)}},
+		{t.Period < minTOTPPeriod || t.Period > maxTOTPPeriod, inputError{"period", "must be 10s to 5m"}},
+		{t.Digits != 6 && t.Digits != 8, inputError{"digits", "must be 6 or 8"}},
+		{t.Algorithm != "SHA1" && t.Algorithm != "SHA256" && t.Algorithm != "SHA512", inputError{"algorithm", "must be SHA1, SHA256 or SHA512"}},
+		{t.Skew != 0 && t.Skew != 1, inputError{"skew", "must be 0 or 1"}},
+		{t.KeySize < minTOTPKey || t.KeySize > maxTOTPKey, inputError{"key_size", fmt.Sprintf("must be %d to %d bytes", minTOTPKey, maxTOTPKey)}},
+		{t.QRSize != 0 && (t.QRSize < minQRSize || t.QRSize > maxQRSize), inputError{"qr_size", fmt.Sprintf("must be %d to %d pixels, or 0 for no QR code", minQRSize, maxQRSize)}},
+		{t.MaxWrong < 1 || t.MaxWrong > maxAttempts, inputError{"max_validation_attempts", fmt.Sprintf("must be 1 to %d", maxAttempts)}},
 	} {
 		if rule.broken {
-			problems = append(problems, wrong(invalid(rule.field, rule.predicate), rule.field))
+			problems = append(problems, wrong(&rule.inputError, rule.field))
 		}
 	}
 	return problems
