@@ -5,14 +5,17 @@ VERSION := v0.1.0
 COMMIT  := $(shell git rev-parse --short --verify HEAD 2>/dev/null || echo unknown)
 
 NAME      := vault-plugin-auth-okta
-PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64 freebsd/arm64
+
+# Where a release is made.
+DIST := dist
 
 # Each fuzz target runs this long.
 FUZZTIME := 10s
 
 # The modules with Go code. scripts/vault and scripts/lint have none: they only
 # pin Vault and the static analyser.
-MODULES := . scripts/e2e scripts/bench
+MODULES := . scripts/e2e scripts/bench scripts/dist
 
 # The version is told by -ldflags; whoever owns the checkout may not be who builds.
 export GOFLAGS := $(shell go env GOFLAGS) -buildvcs=false
@@ -23,7 +26,7 @@ BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
 	../../bin/bench -version $(VERSION) -commit $$(git describe --always --dirty --exclude '*') -out ../../bin/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz cross reproducible clean
+.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz dist reproducible clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +41,7 @@ unit: ## the quick tests: no Vault, no network
 
 test: unit ## all tests, with a real Vault (found, or built once)
 	go -C scripts/bench test -race ./...
+	go -C scripts/dist test ./...
 	$(MAKE) e2e
 
 e2e: ## the tests with a real Vault alone: VAULT_VERSION=1.20.4 builds that one, BAO_BIN=bao takes OpenBao
@@ -80,13 +84,15 @@ fuzz: ## every fuzz target for a short time (FUZZTIME=10s)
 		done; \
 	done
 
-cross: ## the plugin and okta-login for every platform, in bin/
+dist: ## a release in dist/: binaries, archives, SBOMs, an OCI image, checksums
+	@rm -rf '$(DIST)'
 	@for platform in $(PLATFORMS); do for command in $(NAME) okta-login; do \
 		os=$${platform%/*} arch=$${platform#*/} suffix=; \
 		test $$os != windows || suffix=.exe; \
-		echo "bin/$${command}_$${os}_$${arch}$$suffix"; \
-		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "bin/$${command}_$${os}_$${arch}$$suffix" ./cmd/$$command || exit 1; \
+		echo "$(DIST)/$${command}_$${os}_$${arch}$$suffix"; \
+		GOOS=$$os GOARCH=$$arch $(GO_BUILD) -o "$(DIST)/$${command}_$${os}_$${arch}$$suffix" ./cmd/$$command || exit 1; \
 	done; done
+	go -C scripts/dist run . -version $(VERSION) '$(abspath $(DIST))'
 
 reproducible: ## build the plugin here, and anew in another directory, and compare
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
@@ -96,4 +102,4 @@ reproducible: ## build the plugin here, and anew in another directory, and compa
 	cmp $$dir/here $$dir/there && sha256sum $$dir/here | cut -d ' ' -f 1
 
 clean: ## remove what was built here (the built Vault stays in the user's cache)
-	rm -rf bin
+	rm -rf bin '$(DIST)'
