@@ -113,6 +113,7 @@ func newBackend(s settings) *backend {
 		},
 		Paths: append([]*framework.Path{
 			b.pathConfig(),
+			b.pathConfigCheck(),
 			b.pathAliases(),
 			b.pathUsersList(),
 			b.pathUsers(),
@@ -144,7 +145,8 @@ func newBackend(s settings) *backend {
 // included. OpenBao's standbys go by the same flag since 2.5, where they began to serve
 // requests (https://github.com/openbao/openbao/pull/1986). Earlier ones hand on all.
 //
-// A performance secondary issues tokens of its own, so logins stay there, and reads. It
+// A performance secondary issues tokens of its own, so logins stay there, reads, and
+// checks, which are about its own way to Okta. It
 // hands on writes by itself, as soon as its storage refuses one. Here it does so before a
 // storage that lags is asked whether there is anything to write. OpenBao has none.
 //
@@ -156,7 +158,7 @@ func forward(paths []*framework.Path) {
 		for op, handler := range path.Operations {
 			operation := handler.(*framework.PathOperation)
 			operation.ForwardPerformanceStandby = op != logical.AliasLookaheadOperation && path.Pattern != statsPath
-			operation.ForwardPerformanceSecondary = writes(op) && !strings.HasPrefix(path.Pattern, "login/")
+			operation.ForwardPerformanceSecondary = writes(op) && !strings.HasPrefix(path.Pattern, "login/") && path.Pattern != checkPath
 		}
 	}
 }

@@ -80,16 +80,10 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 		c.kept[name] = kept
 		return kept.Client, nil
 	}
-	client, err := okta.New(okta.Config{
-		OrgURL:    orgURL,
-		APIToken:  okta.NewSecret(cfg.Token),
-		UserAgent: b.userAgent(),
-		Timeout:   b.timeout,
-		Now:       b.now,
-		RootCAs:   b.rootCAs,
-		Dial:      b.dial,
-		Observe:   b.observe,
-
+	client, err := b.newClient(okta.Config{
+		OrgURL:     orgURL,
+		APIToken:   okta.NewSecret(cfg.Token),
+		Timeout:    b.timeout,
 		ServiceApp: app,
 		PublicApp:  to.publicApp,
 	})
@@ -102,6 +96,12 @@ func (b *backend) clientOf(name string, from made, cfg *configEntry) (*okta.Clie
 	}
 	c.kept[name] = keptClient{client, from, &to}
 	return client, nil
+}
+
+// newClient returns a new client, with what all clients of the program have in common.
+func (b *backend) newClient(with okta.Config) (*okta.Client, error) {
+	with.UserAgent, with.Now, with.RootCAs, with.Dial, with.Observe = b.userAgent(), b.now, b.rootCAs, b.dial, b.observe
+	return okta.New(with)
 }
 
 // of returns the client of that name if it was made of the same entries.

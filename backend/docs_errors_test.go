@@ -203,7 +203,7 @@ func (s *sources) errorsOf(d declaration, n ast.Node) []string {
 			return s.texts(d, &ast.BinaryExpr{X: n.Args[0], Y: n.Args[1]})
 		}
 	case *ast.ValueSpec:
-		if nameOf(n.Type) == "UnreachableReason" {
+		if nameOf(n.Type) == "UnreachableReason" && len(n.Values) > 0 {
 			s.parts["{unreachable}"] = append(s.parts["{unreachable}"], s.texts(d, n.Values[0])...)
 		}
 	case *ast.CompositeLit:

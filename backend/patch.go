@@ -83,6 +83,7 @@ func (cfg *configEntry) reset(fields []string) (*configEntry, error) {
 	if err := json.Unmarshal(text, without); err != nil {
 		return nil, err
 	}
+	_ = without.compileFilter() // which was compiled before
 	if slices.Contains(fields, "alias_source") {
 		without.AliasSource = sourceLogin
 	}

@@ -155,3 +155,26 @@ func (m *mount) lookFor(path string) *logical.Response {
 	require.Less(m.t, status, http.StatusInternalServerError, text)
 	return resp
 }
+
+// A patch that takes the host back to its default deletes the token as a write does.
+func TestPatchOfTheHostDeletesTheToken(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.write("config", fields{"org_name": "acme", "base_url": "oktapreview.com", "api_token": "00preview"})
+		resp, status, text := m.do(logical.PatchOperation, "config", fields{"base_url": nil})
+		require.Equal(t, http.StatusOK, status, text)
+		require.NotNil(t, resp)
+		assert.Contains(t, resp.Warnings, deletedTokenWarning)
+		assert.NotContains(t, m.stored("config"), "00preview")
+	})
+}
+
+// A null of a patch leaves the other fields as they were, also what was made of them.
+func TestPatchKeepsTheGroupFilter(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"group_filter": "^vault-", "token_ttl": "1h"})
+		m.addUser("vault-ops", "sales")
+		_, status, text := m.do(logical.PatchOperation, "config", fields{"token_ttl": nil})
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, []string{"vault-ops"}, aliasNames(m.mustLogin(nil)))
+	})
+}

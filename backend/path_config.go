@@ -190,6 +190,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	if stored != nil {
 		*cfg = *stored // which is compared with the result
 	}
+	before, _ := cfg.orgURL() // none, where what is stored is not sound
 	if isPatch(req) {
 		if stored == nil {
 			return nil, errNothingToPatch("configuration")
@@ -198,34 +199,9 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 			return answerInput(err)
 		}
 	}
-	before, _ := cfg.orgURL() // none, where what is stored is not sound
-	if err := cfg.update(req, d); err != nil {
-		return logical.ErrorResponse(err.Error()), nil
-	}
-	if err := cfg.updateAttempts(d); err != nil {
-		return answerInput(err)
-	}
-	if err := cfg.updateIdentity(d, stored == nil); err != nil {
-		return answerInput(err)
-	}
-	if err := cfg.updateGroupSettings(d); err != nil {
-		return answerInput(err)
-	}
-	if err := cfg.updateMetadata(d); err != nil {
-		return answerInput(err)
-	}
-	if err := cfg.updateServiceApp(d); err != nil {
-		return answerInput(err)
-	}
-	if err := b.checkServiceApp(ctx, req.Storage, cfg, d); err != nil {
-		return answerInput(err)
-	}
-	if err := cfg.updateRenewal(d); err != nil {
-		return answerInput(err)
-	}
-	unsound, err := judge(d, stored == nil, slices.Concat(cfg.connectionProblems(), cfg.tokenProblems(), cfg.renewalProblems(), cfg.metadataProblems()))
-	if err != nil {
-		return answerInput(err)
+	unsound, refusal, err := b.change(ctx, req, d, cfg, stored == nil)
+	if refusal != nil || err != nil {
+		return refusal, err
 	}
 	moved := cfg.movedByOldName(stored, d)
 	deleted := cfg.deleteForeignToken(before, d)
@@ -262,6 +238,34 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 		return nil, nil // 204, as the builtin method answers
 	}
 	return resp, nil
+}
+
+// change changes the fields of cfg that the request names, and returns warnings of what
+// was stored before and is not sound. Where a value of the request is wrong, it returns
+// the answer. It stores nothing.
+func (b *backend) change(ctx context.Context, req *logical.Request, d *framework.FieldData, cfg *configEntry, first bool) (unsound []string, refusal *logical.Response, err error) {
+	if err := cfg.update(req, d); err != nil {
+		return nil, logical.ErrorResponse(err.Error()), nil
+	}
+	for _, update := range []func() error{
+		func() error { return cfg.updateAttempts(d) },
+		func() error { return cfg.updateIdentity(d, first) },
+		func() error { return cfg.updateGroupSettings(d) },
+		func() error { return cfg.updateMetadata(d) },
+		func() error { return cfg.updateServiceApp(d) },
+		func() error { return b.checkServiceApp(ctx, req.Storage, cfg, d) },
+		func() error { return cfg.updateRenewal(d) },
+	} {
+		if err := update(); err != nil {
+			refusal, err = answerInput(err)
+			return nil, refusal, err
+		}
+	}
+	unsound, err = judge(d, first, slices.Concat(cfg.connectionProblems(), cfg.tokenProblems(), cfg.renewalProblems(), cfg.metadataProblems()))
+	if err != nil {
+		refusal, err = answerInput(err)
+	}
+	return unsound, refusal, err
 }
 
 // update changes the fields that the request names. It returns an error for a value that

@@ -94,7 +94,7 @@ func (m *mount) eachOperation(id string) (reads, writes, logins []operation) {
 	list := func(path string) operation { return operation{logical.ListOperation, path, nil} }
 	read := func(path string) operation { return operation{logical.ReadOperation, path, nil} }
 	reads = []operation{read("config"), read("groups/a"), read("users/a"), read("mfa/method/totp/" + id), read("verify/n"),
-		list("groups/"), list("users/"), list("mfa/method/"), list("mfa/method/totp/"), list("config/aliases"), read("resolve/" + testLogin)}
+		list("groups/"), list("users/"), list("mfa/method/"), list("mfa/method/totp/"), list("config/aliases"), read("resolve/" + testLogin), read("config/check"), update("config/check", fields{"token_ttl": "1h"})}
 	writes = []operation{update("config", fields{"token_ttl": "1h"}),
 		update("groups/a", fields{"policies": "q"}), remove("groups/a"), remove("groups/none"),
 		update("users/a", fields{"policies": "q"}), remove("users/a"), remove("users/none"),

@@ -23,7 +23,7 @@ type call struct {
 }
 
 // everyCall is how many calls there are.
-const everyCall = 16
+const everyCall = 18
 
 // calls lists all that a client can ask, of one user whom it gives a push, which
 // waits, and an app. The org needs pages of one group, and the user two groups.
@@ -92,6 +92,13 @@ func managementCalls(t *testing.T, srv *oktatest.Server, user *oktatest.User) []
 		{"accounts by email", "listusers", http.MethodGet, users, 0, func(ctx context.Context, c *okta.Client) error {
 			got, err := c.AccountsByEmail(ctx, login)
 			return alone(err, got == nil)
+		}},
+		{"any account", "listusers", http.MethodGet, users, 0, func(ctx context.Context, c *okta.Client) error {
+			got, ok, err := c.AnyAccount(ctx)
+			return alone(err, !ok && got == okta.Account{})
+		}},
+		{"try groups", "groups", http.MethodGet, users + "/" + user.ID + "/groups", 0, func(ctx context.Context, c *okta.Client) error {
+			return c.TryGroups(ctx, user.ID)
 		}},
 		{"factors", "listfactors", http.MethodGet, users + "/" + user.ID + "/factors", 0, func(ctx context.Context, c *okta.Client) error {
 			got, err := c.Factors(ctx, user.ID)

@@ -59,6 +59,9 @@ type Config struct {
 	// was held back, with the context of the call that made it. It must return at once,
 	// and is called by many at the same time.
 	Observe func(context.Context, Call)
+
+	// Saw, unless it is nil, is told of the head of each answer, before its call returns.
+	Saw func(Answer)
 }
 
 // Dial connects to an address, as the method DialContext of a net.Dialer does.

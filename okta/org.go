@@ -87,24 +87,40 @@ func (c *Client) inquire(ctx context.Context, q *inquiry) {
 		}
 		close(q.done)
 	}()
-	q.id, q.err = c.fetchOrgID(ctx)
+	var org Organization
+	org, q.err = c.organization(ctx)
+	q.id = org.ID
 	q.left = q.err != nil && ctx.Err() != nil
 }
 
-func (c *Client) fetchOrgID(ctx context.Context) (string, error) {
+// Organization is what an org tells everybody about itself.
+type Organization struct {
+	ID       string // "00o…"
+	Pipeline string // "v1" for the Classic Engine, "idx" for the Identity Engine
+	URL      string // its own one, also where it was asked at a custom domain; may be empty
+}
+
+// organization asks the org about itself.
+func (c *Client) organization(ctx context.Context) (Organization, error) {
 	// The endpoint is public, and the program asks for itself.
 	public := c.For(Caller{})
 	var w struct {
-		ID string `json:"id"`
+		ID       string          `json:"id"`
+		Pipeline lenient[string] `json:"pipeline"`
+		Links    lenient[struct {
+			Organization struct {
+				Href string `json:"href"`
+			} `json:"organization"`
+		}] `json:"_links"`
 	}
 	header, err := public.do(ctx, http.MethodGet, organizationPath, nil, &w)
 	if err != nil {
-		return "", err
+		return Organization{}, err
 	}
 	if w.ID == "" {
-		return "", malformedHeader("an org without an id", header)
+		return Organization{}, malformedHeader("an org without an id", header)
 	}
-	return w.ID, nil
+	return Organization{w.ID, w.Pipeline.is, w.Links.is.Organization.Href}, nil
 }
 
 // SameOrg reports whether two clients call the same org, which may have several URLs.

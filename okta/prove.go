@@ -66,6 +66,8 @@ const (
 	CodeInvalidAccessToken = "invalid_token"      // 401: it has expired, or was revoked
 	CodeInsufficientScope  = "insufficient_scope" // 403: or less was granted than was asked for
 	CodeInvalidClient      = "invalid_client"     // 401: the client id, or the key or the clock of its assertion
+	CodeInvalidScope       = "invalid_scope"      // 400: a scope is not granted to the service app
+	CodeConsentRequired    = "consent_required"   // 400: no scope is
 	codeUseNonce           = "use_dpop_nonce"     // 400 or 401: Error.nonce is to be sent
 )
 

@@ -44,9 +44,7 @@ func value(l *RateLimit) RateLimit {
 	return *l
 }
 
-// note remembers what an answer tells. The reset is counted from the answer's own
-// Date, so that Okta's clock and this machine's may differ. A limit of zero belongs to
-// the number of requests at the same time, and is ignored.
+// note remembers what an answer tells.
 func (r *rateLimits) note(path string, h http.Header, now time.Time) {
 	var into *atomic.Pointer[RateLimit]
 	switch {
@@ -59,21 +57,30 @@ func (r *rateLimits) note(path string, h http.Header, now time.Time) {
 	default:
 		return
 	}
+	if limit, ok := limitIn(h, now); ok {
+		into.Store(&limit)
+	}
+}
+
+// limitIn reads the limit that the head of an answer tells. The reset is counted from the
+// answer's own Date, so that Okta's clock and this machine's may differ. A limit of zero
+// belongs to the number of requests at the same time, and is ignored.
+func limitIn(h http.Header, now time.Time) (_ RateLimit, ok bool) {
 	limit, err := strconv.Atoi(h.Get("X-Rate-Limit-Limit"))
 	if err != nil || limit <= 0 {
-		return
+		return RateLimit{}, false
 	}
 	remaining, err := strconv.Atoi(h.Get("X-Rate-Limit-Remaining"))
 	if err != nil || remaining < 0 {
-		return
+		return RateLimit{}, false
 	}
 	reset, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
 	if err != nil {
-		return
+		return RateLimit{}, false
 	}
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
-		return
+		return RateLimit{}, false
 	}
-	into.Store(&RateLimit{limit, remaining, now.Add(boundWait(reset - date.Unix()))})
+	return RateLimit{limit, remaining, now.Add(boundWait(reset - date.Unix()))}, true
 }

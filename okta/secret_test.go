@@ -69,7 +69,8 @@ func secretive(t *testing.T) map[string][]any {
 }
 
 // openTypes hold no secret.
-var openTypes = []string{"Account", "Call", "Caller", "Challenge", "DownError", "Factor", "Group", "RateLimit", "Unprintable", "UnreachableError", "User"}
+var openTypes = []string{"Account", "Answer", "Call", "Caller", "Challenge", "DownError", "Factor", "Group", "Organization", "RateLimit", "Reach",
+	"Unprintable", "UnreachableError", "User"}
 
 // shapes are the ways in which a value can be a part of what is printed.
 func shapes[T any](v T) []any {

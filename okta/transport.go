@@ -48,6 +48,7 @@ type transport struct {
 	timeout time.Duration
 	now     func() time.Time
 	observe func(context.Context, Call)
+	saw     func(Answer)
 	limits  rateLimits
 	queue   queue
 	open    *openConnections
@@ -74,6 +75,7 @@ func newTransport(org *url.URL, cfg Config) *transport {
 		timeout: cfg.Timeout,
 		now:     cfg.Now,
 		observe: cfg.Observe,
+		saw:     cfg.Saw,
 		queue:   newQueue(min(cfg.Timeout, maxQueue)),
 		base:    connections(cfg, open, sessions, maxRequests),
 		apart:   connections(cfg, open, sessions, MaxUnproven),
@@ -195,6 +197,9 @@ func (t *transport) exchange(req *http.Request, call *Call) (_ *http.Response, _
 	echoed := sentIn(req)
 	hideHeaders(resp, echoed)
 	t.limits.note(req.URL.EscapedPath(), resp.Header, t.now())
+	if t.saw != nil {
+		t.saw(headOf(req.URL.EscapedPath(), resp, t.now()))
+	}
 	if resp.StatusCode < 200 {
 		// What follows a 101 is no answer, and net/http reads it without a time limit.
 		return nil, nil, malformed("a switch to another protocol", resp)

@@ -50,7 +50,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 			return fmt.Errorf("-ready-file: %w", err)
 		}
 	}
-	org := oktatest.New(oktatest.Options{VerifyByType: true})
+	org := oktatest.New(oktatest.Options{VerifyByType: true, CertUntil: time.Now().Add(cfg.certLife)})
 	file.build(org)
 	srv, err := oktatest.Start(cfg.listen, org)
 	if err != nil {

@@ -17,6 +17,11 @@ import (
 // signed by it for the usual test names and the given ones. It returns the
 // authority as PEM. It uses the real time, because clients do.
 func NewCertificate(hosts []string) (tls.Certificate, []byte, error) {
+	return newCertificate(hosts, time.Now().AddDate(1, 0, 0))
+}
+
+// newCertificate is NewCertificate for a server certificate that ends at that time.
+func newCertificate(hosts []string, until time.Time) (tls.Certificate, []byte, error) {
 	now := time.Now()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -47,8 +52,8 @@ func NewCertificate(hosts []string) (tls.Certificate, []byte, error) {
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2),
 		Subject:      pkix.Name{CommonName: "oktatest"},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.AddDate(1, 0, 0),
+		NotBefore:    earlier(now, until).Add(-time.Hour),
+		NotAfter:     until,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:     []string{"localhost", "*.okta.test", "*.oktapreview.test"},
@@ -67,4 +72,11 @@ func NewCertificate(hosts []string) (tls.Certificate, []byte, error) {
 	}
 	caPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, caPEM, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

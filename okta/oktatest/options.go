@@ -34,6 +34,11 @@ type Options struct {
 	OrgID string
 	// Hosts are further names and addresses for the server's certificate.
 	Hosts []string
+	// CertUntil is when the server's certificate ends; zero means in a year.
+	CertUntil time.Time
+	// Engine is the pipeline that the organization names: "v1", which is the Classic
+	// Engine and the default, or "idx", the Identity Engine. It changes nothing else.
+	Engine string
 	// HTTP1Only keeps the server from offering HTTP/2.
 	HTTP1Only bool
 
@@ -117,6 +122,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Token == "" {
 		o.Token = DefaultToken
+	}
+	if o.Engine == "" {
+		o.Engine = "v1"
 	}
 	if o.PageSize <= 0 {
 		o.PageSize = 200

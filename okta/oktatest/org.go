@@ -94,7 +94,7 @@ func (o *Org) OrgID() string { return o.options().OrgID }
 // Okta answers with a web page and status 404 (observed); see [HTML].
 func (o *Org) organization(c *call) answer {
 	return ok(object{
-		"id": o.opts.OrgID, "pipeline": "v1",
+		"id": o.opts.OrgID, "pipeline": o.opts.Engine,
 		"_links": object{"organization": object{"href": c.base}},
 	})
 }

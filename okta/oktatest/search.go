@@ -37,10 +37,14 @@ func (o *Org) listUsers(c *call) answer {
 	return a
 }
 
-// userCriteria reads which users the query is for. Without criteria Okta lists all
+// userCriteria reads which users the query is for: those of the criteria, or, with the
+// filter for active users, any of these. Without criteria Okta lists all
 // users. Here that is an error, so that a test notices a client that lost its criteria.
 func userCriteria(query url.Values) (wanted func(*User) bool, valid bool) {
 	search, filter := query.Get("search"), query.Get("filter")
+	if filter == `status eq "ACTIVE"` && search == "" && !query.Has("q") {
+		return func(u *User) bool { return u.lifecycle() == "ACTIVE" }, true
+	}
 	if query.Has("q") || (search == "") == (filter == "") {
 		return nil, false
 	}

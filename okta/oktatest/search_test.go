@@ -74,7 +74,7 @@ func TestSearchesThatAreRefused(t *testing.T) {
 	for _, expression := range []string{
 		`profile.login eq a`, `profile.login eq "a`, `profile.login eq 'a'`, `profile.login eq "a""`,
 		`profile.login eq "a\"`, `profile.login eq "a\b"`, `profile.login sw "a"`, `profile.login ne "a"`,
-		`login eq "a"`, `profile.firstName eq "a"`, `status eq "ACTIVE"`, `id eq "00u1"`,
+		`login eq "a"`, `profile.firstName eq "a"`, `status eq "LOCKED_OUT"`, `id eq "00u1"`,
 		login + ` and ` + login, login + ` or`, login + ` or `, `or ` + login, `(` + login + `)`, ` ` + login,
 		login + ` ` + login, login + "\n", `profile.login eq "x" or profile.login pr`,
 	} {
@@ -82,6 +82,17 @@ func TestSearchesThatAreRefused(t *testing.T) {
 			c.get("/api/v1/users?"+kind+"="+search(expression)).is(t, 400, "E0000031")
 		}
 	}
+}
+
+func TestActiveUsers(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	srv.AddUser("lea@acme.test", password).SetStatus("LOCKED_OUT")
+	mia := srv.AddUser(login, password)
+	active := search(`status eq "ACTIVE"`)
+	r := c.get("/api/v1/users?limit=1&filter="+active).is(t, 200, "")
+	assert.Contains(t, string(r.raw), mia.ID)
+	c.get("/api/v1/users?search="+active).is(t, 400, "E0000031")
 }
 
 func TestSearchLimit(t *testing.T) {

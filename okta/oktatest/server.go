@@ -65,7 +65,11 @@ func Start(address string, org *Org) (*Server, error) {
 	}
 	opts := org.options()
 	host, _, _ := net.SplitHostPort(ln.Addr().String())
-	cert, ca, err := NewCertificate(append([]string{host}, opts.Hosts...))
+	until := opts.CertUntil
+	if until.IsZero() {
+		until = time.Now().AddDate(1, 0, 0)
+	}
+	cert, ca, err := newCertificate(append([]string{host}, opts.Hosts...), until)
 	if err != nil {
 		_ = ln.Close()
 		return nil, fmt.Errorf("making a certificate: %w", err)

@@ -59,6 +59,7 @@ var suite struct {
 	mountVersion   string // of the method that the tests are about
 	orgs           chan *org
 	http1          *org // of TestHonestLoginBesideHangingStrangers: it offers no HTTP/2
+	expired        *org // of TestConfigCheckFindsEachFault: its certificate has expired
 	duos           chan *mfatest.DuoServer
 	pingIDs        chan *mfatest.PingIDServer
 
@@ -179,6 +180,9 @@ func startOrgs(dir string) (string, error) {
 	}
 	var err error
 	if suite.http1, err = startOrg("http1", oktatest.Options{HTTP1Only: true}, &certs); err != nil {
+		return "", err
+	}
+	if suite.expired, err = startOrg("expired", oktatest.Options{CertUntil: time.Now().Add(-time.Hour)}, &certs); err != nil {
 		return "", err
 	}
 	if err := startServices(&certs); err != nil {
