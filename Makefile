@@ -17,6 +17,14 @@ FUZZTIME := 10s
 # pin Vault and the static analyser.
 MODULES := . scripts/e2e scripts/bench scripts/dist
 
+# go.mod asks for this Go; an older one says so less plainly, or not at all.
+GO_FOUND := $(shell go env GOVERSION 2>/dev/null || echo none)
+ifneq ($(shell echo '$(GO_FOUND)' | awk -F '[o.]' '{ print ($$2 + 0 > 1 || $$2 + 0 == 1 && $$3 + 0 >= 26) }'),1)
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+$(error Go 1.26 or newer is needed (found: $(GO_FOUND)). Get it from https://go.dev/dl/)
+endif
+endif
+
 # The version is told by -ldflags; whoever owns the checkout may not be who builds.
 export GOFLAGS := $(shell go env GOFLAGS) -buildvcs=false
 
@@ -26,7 +34,7 @@ BENCH = @go -C scripts/bench build -o ../../bin/bench . && cd scripts/bench && \
 	../../bin/bench -version $(VERSION) -commit $$(git describe --always --dirty --exclude '*') -out ../../bin/bench.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz dist reproducible clean
+.PHONY: help build check unit test e2e chaos acceptance dev bench bench-quick fmt lint fuzz dist reproducible clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +42,9 @@ help: ## list the targets
 build: ## the plugin, as bin/vault-plugin-auth-okta, and bin/okta-login
 	$(GO_BUILD) -o bin/$(NAME) ./cmd/$(NAME)
 	$(GO_BUILD) -o bin/okta-login ./cmd/okta-login
+
+check: ## what every change has to pass, as CI runs it
+	.ci/run
 
 unit: ## the quick tests: no Vault, no network
 	go test -race ./...
@@ -51,6 +62,10 @@ chaos: ## kill, stop and seal servers under load, ten times each: a quarter of a
 	E2E_CHAOS_ROUNDS=10 go -C scripts/e2e test -count=1 -timeout 45m -v -run '^TestChaos$$'
 
 acceptance: ## log in to a real org; tells which OKTA_ variables it needs
+	@missing=; for name in OKTA_ORG OKTA_BASE_URL OKTA_API_TOKEN OKTA_USERNAME OKTA_PASSWORD; do \
+		eval "test -n \"\$${$$name:-}\"" || missing="$$missing $$name"; \
+	done; \
+	test -z "$$missing" || { echo "a login to a real org needs these variables, which are not set:$$missing" >&2; exit 1; }
 	go -C scripts/e2e test -count=1 -timeout 45m -tags acceptance -run '^TestAcceptance' -v
 
 dev: ## a Vault with the plugin and a simulated Okta, to try things out
