@@ -13,8 +13,8 @@ import (
 	"github.com/okta/okta-sdk-golang/v2/okta/cache"
 )
 
-// This file has Okta's own SDK make calls, over this package's transport. docs/design.md
-// says which calls, and why not the others.
+// This file has Okta's own SDK make calls, over this package's transport.
+// docs/decisions/okta-sdk.md says which calls, and why not the others.
 
 // sdkExecutor is what the SDK sends requests with. It has no connections of its own: each
 // request goes to the Client that its context holds, which also proves itself. The SDK's
