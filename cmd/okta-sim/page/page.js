@@ -202,7 +202,7 @@ function updateFactor(item, f) {
 const statuses = ['ACTIVE', 'SUSPENDED', 'LOCKED_OUT', 'PASSWORD_EXPIRED', 'PASSWORD_WARN', 'DEPROVISIONED', 'MFA_ENROLL', 'SUCCESS'];
 
 function makePerson(u) {
-  const status = el('select', {}, ...new Set([...statuses, u.status]).values().map(s => el('option', { textContent: s })));
+  const status = el('select', {}, ...[...new Set([...statuses, u.status])].map(s => el('option', { textContent: s })));
   status.onchange = () => tell('/users/status', { user: u.login, status: status.value });
   const verified = el('select', {}, el('option', { value: 0, textContent: 'a tap' }),
     ...[3, 4, 5, 6].map(n => el('option', { value: n, textContent: `a code of ${n} digits` })));

@@ -76,7 +76,11 @@ func run(ctx context.Context, version string, once bool) error {
 	if err := firstLogins(ctx, vault, sim, who, dir); err != nil || once {
 		return err
 	}
-	if err := printGuide(os.Stdout, vaultBin, vault, sim, who); err != nil {
+	rootFile := filepath.Join(dir, "root-token")
+	if err := os.WriteFile(rootFile, []byte(vault.RootToken), 0o600); err != nil {
+		return err
+	}
+	if err := showGuide(ctx, os.Stdout, vaultBin, rootFile, vault, sim, who); err != nil {
 		return err
 	}
 	return wait(ctx, sim.process, vault.Process())

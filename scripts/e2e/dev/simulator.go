@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,38 +40,7 @@ type simulator struct {
 type user struct {
 	Login    string   `json:"login"`
 	Password string   `json:"password"`
-	Status   string   `json:"status"`
-	Factors  []factor `json:"factors"`
 	Groups   []string `json:"groups"`
-}
-
-type factor struct {
-	Type     string `json:"type"`
-	Provider string `json:"provider"`
-	Name     string `json:"name"` // of a phone
-}
-
-// String is the factor in a word or two.
-func (f factor) String() string {
-	switch {
-	case f.Type == "push":
-		return "push to " + f.Name
-	case f.Type == "token:software:totp":
-		return f.Provider + " passcodes"
-	case f.Provider == "OKTA":
-		return f.Type
-	}
-	return f.Provider + " " + f.Type
-}
-
-// has says how many factors of a type the user has.
-func (u user) has(factorType string) (n int) {
-	for _, f := range u.Factors {
-		if f.Type == factorType {
-			n++
-		}
-	}
-	return n
 }
 
 // group is the one of the user's that is mapped to a policy.
@@ -127,36 +95,23 @@ func (s *simulator) waitUntilReady(ctx context.Context, path string) error {
 type cast struct {
 	Plain  user // logs in by a password only
 	TOTP   user // has a passcode generator
-	Next   user // the same, for the next login: a passcode works once
-	Push   user // has one phone that gets pushes
-	Phones user // has several
-	Text   user // gets codes by SMS, and nothing else
+	Push   user // has a phone that gets pushes, and a passcode generator
+	Number user // has a phone that asks for a number
+	Phones user // has several phones that get pushes
+	Text   user // gets codes by SMS
 }
 
-// cast finds somebody for each part.
+// cast finds somebody for each part among the built-in users.
 func (s *simulator) cast() (c cast, err error) {
-	for _, u := range slices.Backward(s.Users) {
-		switch {
-		case u.Status != "ACTIVE":
-		case len(u.Factors) == 0:
-			c.Plain = u
-		case u.has("push") > 1:
-			c.Phones = u
-		case u.has("sms") > 0 && len(u.Factors) == 1:
-			c.Text = u
-		case u.has("token:software:totp") > 0:
-			if c.Next.Login == "" {
-				c.Next = u
-			}
-			c.TOTP = u
-		case u.has("push") > 0:
-			c.Push = u
+	for login, part := range map[string]*user{
+		"mia@acme.test": &c.Plain, "tom@acme.test": &c.TOTP, "pia@acme.test": &c.Push,
+		"noa@acme.test": &c.Number, "tri@acme.test": &c.Phones, "sam@acme.test": &c.Text,
+	} {
+		i := slices.IndexFunc(s.Users, func(u user) bool { return u.Login == login })
+		if i < 0 {
+			return c, fmt.Errorf("okta-sim has no user %s", login)
 		}
-	}
-	for _, u := range []user{c.Plain, c.TOTP, c.Push, c.Phones, c.Text} {
-		if u.Login == "" {
-			return c, errors.New("the simulated org lacks a user with a password only, a passcode, a push, several phones or an SMS")
-		}
+		*part = s.Users[i]
 	}
 	return c, nil
 }
