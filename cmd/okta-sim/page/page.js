@@ -149,8 +149,8 @@ function showMessages(state) {
   sync($('messages'), list, m => m.key + m.at + m.code, m => el('li', { className: 'line' },
     el('span', { className: 'name', textContent: m.user }),
     el('span', { className: 'soft', textContent: [m.way, m.to, m.at && new Date(m.at).toLocaleTimeString()].filter(Boolean).join(', ') }),
-    el('span', { className: 'code', textContent: m.code }),
-    copyButton(`Copy the code sent to ${m.user}`, () => m.code)));
+    m.code ? el('span', { className: 'code', textContent: m.code }) : el('span', { className: 'soft', textContent: 'used' }),
+    m.code ? copyButton(`Copy the code sent to ${m.user}`, () => m.code) : ''));
 }
 
 // --- people

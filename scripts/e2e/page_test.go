@@ -1,0 +1,399 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+)
+
+var update = flag.Bool("update", false, "write the screenshot docs/phones.png anew")
+
+// screenshot is what the README shows, and screenshotLimit is how large it may be.
+const (
+	screenshot      = "../../docs/phones.png"
+	screenshotLimit = 150 << 10
+)
+
+// browserPatience is how long a test waits for what the page has to show.
+const browserPatience = time.Minute
+
+// findBrowser finds Chromium or Chrome: what CHROME_BIN names, or else in PATH.
+func findBrowser() string {
+	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"}
+	if bin := os.Getenv("CHROME_BIN"); bin != "" {
+		names = []string{bin}
+	}
+	for _, name := range names {
+		if bin, err := exec.LookPath(name); err == nil {
+			return bin
+		}
+	}
+	return ""
+}
+
+// devPage is the page of what "make dev" runs, in a browser.
+type devPage struct {
+	t   *testing.T
+	ctx context.Context // of the browser's tab
+	cli harness.CLI
+}
+
+// openDevPage starts what "make dev" runs, and opens the page that it tells.
+func openDevPage(t *testing.T) devPage {
+	t.Helper()
+	needsVault(t, `"login -method=okta"`)
+	bin := findBrowser()
+	if bin == "" {
+		const why = "no Chromium in PATH, and none in CHROME_BIN: the page is not tested in a browser"
+		fmt.Fprintf(os.Stderr, "SKIPPED %s: %s\n", t.Name(), why) // a skipped test alone says nothing
+		t.Skip(why)
+	}
+	guide := startDev(t)
+	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+/\n`).FindString(guide)
+	vault := regexp.MustCompile(`export VAULT_ADDR=(\S+)`).FindStringSubmatch(guide)
+	require.NotEmpty(t, address, guide)
+	require.Len(t, vault, 2, guide)
+
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.UserDataDir(t.TempDir()))
+	if os.Geteuid() == 0 { // whom Chromium's sandbox refuses
+		options = append(options, chromedp.NoSandbox)
+	}
+	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	tab, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(tab)) // the browser lives as long as the context of its first action
+	p := devPage{t, tab, harness.CLI{Bin: suite.vaultBin, Addr: vault[1], Home: t.TempDir()}}
+	p.do(p.size(1280, 900), chromedp.Navigate(strings.TrimSpace(address)))
+	p.wait(`document.getElementById('connection').textContent === 'Live'`)
+	return p
+}
+
+func (p devPage) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, browserPatience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, actions...))
+}
+
+// wait waits until an expression is true on the page.
+func (p devPage) wait(expression string) {
+	p.t.Helper()
+	p.do(func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
+		_, err = chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(browserPatience))(ctx, t)
+		return none, err
+	})
+}
+
+// eval asks the page.
+func eval[T any](p devPage, expression string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, browserPatience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(p.t, err)
+	return v
+}
+
+func (p devPage) size(width, height int64) chromedp.Action[chromedp.Void] {
+	return chromedp.EmulateViewport(width, height)
+}
+
+// theme has the browser prefer light or dark.
+func (p devPage) theme(name string) {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		})
+		return err
+	}))
+	p.wait(`matchMedia('(prefers-color-scheme: ` + name + `)').matches`)
+}
+
+// login starts "vault login" on a terminal of its own.
+func (p devPage) login(user, password string) *harness.Terminal {
+	p.t.Helper()
+	terminal, err := p.cli.OnTerminal(p.t.Context(), "login", "-no-store", "-method=okta", "username="+user, "password="+password)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { _ = terminal.Kill() })
+	return terminal
+}
+
+// button is the selector of a phone's button.
+func button(label, phone string) string {
+	return fmt.Sprintf(`button[aria-label=%q]`, label+": "+phone)
+}
+
+// click clicks an element, once it is there.
+func (p devPage) click(selector string) {
+	p.t.Helper()
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// press presses a key.
+func (p devPage) press(key string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(key))
+}
+
+const (
+	pia, piasPhone = "pia@acme.test", "pia@acme.test, Pia's phone"
+	noa, noasPhone = "noa@acme.test", "noa@acme.test, Noa's phone"
+)
+
+// A person who types "vault login" in a terminal answers the push on the page, with the
+// mouse, with the keyboard, on a narrow screen, and reads what is on it.
+func TestPhonePage(t *testing.T) {
+	t.Parallel()
+	p := openDevPage(t)
+	for _, row := range []struct {
+		name string
+		is   func(t *testing.T, p devPage)
+	}{
+		{"approve", pageApproves},
+		{"reject", pageRejects},
+		{"number", pagePicksNumbers},
+		{"message", pageShowsMessages},
+		{"keyboard", pageByKeyboard},
+		{"fault", pageSwitchesFaults},
+		{"contrast", pageHasContrast},
+		{"narrow", pageFitsNarrowScreens},
+		{"screenshot", pageIsShown},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p.t = t
+			row.is(t, p)
+		})
+	}
+	require.Empty(t, eval[[]string](p, `performance.getEntriesByType('resource').map(r => r.name).filter(n => !n.startsWith(location.origin + '/'))`))
+}
+
+func pageApproves(t *testing.T, p devPage) {
+	terminal := p.login(pia, "purple-monkey")
+	p.wait(`document.title === '(1) okta-sim' && document.getElementById('ringing').textContent === '1 push waits: ` + pia + `'`)
+	require.NotContains(t, terminal.Screen(), "Success!", "it waits for the phone")
+	p.click(button("Approve", piasPhone))
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+	require.Contains(t, terminal.Screen(), "Success! You are now authenticated")
+	p.wait(`document.querySelectorAll('#pushes li').length === 0 && document.getElementById('ringing').textContent === 'No phone rings.'`)
+	require.Equal(t, "phones-title", eval[string](p, `document.activeElement.id`), "the focus is not lost with the card")
+	p.wait(`document.getElementById('requests').textContent.includes('"username":"` + pia + `"')`)
+	require.NotContains(t, eval[string](p, `document.getElementById('requests').textContent`), "purple-monkey")
+}
+
+func pageRejects(t *testing.T, p devPage) {
+	terminal := p.login(pia, "purple-monkey")
+	p.click(button("Reject", piasPhone))
+	require.NotZero(t, terminal.Wait(), terminal.Screen())
+	require.NotContains(t, terminal.Screen(), "Success!")
+	require.Contains(t, terminal.Screen(), "rejected")
+}
+
+func pagePicksNumbers(t *testing.T, p devPage) {
+	terminal := p.login(noa, "silver-spoon")
+	shown, err := terminal.WaitFor(t.Context(), regexp.MustCompile(`"(\d+)"`))
+	require.NoError(t, err)
+	require.Equal(t, 3, eval[int](p, `document.querySelectorAll('#pushes button.number').length`))
+	require.Zero(t, eval[int](p, `document.querySelectorAll('#pushes button.yes').length`), "a tap does not answer a number")
+	p.click(button(shown[1], noasPhone))
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+
+	terminal = p.login(noa, "silver-spoon")
+	p.click(button("8", noasPhone))
+	require.NotZero(t, terminal.Wait(), "a wrong number: %s", terminal.Screen())
+}
+
+func pageShowsMessages(t *testing.T, p devPage) {
+	require.NotZero(t, p.login("sam@acme.test", "paper-lantern").Wait(), "the first login has a code sent")
+	p.wait(`document.querySelectorAll('#messages .code').length === 1`)
+	code := eval[string](p, `document.querySelector('#messages .code').textContent`)
+	terminal, err := p.cli.OnTerminal(t.Context(), "login", "-no-store", "-method=okta", "username=sam@acme.test", "password=paper-lantern", "totp="+code)
+	require.NoError(t, err)
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+
+	p.click(`button[aria-label="QR code for the authenticator app of tom@acme.test"]`)
+	p.wait(`document.querySelector('img.qr')?.naturalWidth === 264`)
+}
+
+// stop is an element that the Tab key leads to.
+type stop struct {
+	Tag   string
+	Name  string // as a screen reader says it
+	Seen  bool   // the focus is visible
+	Index int    // among all that can be used, in the order of the page
+}
+
+const focused = `(() => {
+	const e = document.activeElement, s = getComputedStyle(e);
+	const name = e.getAttribute('aria-label') || e.labels?.[0]?.textContent || document.getElementById(e.getAttribute('aria-labelledby'))?.textContent || e.textContent;
+	return {
+		Tag: e.tagName, Name: name.trim(), Index: Number(e.dataset.stop ?? -1),
+		Seen: s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2,
+	};
+})()`
+
+// The Tab key leads to everything that can be used, in the order of the page; each has a
+// name and shows that it has the focus; and Enter approves.
+func pageByKeyboard(t *testing.T, p devPage) {
+	terminal := p.login(pia, "purple-monkey")
+	p.do(chromedp.WaitVisible(chromedp.CSS(button("Approve", piasPhone))))
+	want := eval[[]int](p, `[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex="0"]')]
+		.filter(e => e.checkVisibility()).map((e, i) => { e.dataset.stop = i; return i; })`)
+	require.Greater(t, len(want), 50)
+	eval[bool](p, `(document.activeElement.blur(), document.getElementById('phones-title').focus(), true)`)
+	var got []int
+	for range want {
+		p.press("\t")
+		at := eval[stop](p, focused)
+		require.NotEmpty(t, at.Name, "%+v", at)
+		require.True(t, at.Seen, "%+v", at)
+		got = append(got, at.Index)
+	}
+	require.Equal(t, want, got)
+
+	eval[bool](p, `(document.getElementById('phones-title').focus(), true)`)
+	p.press("\t")
+	require.Equal(t, "Approve: "+piasPhone, eval[stop](p, focused).Name)
+	p.press("\r")
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+}
+
+func pageSwitchesFaults(t *testing.T, p devPage) {
+	p.do(chromedp.SetValue(chromedp.CSS(`#fault select[name=where]`), "okta"), chromedp.SetValue(chromedp.CSS(`#fault select[name=fault]`), "error"))
+	p.click(`#fault button`)
+	p.wait(`document.querySelectorAll('#faults li').length === 1`)
+	require.NotZero(t, p.login("mia@acme.test", "correct-horse").Wait())
+	p.click(`#faults button`)
+	p.wait(`document.querySelectorAll('#faults li').length === 0`)
+	terminal := p.login("mia@acme.test", "correct-horse")
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+}
+
+// faint lists the texts whose contrast is below 4.5, the AA of WCAG 2.2 (1.4.3), and how
+// many texts were looked at.
+const faint = `(() => {
+	const channels = c => (c.match(/[\d.]+/g) ?? []).map(Number);
+	const luminance = c => {
+		const [r, g, b] = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const ground = e => {
+		for (; e; e = e.parentElement) {
+			const c = channels(getComputedStyle(e).backgroundColor);
+			if (c.length === 3 || c[3] === 1) return c.slice(0, 3);
+		}
+		return [255, 255, 255];
+	};
+	const out = { Seen: 0, Faint: [] };
+	for (const e of document.querySelectorAll('body, body *')) {
+		const text = e.matches('input, select') || [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
+		if (!text || !e.checkVisibility() || e.tagName === 'OPTION' || e.tagName === 'NOSCRIPT') continue;
+		out.Seen++;
+		const [a, b] = [luminance(channels(getComputedStyle(e).color)), luminance(ground(e))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) out.Faint.push(e.tagName + ' ' + e.className + ' ' + ratio.toFixed(2) + ': ' + e.textContent.slice(0, 40));
+	}
+	return out;
+})()`
+
+// Every text can be read, in light and dark, with everything on the page that it can show.
+func pageHasContrast(t *testing.T, p devPage) {
+	terminal, number := p.login(pia, "purple-monkey"), p.login(noa, "silver-spoon")
+	p.wait(`document.querySelectorAll('#pushes li').length === 2`)
+	eval[bool](p, `(document.querySelectorAll('details').forEach(d => { d.open = true; }), true)`)
+	p.do(chromedp.SetValue(chromedp.CSS(`#fault select[name=where]`), "duo"))
+	p.click(`#fault button`)
+	p.wait(`document.querySelectorAll('#faults li').length === 1`)
+	for _, theme := range []string{"dark", "light"} {
+		p.theme(theme)
+		looked := eval[struct {
+			Seen  int
+			Faint []string
+		}](p, faint)
+		require.Greater(t, looked.Seen, 200)
+		require.Empty(t, looked.Faint, theme)
+	}
+	p.click(`#faults button`)
+	p.click(button("Approve", piasPhone))
+	p.click(button("47", noasPhone))
+	require.Zero(t, terminal.Wait(), terminal.Screen())
+	require.Zero(t, number.Wait(), number.Screen())
+}
+
+// On a screen of 320 pixels nothing has to be scrolled to the side, with all details open.
+func pageFitsNarrowScreens(t *testing.T, p devPage) {
+	terminal := p.login(noa, "silver-spoon")
+	p.do(p.size(320, 700), chromedp.WaitVisible(chromedp.CSS(button("Reject", noasPhone))))
+	require.Empty(t, eval[[]string](p, `[...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 320.5)
+		.map(e => e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 40))`))
+	require.LessOrEqual(t, eval[int](p, `document.documentElement.scrollWidth`), 320)
+	if *update { // for a look at it
+		p.write(filepath.Join(os.TempDir(), "phones-narrow.png"))
+	}
+	p.click(button("Reject", noasPhone))
+	require.NotZero(t, terminal.Wait())
+}
+
+// write takes a screenshot into a file.
+func (p devPage) write(name string) []byte {
+	p.t.Helper()
+	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	require.NoError(p.t, err)
+	if name != "" {
+		require.NoError(p.t, os.WriteFile(name, picture, 0o644))
+	}
+	return picture
+}
+
+// The README shows the page as it is: two phones ring.
+func pageIsShown(t *testing.T, p devPage) {
+	p.do(p.size(1120, 720), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := chromedp.Reload()(ctx, t)
+		return err
+	}))
+	first, second := p.login(pia, "purple-monkey"), p.login(noa, "silver-spoon")
+	p.wait(`document.querySelectorAll('#pushes li').length === 2`)
+	name := ""
+	if *update {
+		name = screenshot
+	}
+	taken := p.write(name)
+	require.Less(t, len(taken), screenshotLimit)
+	if *update {
+		p.theme("dark")
+		p.write(filepath.Join(os.TempDir(), "phones-dark.png"))
+	}
+	p.click(button("Approve", piasPhone))
+	p.click(button("47", noasPhone))
+	require.Zero(t, first.Wait(), first.Screen())
+	require.Zero(t, second.Wait(), second.Screen())
+
+	kept, err := os.ReadFile(screenshot)
+	require.NoError(t, err, "go test -run TestPhonePage -update writes it")
+	require.Less(t, len(kept), screenshotLimit)
+	is, err := png.DecodeConfig(bytes.NewReader(kept))
+	require.NoError(t, err)
+	want, err := png.DecodeConfig(bytes.NewReader(taken))
+	require.NoError(t, err)
+	require.Equal(t, []int{want.Width, want.Height}, []int{is.Width, is.Height})
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "](docs/phones.png)")
+}
