@@ -55,7 +55,7 @@ test: unit ## all tests, with a real Vault (found, or built once)
 	go -C scripts/dist test ./...
 	$(MAKE) e2e
 
-e2e: ## the tests with a real Vault alone: VAULT_VERSION=1.20.4 builds that one, BAO_BIN=bao takes OpenBao
+e2e: ## the tests with a real Vault alone: VAULT_VERSION=1.19.5 builds that one, BAO_BIN=bao takes OpenBao
 	go -C scripts/e2e test -count=1 -timeout 45m
 
 chaos: ## kill, stop and seal servers under load, ten times each: a quarter of an hour

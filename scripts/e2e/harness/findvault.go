@@ -183,7 +183,8 @@ func buildVault(ctx context.Context, log io.Writer, bin, version string) error {
 	err = cmd.Run()
 	stop()
 	if err != nil {
-		return fmt.Errorf("building Vault: %w\n%s", err, progress.tail)
+		return fmt.Errorf("building Vault: %w\n%s\n"+
+			"Not every release can be built from the module proxy; set VAULT_BIN to a vault binary instead", err, progress.tail)
 	}
 	built, err := VaultVersion(ctx, temp)
 	if err != nil {
