@@ -170,7 +170,7 @@ func (c *check) tls(r okta.Reach, reason okta.UnreachableReason) bool {
 		c.fail("certificate", string(reason)+": "+about, "have the certificate renewed, or, if it is good for now, set the clock of Vault's machine")
 	case distrusted:
 		c.fail("certificate", string(reason)+": "+about+": "+happened(r.Err), trustAction)
-	case r.Certificate != nil && r.Certificate.NotAfter.Sub(time.Now()) < warnCertificate:
+	case r.Certificate != nil && time.Until(r.Certificate.NotAfter) < warnCertificate:
 		c.warn("certificate", "it ends soon: "+about, "have the certificate renewed")
 	case r.Certificate != nil:
 		c.ok("certificate", "%s", about)
