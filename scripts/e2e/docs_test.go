@@ -1,0 +1,198 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/transcript"
+)
+
+// documents are those whose commands TestDocuments runs.
+var documents = []docPage{
+	{"README.md", false},
+	{"docs/getting-started.md", false},
+	{"docs/api.md", true},
+}
+
+// docPage is a document of the repository, and whether its reader has a mount at okta/ when
+// it begins.
+type docPage struct {
+	path      string
+	isMounted bool
+}
+
+// Each command of the documents prints what they show, in their order, on a Vault with a
+// simulated Okta. A block is left out only where the document says why.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	needsVault(t, "login -method=okta")
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "sha256sum"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("the commands of the documents need " + tool)
+		}
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer stop()
+	sim := startBuiltInOrg(t)
+	vault, err := harness.StartVault(ctx, harness.Config{
+		Bin: suite.vaultBin, Dir: t.TempDir(), PluginDir: suite.plugin.Dir(),
+		Env: []string{"SSL_CERT_FILE=" + sim.Cert, "HTTPS_PROXY=" + suite.proxy.URL, "NO_PROXY="},
+	})
+	require.NoError(t, err)
+	t.Cleanup(vault.Stop)
+	replaced := [][2]string{
+		{"http://127.0.0.1:8200", vault.Addr}, {"http://127.0.0.1:…", vault.Addr}, {"v0.1.0", suite.plugin.Version},
+		{"VAULT_TOKEN=root", "VAULT_TOKEN=" + vault.RootToken}, {"read -rs OKTA_API_TOKEN", `test -n "$OKTA_API_TOKEN"`},
+		{"org_name=acme base_url=okta.com", "org_name=acme base_url=okta.test"},
+		{"org_name=acme api_token=-", "org_name=acme base_url=okta.test api_token=-"},
+	}
+	run := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(filepath.Join("..", "..", document.path))
+		require.NoError(t, err)
+		dir := t.TempDir()
+		for _, name := range []string{"vault-plugin-auth-okta", "plugins/vault-plugin-auth-okta"} {
+			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+			require.NoError(t, os.Symlink(suite.plugin.Path, filepath.Join(dir, name)))
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, ".curlrc"), []byte("silent\n"), 0o600))
+		env := []string{
+			"PATH=" + filepath.Dir(suite.vaultBin) + ":" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + dir, "CURL_HOME=" + dir,
+			"VAULT_ADDR=" + vault.Addr, "VAULT_TOKEN=" + vault.RootToken, "OKTA_API_TOKEN=" + sim.APIToken, "OKTA_CONTROL=" + sim.Control,
+		}
+		blocks := transcript.Parse(string(text))
+		require.NotEmpty(t, blocks, document.path)
+		fresh := transcript.Block{First: "vault auth disable okta; vault plugin deregister -version=v0.1.0 auth okta\n"}
+		if document.isMounted {
+			fresh.First += "vault plugin register -sha256=$(sha256sum vault-plugin-auth-okta | cut -d ' ' -f 1) -command=vault-plugin-auth-okta " +
+				"-version=v0.1.0 auth okta && vault auth enable -plugin-version=v0.1.0 okta\n"
+		}
+		results, err := transcript.Run(ctx, append([]transcript.Block{fresh}, blocks...), dir, env, replaced)
+		require.NoError(t, err, document.path)
+		for _, r := range results {
+			if problem := r.Differs(); problem != "" {
+				t.Errorf("%s:%d: $ %s\n%s", document.path, r.Line, r.Ran.Text, problem)
+			}
+		}
+		run += len(results)
+		for _, b := range blocks {
+			if b.NotRun != "" {
+				t.Logf("%s:%d is not run: %s", document.path, b.Line, b.NotRun)
+			}
+		}
+	}
+	require.Greater(t, run, 60)
+}
+
+// builtInOrg is an okta-sim with its built-in users, which Vault reaches as acme.okta.test.
+type builtInOrg struct {
+	URL      string `json:"url"`
+	Control  string `json:"control_url"`
+	Cert     string `json:"cert"`
+	APIToken string `json:"api_token"`
+}
+
+func startBuiltInOrg(t *testing.T) (o builtInOrg) {
+	t.Helper()
+	dir := t.TempDir()
+	bin, err := harness.BuildSimulator(t.Context(), dir)
+	require.NoError(t, err)
+	ready := filepath.Join(dir, "ready.json")
+	cmd := exec.Command(bin, "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-cert-out", filepath.Join(dir, "ca.pem"), "-ready-file", ready)
+	process, err := harness.StartProcess("okta-sim", cmd)
+	require.NoError(t, err)
+	t.Cleanup(process.Stop)
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(ready)
+		return err == nil && json.Unmarshal(text, &o) == nil
+	}, time.Minute, 50*time.Millisecond)
+	address, err := url.Parse(o.URL)
+	require.NoError(t, err)
+	suite.proxy.Route("acme.okta.test", address.Host)
+	return o
+}
+
+// notYet are the documents with commands that no test runs.
+var notYet = []string{
+	"docs/high-availability.md", "docs/method.md", "docs/methods.md", "docs/mfa.md", "docs/okta-login.md", "docs/okta-setup.md",
+	"docs/openbao.md", "docs/policies.md", "docs/simulator.md", "docs/troubleshooting.md", "docs/upgrade.md",
+}
+
+// Each document with commands is one of those that are run, or of those that are not yet.
+func TestDocumentsAreKnown(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range append(paths, "../../README.md") {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		name := strings.TrimPrefix(path, "../../")
+		isRun := slices.ContainsFunc(documents, func(d docPage) bool { return d.path == name })
+		if len(transcript.Parse(string(text))) > 0 {
+			assert.True(t, isRun || slices.Contains(notYet, name), "%s has commands: add it to documents", name)
+		}
+	}
+}
+
+// A command that prints something else than the document shows is found, and so is one that
+// fails.
+func TestDocumentsDiffer(t *testing.T) {
+	t.Parallel()
+	blocks := transcript.Parse(strings.ReplaceAll(`
+<!-- first: name=Mia
+     test -n "$name" -->
+'''console
+$ uuid() { echo 11111111-ddf5-5500-9428-c26028e66cf9; }
+$ echo 4cce1649-ddf5-5500-9428-c26028e66cf9 in 12 seconds for $name
+1cce1649-ddf5-5500-9428-c26028e66cf0 in 3 seconds for M…
+'''
+
+<!-- not run: it needs
+     a browser -->
+'''sh
+exit 3
+'''
+
+'''hcl
+exit = 3
+'''
+
+1. A list:
+
+   '''console
+   $ uuid
+   22222222-ddf5-5500-9428-c26028e66cf9
+   $ echo 22222222-ddf5-5500-9428-c26028e66cf9 \
+       is known
+   22222222-ddf5-5500-9428-c26028e66cf9 is known
+   $ test 22222222-ddf5-5500-9428-c26028e66cf9 = $(uuid)
+   $ echo hvs.abc other
+   hvs.CAESI… thing
+   $ false
+   '''
+`, "'''", "```"))
+	require.Len(t, blocks, 3)
+	require.Equal(t, "it needs a browser", blocks[1].NotRun)
+	results, err := transcript.Run(t.Context(), blocks, t.TempDir(), []string{"PATH=" + os.Getenv("PATH")}, nil)
+	require.NoError(t, err)
+	var differ []string
+	for _, r := range results {
+		if r.Differs() != "" {
+			differ = append(differ, r.Ran.Text)
+		}
+	}
+	require.Equal(t, []string{"echo hvs.abc other", "false"}, differ)
+}

@@ -1,0 +1,267 @@
+// Package transcript runs the commands of a document as a reader would type them, and
+// compares what they print with what the document shows.
+//
+// Blocks in fences that are marked console, sh or shell hold commands. In a console block,
+// a command begins with "$ ", and goes on in the next line after a backslash or a bar; what follows
+// is its output. In the other two, each line is a command, and none has output.
+//
+// A comment of HTML in the line before a block says how it is run:
+//
+//	<!-- not run: it needs a real Okta org -->
+//	<!-- first: commands that the reader need not see -->
+//	<!-- meanwhile: commands that run beside the block -->
+package transcript
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Block is a block of commands in a document.
+type Block struct {
+	Line             int    // of the fence; the first is 1
+	NotRun           string // why it is not run; empty where it is
+	First, Meanwhile string // commands
+	Commands         []Command
+}
+
+// Command is what the reader types, and what the document shows of its output.
+type Command struct{ Text, Output string }
+
+// goesOn matches a command that goes on in the next line.
+var goesOn = regexp.MustCompile(`(\\|\|)$`)
+
+var comment = regexp.MustCompile(`^\s*<!-- (not run|first|meanwhile): (.*?)\s*(-->)?$`)
+
+// Parse returns the blocks of a document in their order.
+func Parse(document string) (blocks []Block) {
+	var next Block
+	var in *Block
+	var kind, open, indent string
+	for i, line := range strings.Split(document, "\n") {
+		bare := strings.TrimPrefix(line, indent)
+		text := strings.TrimSpace(line)
+		switch m := comment.FindStringSubmatch(line); {
+		case open != "": // a comment of several lines
+			said, end := strings.CutSuffix(text, "-->")
+			next.say(open, said)
+			if end {
+				open = ""
+			}
+		case in != nil && text == "```":
+			blocks, in, next, indent = append(blocks, *in), nil, Block{}, ""
+		case in != nil:
+			in.add(kind, bare)
+		case kind == "other" && text == "```":
+			kind = ""
+		case kind == "other":
+		case strings.HasPrefix(text, "```"):
+			switch kind = strings.TrimPrefix(text, "```"); kind {
+			case "console", "sh", "shell":
+				next.Line, in, indent = i+1, &next, line[:strings.Index(line, "```")]
+				block := next
+				in = &block
+			default:
+				kind, next = "other", Block{}
+			}
+		case m != nil:
+			next.say(m[1], m[2])
+			if m[3] == "" {
+				open = m[1]
+			}
+		case text != "":
+			next = Block{} // a comment belongs to the block that follows at once
+		}
+	}
+	return blocks
+}
+
+func (b *Block) say(key, text string) {
+	switch key {
+	case "not run":
+		b.NotRun = strings.TrimSpace(b.NotRun + " " + text)
+	case "first":
+		b.First += text + "\n"
+	case "meanwhile":
+		b.Meanwhile += text + "\n"
+	}
+}
+
+func (b *Block) add(kind, line string) {
+	last := len(b.Commands) - 1
+	typed, begins := strings.CutPrefix(line, "$ ")
+	switch {
+	case kind != "console" && strings.TrimSpace(line) == "":
+	case last >= 0 && b.Commands[last].Output == "" && goesOn.MatchString(b.Commands[last].Text):
+		b.Commands[last].Text += "\n" + line
+	case kind != "console":
+		b.Commands = append(b.Commands, Command{Text: line})
+	case begins:
+		b.Commands = append(b.Commands, Command{Text: typed})
+	case last >= 0:
+		b.Commands[last].Output += line + "\n"
+	}
+}
+
+// Result is what a command printed, and the status with which it ended.
+type Result struct {
+	Line   int // of the block
+	Ran    Command
+	Output string
+	Code   string
+}
+
+// mark begins the line after the output of a command, with the status; no command prints it.
+const mark = "\x01"
+
+// Run runs the blocks of a document in one shell, without a terminal. env is its whole
+// environment, and dir its working directory. Each pair of replaced is what the document
+// says and what it stands for here: it is replaced in the commands, and back in the output.
+// An id in the output of a command stands for the one that the document shows there, also
+// in later commands.
+func Run(ctx context.Context, blocks []Block, dir string, env []string, replaced [][2]string) (results []Result, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	bash := exec.CommandContext(ctx, "bash")
+	bash.Dir, bash.Env, bash.WaitDelay = dir, env, time.Second
+	stdin, err := bash.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := bash.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	bash.Stderr = bash.Stdout
+	if err := bash.Start(); err != nil {
+		return nil, err
+	}
+	defer func() { stop(); _ = bash.Wait() }()
+	s := shell{stdin, bufio.NewReader(stdout), replaced}
+	for _, b := range blocks {
+		if b.NotRun != "" {
+			continue
+		}
+		commands := b.Commands
+		if b.First != "" {
+			commands = append([]Command{{Text: "{ " + b.First + "} >/dev/null"}}, commands...)
+		}
+		if b.Meanwhile != "" {
+			commands = append([]Command{{Text: "while sleep 0.3; do " + b.Meanwhile + "done >/dev/null 2>&1 & meanwhile=$!"}}, commands...)
+			commands = append(commands, Command{Text: "kill $meanwhile"})
+		}
+		for _, c := range commands {
+			r := Result{Line: b.Line, Ran: c}
+			if r.Output, r.Code, err = s.run(c.Text); err != nil {
+				return results, fmt.Errorf("line %d: %s: %w", b.Line, c.Text, err)
+			}
+			if results = append(results, r); r.Differs() == "" {
+				s.learn(c.Output, r.Output)
+			}
+		}
+	}
+	return results, nil
+}
+
+type shell struct {
+	in       io.Writer
+	out      *bufio.Reader
+	replaced [][2]string
+}
+
+func (s *shell) run(text string) (output, code string, err error) {
+	here, there := pairs(s.replaced)
+	if _, err = fmt.Fprintf(s.in, "{ %s\n} </dev/null; printf '\\n%s%%s\\n' $?\n", here.Replace(text), mark); err != nil {
+		return "", "", err
+	}
+	for {
+		line, err := s.out.ReadString('\n')
+		if err != nil {
+			return "", "", err
+		}
+		if code, ended := strings.CutPrefix(line, mark); ended {
+			return there.Replace(strings.TrimSuffix(output, "\n")), strings.TrimSpace(code), nil
+		}
+		output += line
+	}
+}
+
+var uuid = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+
+// learn takes the ids that a command printed for those that the document shows.
+func (s *shell) learn(shown, printed string) {
+	ids := uuid.FindAllString(printed, -1)
+	for i, id := range uuid.FindAllString(shown, -1) {
+		isKnown := slices.ContainsFunc(s.replaced, func(pair [2]string) bool { return pair[0] == id })
+		if i < len(ids) && !isKnown && id != ids[i] {
+			s.replaced = append(s.replaced, [2]string{id, ids[i]})
+		}
+	}
+}
+
+// pairs replace what a document says by what it stands for, and back.
+func pairs(replaced [][2]string) (here, there *strings.Replacer) {
+	var to, back []string
+	for _, pair := range replaced {
+		to, back = append(to, pair[0], pair[1]), append(back, pair[1], pair[0])
+	}
+	return strings.NewReplacer(to...), strings.NewReplacer(back...)
+}
+
+// masks make the same text of what differs from run to run: ids, tokens and times.
+var masks = []struct {
+	found *regexp.Regexp
+	text  string
+}{
+	{uuid, "UUID"},
+	{regexp.MustCompile(`\b(hvs\.)?CAESI[\w-]*…?`), "TOKEN"},
+	{regexp.MustCompile(`(?m)(["]|^)[\w-]{43}(["]|$)`), "${1}KEY${2}"}, // or its id
+	{regexp.MustCompile(`hvs\.[\w-]+…?`), "TOKEN"},
+	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`\bauth_okta_[0-9a-f]{8}\b`), "ACCESSOR"},
+	{regexp.MustCompile(`((?:token_)?accessor"?:? +"?)\w{24}\b`), "${1}ACCESSOR"},
+	{regexp.MustCompile(`("transaction_id": ?")[0-9a-f]+…?"`), `${1}ID"`},
+	{regexp.MustCompile(`("expires_in": ?)\d+`), "${1}N"},
+	{regexp.MustCompile(`\b\d+ (seconds|minutes)`), "N $1"},
+	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
+	{regexp.MustCompile(`(?m)^(Cache-Control|Content-Type|Strict-Transport-Security|Date|Content-Length): .*\n`), ""},
+}
+
+// Differs says how a command went otherwise than the document shows. It returns "" where
+// it did not. An ellipsis of the document stands for anything within a line. A command
+// whose output is not shown has to end with status 0.
+func (r Result) Differs() string {
+	if r.Ran.Output == "" {
+		if r.Code != "0" {
+			return fmt.Sprintf("it ended with status %s:\n%s", r.Code, r.Output)
+		}
+		return ""
+	}
+	want, got := masked(r.Ran.Output), masked(r.Output)
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*")
+	if regexp.MustCompile("^" + pattern + "$").MatchString(got) {
+		return ""
+	}
+	return fmt.Sprintf("it printed\n%s\nand not\n%s", got, want)
+}
+
+// metadata are the rows of a login's metadata, which the vault tool prints in any order.
+var metadata = regexp.MustCompile(`(?m)(?:^token_meta_.*\n?)+`)
+
+func masked(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	for _, m := range masks {
+		s = m.found.ReplaceAllString(s, m.text)
+	}
+	s = metadata.ReplaceAllStringFunc(s, func(rows string) string {
+		return strings.Join(slices.Sorted(strings.Lines(strings.TrimSpace(rows)+"\n")), "")
+	})
+	return strings.TrimSpace(s)
+}
