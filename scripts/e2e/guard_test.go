@@ -101,7 +101,7 @@ func TestPushWithTheSameNonce(t *testing.T) {
 	second := here.start(t.Context(), u, sameNonce)
 	requireRefused(t, (<-first).Answer, http.StatusBadRequest, "another login")
 	eventually(t, "the second push", func() bool { return f.Pushes() == 2 })
-	require.Equal(t, 1, f.Withdrawn())
+	soon(t, 1, f.Withdrawn)
 	require.Equal(t, 1, f.Waiting(), "never two at once")
 	require.Equal(t, 1, f.Approve())
 	requireSuccess(t, <-second)
@@ -121,7 +121,7 @@ func TestPushWithTheSameNonce(t *testing.T) {
 	h.requireOver()
 	require.Equal(t, 1, f.Waiting())
 	require.NoError(t, other.post(object{"cancel": true}).Err())
-	require.Equal(t, 3, f.Withdrawn())
+	soon(t, 3, f.Withdrawn)
 }
 
 // Behind a gateway all logins come from its address, and an address proves nothing: a
@@ -283,7 +283,7 @@ func TestLastPushIsNotReplaced(t *testing.T) {
 	}
 	require.Equal(t, 1, f.Approve())
 	requireSuccess(t, <-ended)
-	require.Equal(t, []int{2, 1, 0}, []int{f.Pushes(), f.Withdrawn(), second.Pushes()})
+	soon(t, []int{2, 1, 0}, func() []int { return []int{f.Pushes(), f.Withdrawn(), second.Pushes()} })
 
 	// Nor is that of a held login, for another phone.
 	f.SetScript("TIMEOUT")

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -299,6 +300,20 @@ func requireRefused(t *testing.T, a harness.Answer, status int, words ...string)
 
 // policies are the token's policies in an answer to a login or a renewal.
 func policies(a harness.Answer) any { return a.Auth()["token_policies"] }
+
+// soon wants got to return that value. A mount cancels at Okta, and at the services of
+// methods, after it has answered.
+func soon[T any](t *testing.T, want T, got func() T, about ...any) {
+	t.Helper()
+	value := got()
+	for deadline := time.Now().Add(patience); !reflect.DeepEqual(want, value) && time.Now().Before(deadline); value = got() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	require.Equal(t, want, value, about...)
+}
+
+// cancels is how often the org was asked to cancel a transaction.
+func (m *mount) cancels() int { return m.org.Count(http.MethodPost, "/api/v1/authn/cancel") }
 
 // eventually waits for a condition, polling. (Unlike testify's, it asks on the
 // test's own goroutine, so that a condition may fail the test.)

@@ -92,7 +92,7 @@ func TestPingIDNumberAndWithdrawal(t *testing.T) {
 	number, _ = there.Number()
 	require.Equal(t, []any{"waiting", "my_ping", float64(number)}, []any{held["state"], held["mfa_method"], held["correct_answer"]})
 	require.NoError(t, m.attempt(u.Login(), object{"transaction_id": held["transaction_id"], "cancel": true}).Err())
-	require.Equal(t, []int{0, 1}, []int{there.Waiting(), there.Cancelled()})
+	soon(t, []int{0, 1}, func() []int { return []int{there.Waiting(), there.Cancelled()} })
 
 	ctx, leave := context.WithCancel(t.Context())
 	login = m.start(ctx, u, object{"nonce": secret()[3:]})
@@ -108,5 +108,5 @@ func TestPingIDNumberAndWithdrawal(t *testing.T) {
 	require.NoError(t, refused.err)
 	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_ping: its service does not let you in: the request was rejected or not answered")
 	requireRefused(t, m.login(u), http.StatusBadRequest, `send a "nonce"`)
-	require.Equal(t, 3, there.Cancelled())
+	soon(t, 3, there.Cancelled)
 }

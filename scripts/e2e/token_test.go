@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -71,7 +72,11 @@ func TestAliasMetadata(t *testing.T) {
 		entity := m.mustDo(http.MethodGet, "identity/entity/id/"+a.Auth()["entity_id"].(string), nil).Data()
 		return entity["aliases"].([]any)[0].(object)
 	}
-	require.Equal(t, object{"team": "science"}, alias()["custom_metadata"])
+	var minor int // of Vault 1; 1.19 takes no custom metadata from a method
+	_, err := fmt.Sscanf(m.mustDo(http.MethodGet, "sys/health", nil).JSON["version"].(string), "1.%d.", &minor)
+	if err != nil || minor > 19 {
+		require.Equal(t, object{"team": "science"}, alias()["custom_metadata"])
+	}
 	require.Equal(t, object{"team": "science"}, alias()["metadata"])
 	m.mustWrite("config", object{"alias_metadata": object{"team": "art"}})
 	require.Equal(t, object{"team": "art"}, alias()["metadata"], "the entity exists")
