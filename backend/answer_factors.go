@@ -24,6 +24,12 @@ func needs(e *needError) string {
 		wants[i] = strings.Join(ways, " or ")
 	}
 	text := strings.Join(wants, ", ") + `. Add -mfa=<name>:<passcode> for each to the login command, or send the list "mfa" with the login`
+	if e.nearest != "" {
+		text += ". Did you mean " + e.nearest + "? You gave a credential under another name"
+	}
+	if e.unused {
+		text += ". Okta has asked for no factor, so your totp was not used: give it as mfa=<name>:<passcode> if it is for one of these"
+	}
 	if !e.header {
 		// Not how: a command that tunes one header takes the others away.
 		text += ". If that changes nothing, tell your Vault administrator that this mount does not receive the header " + mfaHeader
@@ -73,20 +79,29 @@ func whyNoFactor(e *mfa.NoFactorError) string {
 
 // factorChoice lists what the person can give where Okta asks for a factor, and what not.
 // They have shown that they know the password.
-func factorChoice(e *mfa.NoFactorError) (text string) {
+func factorChoice(e *mfa.NoFactorError, login string) (text string) {
 	var usable, useless []string
 	before := map[mfa.Kind]bool{}
+	accepted := e.Policy.Accepted(e.Offered)
 	for _, f := range e.Offered {
 		if why := uselessBecause(e.Policy, f); why != "" {
 			useless = append(useless, factorName(f)+" ("+why+")")
-		} else {
-			kind := mfa.KindOf(f)
+			continue
+		}
+		switch kind := mfa.KindOf(f); {
+		case kind != mfa.KindPush:
 			usable = append(usable, factorName(f)+" ("+howTo(f, before[kind])+")")
+			before[kind] = true
+		case !before[kind]: // one line for all phones
+			usable = append(usable, pushTo(accepted))
 			before[kind] = true
 		}
 	}
 	if len(usable) > 0 {
 		text += ". You can use: " + strings.Join(unique(usable), ", ")
+		if strings.Contains(text, "device=") {
+			text += ". No login command sends device: write " + login + " password=- device=<device>"
+		}
 	}
 	if len(useless) > 0 {
 		text += ". You cannot use: " + strings.Join(unique(useless), ", ")
@@ -96,6 +111,42 @@ func factorChoice(e *mfa.NoFactorError) (text string) {
 			enumerate("or", texts(e.Policy.Factors)), enumerate("or", shut))
 	}
 	return text
+}
+
+// pushTo names the phones among the factors, and says which fields have a push sent to one.
+func pushTo(factors []okta.Factor) string {
+	var phones []string
+	for _, f := range factors {
+		if mfa.KindOf(f) == mfa.KindPush {
+			phones = append(phones, cmp.Or(quoted(f.DeviceName), okta.Clip(f.ID, 64)))
+		}
+	}
+	text := "a push " + enumerate("or", unique(phones))
+	if len(phones) == 1 {
+		return text + " (provider=push)"
+	}
+	return text + " (provider=push, or device=<one of these>)"
+}
+
+// triedOn says which factors a wrong passcode was tried on.
+func triedOn(err error) string {
+	e := find[*mfa.WrongPassCodeError](err)
+	if e == nil {
+		return ""
+	}
+	names := make([]string, len(e.Factors))
+	for i, f := range e.Factors {
+		names[i] = strings.TrimSuffix(factorName(f), "'s passcode")
+	}
+	return ". It was tried on " + enumerate("and", unique(names))
+}
+
+// formsOf says what the passcode would have to be, where it cannot be one.
+func formsOf(e *mfa.NoFactorError) string {
+	if len(e.Forms) == 0 {
+		return ""
+	}
+	return ": " + enumerate("or", e.Forms) + " are expected"
 }
 
 // shutOut returns the types of the factors that only the mount's configuration keeps
@@ -179,18 +230,13 @@ func quoted(s string) string {
 	return `"` + s + `"`
 }
 
-// howTo says which fields of a login choose and answer a factor; another says that one
+// howTo says which fields of a login choose and answer a factor other than a push; another says that one
 // of the same type comes before it, to which the type alone would lead.
 func howTo(f okta.Factor, another bool) string {
 	switch kind := mfa.KindOf(f); kind {
-	case mfa.KindPush:
-		if f.DeviceName != "" {
-			return fmt.Sprintf("provider=push, or by the API device=%q", f.DeviceName)
-		}
-		return "provider=push, or by the API device=" + okta.Clip(f.ID, 64)
 	case mfa.KindSMS, mfa.KindCall, mfa.KindEmail:
 		if another { // the type alone leads to the first
-			return "by the API device=" + okta.Clip(f.ID, 64) + ", then totp=<the code>"
+			return "device=" + okta.Clip(f.ID, 64) + ", then totp=<the code>"
 		}
 		return "provider=" + string(kind) + ", then totp=<the code>"
 	case mfa.KindQuestion:

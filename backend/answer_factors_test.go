@@ -22,7 +22,7 @@ import (
 func TestWhichFactor(t *testing.T) {
 	const ask, none, mismatch, notThere = "Okta asks for a factor: choose one, and send what it needs. You can use: ",
 		"Okta asks for a factor, and you have enrolled none that this mount can use",
-		"Okta asks for a factor, and the passcode does not match any of yours. You can use: ",
+		"Okta asks for a factor, and the passcode does not match any of yours",
 		"Okta asks for a factor, and you cannot use the one that you chose. You can use: "
 	const (
 		google   = "Google Authenticator (totp=<its 6 digits> provider=GOOGLE)"
@@ -35,8 +35,9 @@ func TestWhichFactor(t *testing.T) {
 		symantec = "SYMANTEC token (totp=<its passcode> provider=SYMANTEC)"
 		hotp     = "custom TOTP token (totp=<its passcode> provider=CUSTOM)"
 		question = `security question "Which dish did you always refuse to eat?" (totp=<the answer> provider=question)`
-		phone1   = `a push "Phone 1" (provider=push, or by the API device="Phone 1")`
-		phone2   = `a push "Phone 2" (provider=push, or by the API device="Phone 2")`
+		phone1   = `a push "Phone 1" (provider=push)`
+		phones2  = `a push "Phone 1" or "Phone 2" (provider=push, or device=<one of these>)`
+		command  = ". No login command sends device: write auth/okta/login/<name> password=- device=<device>"
 	)
 	type factor = [2]string // type and provider
 	tests := []struct {
@@ -60,14 +61,14 @@ func TestWhichFactor(t *testing.T) {
 			want: notThere + phone1 + ", " + sms},
 		{name: "a factor that is not there", enrol: []factor{{"push", "OKTA"}}, give: fields{"factor": "call"}, want: notThere + phone1},
 		{name: "a passcode that fits nothing", enrol: []factor{{"token:software:totp", "GOOGLE"}}, give: fields{"totp": "1234"},
-			want: mismatch + google},
+			want: mismatch + ": 6 digits are expected. You can use: " + google},
 		{name: "a code that is not known to wait, of two", enrol: []factor{{"sms", "OKTA"}, {"email", "OKTA"}}, give: fields{"totp": "123456"},
-			want: mismatch + sms + ", " + email},
+			want: mismatch + ". You can use: " + sms + ", " + email},
 		{name: "a device that is not there", enrol: []factor{{"push", "OKTA"}, {"push", "OKTA"}, {"sms", "OKTA"}}, give: fields{"device": "Phone 9"},
-			want: notThere + phone1 + ", " + phone2 + ", " + sms},
+			want: notThere + phones2 + ", " + sms + command},
 		{name: "the id of what is no phone", enrol: []factor{{"push", "OKTA"}}, give: fields{"device": "sms123"}, want: notThere + phone1},
 		{name: "two alike", enrol: []factor{{"sms", "OKTA"}, {"sms", "OKTA"}}, give: fields{"factor": "totp"}, pattern: true,
-			want: "^" + regexp.QuoteMeta(notThere+sms) + `, SMS \+1 XXX-XXX-\d{4} \(by the API device=\w+, then totp=<the code>\)$`},
+			want: "^" + regexp.QuoteMeta(notThere+sms) + `, SMS \+1 XXX-XXX-\d{4} \(device=\w+, then totp=<the code>\)` + regexp.QuoteMeta(command) + "$"},
 		{name: "one that needs a passcode", enrol: []factor{{"sms", "OKTA"}, {"token:software:totp", "OKTA"}}, give: fields{"factor": "totp"},
 			want: ask + sms + ", " + own},
 
@@ -112,7 +113,7 @@ func TestWhichFactor(t *testing.T) {
 			want: notThere + phone1 + ". You cannot use: e-mail m...o@acme.test (this mount does not accept it)"},
 		{name: "a phone without a name", enrol: []factor{{"push", "OKTA"}}, give: fields{"provider": "sms"},
 			change:  func(f []*oktatest.Factor) { f[0].SetName("") },
-			want:    "^" + notThere + `a push \(provider=push, or by the API device=opf[0-9A-Za-z]+\)$`,
+			want:    "^" + notThere + `a push opf[0-9A-Za-z]+ \(provider=push\)$`,
 			pattern: true},
 	}
 	bothWays(t, func(t *testing.T, m *mount) {

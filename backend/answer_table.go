@@ -72,8 +72,8 @@ var table = []row{
 	{is(mfa.ErrWrongPassCode), 400, "the passcode is not right"},
 	{inMethod(codeSent(sentBefore)), 400, "{by} sent a code {sent} before, and it is still good: log in again with mfa={method}:{kind}=<code>, or have another one sent with mfa={method}:{kind}"},
 	{inMethod(codeSent(sentNow)), 400, "{by} has sent a code {sent}: log in again in the same way, with mfa={method}:{kind}=<code> added"},
-	{inMethod(is(mfa.ErrNumberChallenge)), 400, `it sends a push only where the login can show you a number: send a "nonce" (a random string, new for each login) with the login, and read verify/<nonce> of this mount while the login waits`},
-	{is(mfa.ErrCodeUnshown), 400, `it sends a push only with a code to type on your phone, and this login cannot show you the code: send a "nonce" (a random string, new for each login) with the login and read verify/<nonce> of this mount while the login waits, or log in with wait=false, or give a passcode`},
+	{inMethod(is(mfa.ErrNumberChallenge)), 400, "it sends a push only where the login can show you a number: " + withNonce},
+	{is(mfa.ErrCodeUnshown), 400, "it sends a push only with a code to type on your phone, and this login cannot show you the code: log in with wait=false, give a passcode, or " + withNonce},
 	{is(mfa.ErrNumberShown), 400, "its push needs a number, and this login has shown one already: log in with wait=false, which can show several"},
 	{is(mfa.ErrUnknownPerson), 400, "its service does not know you: ask your Vault administrator to check username_format"},
 	{is(mfa.ErrSeveralPeople), 400, "its org has several accounts with your e-mail address: ask your Okta administrator to leave it to one of them"},
@@ -95,10 +95,10 @@ var table = []row{
 
 	// Okta let the person in, or asks for a factor, and the login cannot go on.
 	{asksFactor(noneUsable), 400, "Okta asks for a factor, and you have enrolled none that this mount can use{factors}"},
-	{asksFactor(noneMatches), 400, "Okta asks for a factor, and the passcode does not match any of yours{factors}"},
+	{asksFactor(noneMatches), 400, "Okta asks for a factor, and the passcode does not match any of yours{forms}{factors}"},
 	{asksFactor(noneAsChosen), 400, "Okta asks for a factor, and you cannot use the one that you chose{factors}"},
 	{asksFactor(noneChosen), 400, "Okta asks for a factor: choose one, and send what it needs{factors}"},
-	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent with resend=true (write that to the login path: no login command sends it)"},
+	{codeSent(sentBefore), 400, "Okta sent a code {sent} before, and it is still good: log in again with totp=<code>, or have another one sent by write {login} password=- resend=true (no login command sends that)"},
 	{codeSent(sentNow), 400, "Okta has sent a code {sent}: log in again in the same way, with totp=<code> added"},
 	{challengeRefused(pushWaits), 429, "a push is waiting on your phone already: if that login is not yours, reject it; otherwise answer it, use a passcode, or try again in {wait}"},
 	{challengeRefused(challengesFailed), 429, "too many pushes and codes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in {wait}"},
@@ -107,7 +107,7 @@ var table = []row{
 	{is(mfa.ErrPushTimeout), 400, "the push was not answered in time"},
 	{is(mfa.ErrNoTime), 504, "no push was sent, because this login leaves you too little time to answer it: log in again, or use a passcode"},
 	{is(mfa.ErrCancelled), 400, "the push was cancelled at Okta: log in again"},
-	{is(mfa.ErrNumberChallenge), 400, `your phone shows numbers to choose from, and this login cannot show you the right one: send a "nonce" (a random string, new for each login) with the login and, while the login waits, read verify/<nonce> of this mount once a second until it answers with correct_answer`},
+	{is(mfa.ErrNumberChallenge), 400, "your phone shows numbers to choose from, and this login cannot show you the right one: " + withNonce + " once a second until it answers with correct_answer"},
 	{is(mfa.ErrFactorFailed), 400, "Okta could not verify your factor: try again, or use another one"},
 	{is(mfa.ErrPassCodeReplayed), 400, passCodeReplayed},
 	{is(mfa.ErrPassCodeTimeWindow), 400, passCodeTimeWindow},
@@ -149,7 +149,7 @@ var table = []row{
 	{code(okta.CodePolicyDenied), 400, "Okta's sign-on policy does not let you in at this time{code}"},
 	{code(okta.CodeInvalidToken), 400, "the login took too long, or was cancelled at Okta: log in again{code}"},
 	{code(okta.CodeUserLocked), 400, "your Okta account has been locked after too many wrong passcodes: unlock it in Okta, or ask your Okta administrator{code}"},
-	{code(okta.CodeInvalidPassCode), 400, "Okta did not accept the passcode{code}"},
+	{code(okta.CodeInvalidPassCode), 400, "Okta did not accept the passcode{code}{tried}"},
 	{code(okta.CodePassCodeReplayed), 400, passCodeReplayed + "{code}"},
 	{code(okta.CodePassCodeTimeWindow), 400, passCodeTimeWindow + "{code}"},
 	{withWords(400, 499), 400, `Okta says "{words}"{code}: log in again with that as totp`},
@@ -166,6 +166,8 @@ const (
 	cannotRenew  = "this token cannot be renewed: log in again."
 	otherRenewal = ". Your Vault administrator can set renewal=status, which renews without a password or a factor"
 
+	withNonce = `log in by write {login} password=- nonce=<nonce>, where <nonce> is a random string, new for each login, and while that waits read {mount}verify/<nonce>`
+
 	passCodeReplayed   = "this passcode has been used already: wait for the next one"
 	passCodeTimeWindow = "this passcode is of another time: check the clock of the device that shows it, and use the current passcode"
 )
@@ -177,8 +179,8 @@ func replyTo(err error) reply {
 	if at := find[*mfa.MethodError](err); at != nil {
 		text = fmt.Sprintf("MFA method %s: %s", at.Method.Name, text)
 	}
-	if bare := find[*bareError](err); bare != nil {
-		text += fmt.Sprintf(" (bao login drops these fields: write them, with the password, to %s<name>)", bare.path)
+	if at := find[*placedError](err); at != nil && at.bare {
+		text += fmt.Sprintf(" (bao login drops these fields: write them, with the password, to %s)", loginOf(err))
 	}
 	return reply{r.status, text}
 }
@@ -203,7 +205,11 @@ var parts = map[string]func(error) string{
 	"{reason}":      func(err error) string { return find[*mfa.DeniedError](err).Reason },
 	"{problem}":     problemOf,
 	"{needs}":       func(err error) string { return needs(find[*needError](err)) },
-	"{factors}":     func(err error) string { return factorChoice(find[*mfa.NoFactorError](err)) },
+	"{factors}":     func(err error) string { return factorChoice(find[*mfa.NoFactorError](err), loginOf(err)) },
+	"{forms}":       func(err error) string { return formsOf(find[*mfa.NoFactorError](err)) },
+	"{tried}":       triedOn,
+	"{mount}":       mountOf,
+	"{login}":       loginOf,
 	"{sent}":        func(err error) string { return sentBy(find[*mfa.CodeSentError](err).Factor) },
 	"{by}":          func(err error) string { return cmp.Or(find[*mfa.CodeSentError](err).By, "Okta") },
 	"{kind}":        func(err error) string { return string(mfa.KindOf(find[*mfa.CodeSentError](err).Factor)) },
@@ -221,6 +227,17 @@ func codeOf(err error) string {
 	}
 	return ""
 }
+
+// mountOf is the path of the mount, for commands.
+func mountOf(err error) string {
+	if at := find[*placedError](err); at != nil {
+		return at.mount
+	}
+	return "auth/<mount>/"
+}
+
+// loginOf is the path of the mount's logins.
+func loginOf(err error) string { return mountOf(err) + "login/<name>" }
 
 // httpStatus is the one of the answer, Okta's or that of a method's service, which
 // err is about.

@@ -26,7 +26,7 @@ func TestLoginByPasswordAloneIsToldHowToGiveMore(t *testing.T) {
 		u := m.addUser("Everyone")
 		sms := u.AddFactor("sms", "OKTA")
 		assert.Contains(t, m.refused(nil), "totp=<code> added"+bareHint)
-		assert.Contains(t, m.refused(nil), "no login command sends it)"+bareHint)
+		assert.Contains(t, m.refused(nil), "no login command sends that)"+bareHint)
 		_, status, text := m.withHeader(nil, "okta:push")
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, "then totp=<the code>)"+bareHint)

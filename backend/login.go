@@ -302,7 +302,7 @@ func (l *loginRequest) fail(ctx context.Context, session *mfa.Session, err error
 	}
 	attemptOf(ctx).used(session.Kind())
 	l.logRefusal(ctx, l.caller, okta.User{ID: session.UserID()}, err)
-	return l.answer(ctx, explained(l.req, err), session.Challenged())
+	return l.answer(ctx, l.explained(session, err), session.Challenged())
 }
 
 // token is the token that Vault is to issue.
@@ -359,6 +359,9 @@ func (l *loginRequest) warnings(session *mfa.Session) (all []string) {
 	}
 	if session.EnrollmentSkipped() {
 		all = append(all, enrollWarning)
+	}
+	if l.leftPassCode(session) {
+		all = append(all, unusedWarning)
 	}
 	return append(all, l.found.warnings...)
 }

@@ -109,7 +109,7 @@ func (l *loginRequest) setback(ctx context.Context, login *heldLogin, err error)
 	if !login.session.Over() && l.held.has(login) {
 		attemptOf(ctx).used(login.session.Kind())
 		l.logRefusal(ctx, l.caller, okta.User{ID: login.userID}, err)
-		return l.answerOpen(ctx, err, login.session.Challenged())
+		return l.answerOpen(ctx, l.explained(login.session, err), login.session.Challenged())
 	}
 	l.held.forget(login)
 	login.session.Close(ctx)

@@ -119,9 +119,8 @@ func TestPhonesDevice(t *testing.T) {
 		}
 		for _, device := range []string{"Phone 2", "Mia", strings.ToLower(all[1].ID), "*"} {
 			assert.Equal(t, `Okta asks for a factor, and you cannot use the one that you chose. You can use: `+
-				`a push "Phone 1" (provider=push, or by the API device="Phone 1"), `+
-				`a push "Mia's Pixel" (provider=push, or by the API device="Mia's Pixel"), `+
-				`a push "Phone 3" (provider=push, or by the API device="Phone 3")`,
+				`a push "Phone 1", "Mia's Pixel" or "Phone 3" (provider=push, or device=<one of these>)`+
+				". No login command sends device: write auth/okta/login/<name> password=- device=<device>",
 				m.refused(fields{"device": device}))
 		}
 		assert.Equal(t, []int{2, 2, 3}, rung(all))

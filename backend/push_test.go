@@ -64,7 +64,7 @@ func TestLoginPushOnlyToActiveFactors(t *testing.T) {
 		_, status, text := m.login(fields{"provider": "google"})
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Equal(t, `Okta asks for a factor, and you cannot use the one that you chose. You can use: a push "Phone 2" `+
-			`(provider=push, or by the API device="Phone 2"). You cannot use: a push "Phone 1" (it is not active)`, text)
+			`(provider=push). You cannot use: a push "Phone 1" (it is not active)`, text)
 	})
 }
 

@@ -2,6 +2,9 @@ package backend
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/vault/sdk/logical"
 
@@ -18,30 +21,66 @@ const methodsKey = "mfa_methods"
 // needError is a mfa.MissingError, and what makes it of use to the person.
 type needError struct {
 	*mfa.MissingError
-	header bool // X-Vault-MFA has come through
+	header  bool   // X-Vault-MFA has come through
+	nearest string // the missing method that a name in the credentials may stand for; "" for none
+	unused  bool   // the login had a passcode for Okta, which asked for none
 }
 
 func (e *needError) Unwrap() error { return e.MissingError }
 
-// bareError is an error of a login that gave a password and nothing else, and that has to
-// give more.
-type bareError struct {
+// placedError is an error of a login, with the mount's path for the commands to type.
+type placedError struct {
 	error
-	path string // of the mount's logins
+	mount string // ends with a slash
+	bare  bool   // the login gave a password and nothing else, and has to give more
 }
 
-func (e *bareError) Unwrap() error { return e.error }
+func (e *placedError) Unwrap() error { return e.error }
 
 // explained adds to an error what the person needs to know about how they log in.
-func explained(req *logical.Request, err error) error {
+func (l *loginRequest) explained(session *mfa.Session, err error) error {
+	req := l.req
 	if missing, ok := errors.AsType[*mfa.MissingError](err); ok {
-		return &needError{missing, len(header(req, mfaHeader)) > 0}
+		return &needError{missing, len(header(req, mfaHeader)) > 0, nearest(l.in.mfa, l.found.required, missing.Methods), l.leftPassCode(session)}
 	}
-	if passwordAlone(req) && wantsFields(err) {
-		return &bareError{err, req.MountPoint + "login/"}
-	}
-	return err
+	return &placedError{err, req.MountPoint, passwordAlone(req) && wantsFields(err)}
 }
+
+// leftPassCode reports whether the request had a passcode for Okta, which asked for no
+// factor.
+func (l *loginRequest) leftPassCode(session *mfa.Session) bool {
+	return l.in.want.PassCode != "" && session.Who().Verified == nil
+}
+
+// nearest returns the name among those of the missing methods that is most like one in the
+// credentials which no required method has; "" where none is like it. It compares with no
+// other names, because a login tells which methods it asks for, and not which there are.
+func nearest(given credentials, required, missing []mfa.Required) (name string) {
+	known := map[string]bool{}
+	for _, m := range required {
+		for _, way := range m.Ways() {
+			known[way.Name], known[way.ID] = true, true
+		}
+	}
+	best := maxSlips + 1
+	for _, word := range slices.Sorted(maps.Keys(given)) {
+		if known[word] {
+			continue
+		}
+		for _, m := range missing {
+			for _, way := range m.Ways() {
+				n := distance(strings.ToLower(word), strings.ToLower(way.Name))
+				if n < best && n < len(way.Name)/2 {
+					best, name = n, way.Name
+				}
+			}
+		}
+	}
+	return name
+}
+
+// maxSlips is how far a name may be from that which somebody meant.
+const maxSlips = 3
 
 // passwordAlone reports whether a login has no field but the password. Vault's own tool and
 // UI for this method send a nonce, too. OpenBao has neither: its login command, with the

@@ -231,7 +231,7 @@ func TestMethodWithoutANumber(t *testing.T) {
 
 		id := m.createMethod("okta", fields{"method_name": "strict", "require_number_challenge": true})
 		m.write("config", fields{"mfa_methods": id})
-		assert.Contains(t, m.refused(nil), `MFA method strict: it sends a push only where the login can show you a number: send a "nonce"`)
+		assert.Contains(t, m.refused(nil), `MFA method strict: it sends a push only where the login can show you a number: log in by write auth/okta/login/<name> password=- nonce=<nonce>`)
 		assert.Equal(t, 2, phone.Pushes())
 		m.mustLogin(fields{"nonce": "two"})
 		assert.Equal(t, 3, phone.Pushes())

@@ -175,7 +175,7 @@ func TestPingIDNumberMatching(t *testing.T) {
 		m.clock.advance(mfa.PollInterval)
 		m.ended(heldState{TransactionID: data["transaction_id"].(string)}, nil)
 
-		assert.Contains(t, m.refused(nil), `it sends a push only where the login can show you a number: send a "nonce"`)
+		assert.Contains(t, m.refused(nil), `it sends a push only where the login can show you a number: log in by write auth/okta/login/<name> password=- nonce=<nonce>`)
 		assert.Equal(t, []int{0, 1}, []int{u.Waiting(), u.Cancelled()})
 	})
 }

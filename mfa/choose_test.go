@@ -188,7 +188,7 @@ func TestChoose(t *testing.T) {
 			if assert.ErrorAs(t, err, &none) {
 				given := tc.want.PassCode != ""
 				tc.want.PassCode = ""
-				assert.Equal(t, mfa.NoFactorError{Want: tc.want, Given: given, Policy: tc.policy, Offered: tc.offered}, *none)
+				assert.Equal(t, mfa.NoFactorError{Want: tc.want, Given: given, Policy: tc.policy, Offered: tc.offered, Forms: none.Forms}, *none)
 				assert.NotContains(t, err.Error(), code, "the passcode is not part of the text")
 			}
 		})

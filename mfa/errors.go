@@ -87,6 +87,9 @@ type NoFactorError struct {
 	Given   bool          // the person gave a passcode
 	Policy  Policy        // of the mount
 	Offered []okta.Factor // in Okta's order; may be empty
+	// Forms are those of passcodes that the chosen factors have, as "6 digits", where the
+	// passcode given is of none of them.
+	Forms []string
 }
 
 // Chosen are the accepted factors that the person's choice leaves, by kind,
@@ -96,13 +99,33 @@ func (e *NoFactorError) Chosen() []okta.Factor {
 }
 
 func noFactor(want Want, policy Policy, offered []okta.Factor) error {
-	given := want.PassCode != ""
-	want.PassCode = "" // an error may be logged
-	return &NoFactorError{Want: want, Given: given, Policy: policy, Offered: offered}
+	e := &NoFactorError{Want: want, Given: want.PassCode != "", Policy: policy, Offered: offered}
+	if e.Given {
+		e.Forms = missedForms(e.Chosen(), want.PassCode)
+	}
+	e.Want.PassCode = "" // an error may be logged
+	return e
 }
 
 func (e *NoFactorError) Error() string {
 	return fmt.Sprintf("no usable factor among the %d on offer", len(e.Offered))
+}
+
+// WrongPassCodeError says that Okta found a passcode wrong, and on which factors it was
+// tried.
+type WrongPassCodeError struct {
+	error
+	Factors []okta.Factor
+}
+
+func (e *WrongPassCodeError) Unwrap() error { return e.error }
+
+// triedOn adds the factors to an error that says that the passcode is wrong.
+func triedOn(factors []okta.Factor, err error) error {
+	if refusedPassCode(err) {
+		return &WrongPassCodeError{err, factors}
+	}
+	return err
 }
 
 // CodeSentError says that Okta, or another service, has sent a code, and that the next

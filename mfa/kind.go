@@ -2,6 +2,7 @@ package mfa
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -102,6 +103,28 @@ func looksLike(f okta.Factor, passCode string) bool {
 		return !digits(passCode) && !isModhex(passCode)
 	}
 	return false
+}
+
+// missedForms are the forms of the factors' passcodes; none where passCode is of one.
+func missedForms(factors []okta.Factor, passCode string) (forms []string) {
+	for _, f := range factors {
+		if looksLike(f, passCode) {
+			return nil
+		}
+		form := formOf[verifiable[f.Type][f.Provider].shape]
+		if form != "" && !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+// formOf is how people are told of a shape.
+var formOf = map[shape]string{
+	sixDigits:  "6 digits",
+	someDigits: "4 to 10 digits",
+	modhex:     "the 44 letters that a YubiKey types",
+	pinAndCode: "4 to 32 letters and digits",
 }
 
 const (

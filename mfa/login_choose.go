@@ -197,7 +197,7 @@ func (l *login) tryPassCode(ctx context.Context, factors []okta.Factor, passCode
 		// The token's server wants the next passcode in the same conversation.
 		l.keepCode(l.newCode(l.factor)).cancel(ctx)
 	}
-	return err
+	return triedOn(factors, err)
 }
 
 // verified follows a passcode that was right.

@@ -86,9 +86,9 @@ func (l *login) answerCode(ctx context.Context, factors []okta.Factor, passCode 
 	case gone(err):
 		return l.tryPassCode(ctx, factors, passCode)
 	case refusedPassCode(err) && len(factors) > 1:
-		return l.tryPassCode(ctx, factors[1:], passCode)
+		return triedOn(factors, l.tryPassCode(ctx, factors[1:], passCode))
 	}
-	return err
+	return triedOn([]okta.Factor{c.factor}, err)
 }
 
 // newCode is a code that is awaited in the login's own transaction.

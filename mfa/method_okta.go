@@ -3,6 +3,7 @@ package mfa
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,7 +236,11 @@ func (m *OktaMethod) choose(offered []okta.Factor, c Credential) (Choice, error)
 	case c.PassCode == "":
 		return Choice{}, &CredentialError{"knows no factor of yours of that type: you have " + kinds(accepted)}
 	}
-	return Choice{}, &CredentialError{"is not answered by a passcode like that: you have " + kinds(accepted)}
+	like := ""
+	if e, ok := errors.AsType[*NoFactorError](err); ok && len(e.Forms) > 0 {
+		like = ", but by " + strings.Join(e.Forms, " or ")
+	}
+	return Choice{}, &CredentialError{"is not answered by a passcode like that" + like + ": you have " + kinds(accepted)}
 }
 
 // accepted are the active factors that the method takes.
@@ -279,7 +284,7 @@ func tryFactors(ctx context.Context, api FactorsAPI, userID string, factors []ok
 		}
 	}
 	if err != nil {
-		return f, err
+		return f, triedOn(factors, err)
 	}
 	step, err := nextOfFactor(t, f)
 	if err == nil && step != StepDone {

@@ -28,7 +28,7 @@ type reply struct {
 const (
 	tokenBody = `{"auth": {"client_token": "hvs.made-up", "policies": ["default", "staff"], "lease_duration": 3600,` +
 		` "metadata": {"username": "mia@acme.test"}}}`
-	openError = `{"errors": ["Okta did not accept the passcode (E0000068) (this login is still open: continue it with its transaction_id)"]}`
+	openError = `{"errors": ["Okta did not accept the passcode (E0000068). It was tried on SMS +1 XXX-XXX-4821 (this login is still open: continue it with its transaction_id)"]}`
 )
 
 // waits is the answer of a login that is held, with its state's fields.

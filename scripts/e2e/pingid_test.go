@@ -107,6 +107,6 @@ func TestPingIDNumberAndWithdrawal(t *testing.T) {
 	refused := <-login
 	require.NoError(t, refused.err)
 	requireRefused(t, refused.Answer, http.StatusBadRequest, "MFA method my_ping: its service does not let you in: the request was rejected or not answered")
-	requireRefused(t, m.login(u), http.StatusBadRequest, `send a "nonce"`)
+	requireRefused(t, m.login(u), http.StatusBadRequest, "nonce=<nonce>")
 	soon(t, 3, there.Cancelled)
 }
