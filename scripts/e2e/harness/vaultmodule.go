@@ -8,15 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 const vaultPackage = "github.com/hashicorp/vault"
 
-// sdkVersions are the versions of Vault's SDK for releases that do not build with the one
-// which their go.mod names: Vault's releases are built with the SDK in their own
-// repository. For 1.20 no published version fits.
-var sdkVersions = map[string]string{"1.19": "v0.17.0"}
+// fitting are modules of Vault's for releases that do not build with those which their
+// go.mod names: Vault's releases are built with the modules in their own repository. For
+// 1.18.2, 1.18.5 and 1.20.4 no published SDK fits.
+var fitting = map[string]string{"1.18.1": "api@v1.16.0", "1.19.5": "sdk@v0.17.0"}
 
 // vaultModule returns the directory of a module that builds a version of Vault,
 // and a function to call when it is no longer needed. BuiltVersion has a module
@@ -62,9 +61,8 @@ func makeVaultModule(ctx context.Context, dir, version string) error {
 	if _, err := goCommand(ctx, dir, "get", "-tool", module); err != nil {
 		return err
 	}
-	minor := version[:strings.LastIndex(version, ".")]
-	if sdk := sdkVersions[minor]; sdk != "" {
-		_, err = goCommand(ctx, dir, "get", vaultPackage+"/sdk@"+sdk)
+	if module := fitting[version]; module != "" {
+		_, err = goCommand(ctx, dir, "get", vaultPackage+"/"+module)
 	}
 	return err
 }
