@@ -324,14 +324,14 @@ func TestHeldSwitch(t *testing.T) {
 	require.Equal(t, []int{1, 0}, []int{first.Waiting(), second.Waiting()})
 
 	h.next(object{"device": "phone 2"}).require(object{"state": "waiting", "factor": "push", "device": "Phone 2"})
-	require.Equal(t, []int{0, 1}, []int{first.Waiting(), second.Waiting()})
+	soon(t, []int{0, 1}, func() []int { return []int{first.Waiting(), second.Waiting()} })
 	soon(t, 1, first.Withdrawn)
 
 	requireRefused(t, h.post(object{"device": first.ID}), http.StatusBadRequest, "has had a push for this login already")
 	require.Equal(t, []int{1, 1}, []int{first.Pushes(), second.Pushes()}, "no phone rings twice")
 
 	h.next(object{"factor": "sms"}).require(object{"state": "passcode_required", "factor": "sms", "device": nil})
-	require.Zero(t, second.Waiting())
+	soon(t, 0, second.Waiting)
 	soon(t, 1, second.Withdrawn)
 	require.Contains(t, h.others(), "totp")
 	requireRefused(t, h.post(object{"factor": "push"}), http.StatusBadRequest)
@@ -343,7 +343,7 @@ func TestHeldSwitch(t *testing.T) {
 	// By a passcode alone, while the push waits.
 	h = m.begin(u, object{"provider": "push", "device": second.ID}).require(object{"state": "waiting", "device": "Phone 2"})
 	requireRefused(t, h.post(object{"totp": wrongCode(generator)}), http.StatusBadRequest, "(E0000068)")
-	require.Zero(t, second.Waiting())
+	soon(t, 0, second.Waiting)
 	requireRefused(t, h.post(object{"device": second.ID}), http.StatusBadRequest, "already")
 	h.requireEnd(h.post(object{"totp": question.Code()}))
 	require.Equal(t, []int{1, 2}, []int{first.Pushes(), second.Pushes()})
@@ -520,7 +520,7 @@ func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 	requireRefused(t, m.login(u, object{"provider": "sms"}), http.StatusBadRequest, "by SMS")
 	h := m.begin(u).require(object{"state": "waiting"})
 	h.next(object{"factor": "sms"}).require(object{"state": "passcode_required", "factor": "sms"})
-	require.Equal(t, []int{0, 1, 1}, []int{phone.Waiting(), phone.Withdrawn(), text.Sent()})
+	soon(t, []int{0, 1, 1}, func() []int { return []int{phone.Waiting(), phone.Withdrawn(), text.Sent()} })
 	h.requireEnd(h.post(object{"totp": text.Code()}))
 	require.Zero(t, m.openTransactions())
 }
@@ -548,7 +548,7 @@ func TestHeldCancelEndsARequestInFlight(t *testing.T) {
 	require.NoError(t, a.err)
 	requireRefused(t, a.Answer, http.StatusBadRequest, "no login of this user")
 	h.requireOver()
-	require.Zero(t, f.Waiting())
+	soon(t, 0, f.Waiting)
 	require.Zero(t, m.openTransactions())
 }
 
@@ -564,7 +564,7 @@ func TestHeldLoginAndANewConfiguration(t *testing.T) {
 	m.mustWrite("config", object{"mfa_factors": "totp"})
 	requireRefused(t, h.post(), http.StatusBadRequest, "no login of this user")
 	h.requireOver()
-	require.Zero(t, phone.Waiting(), "what is accepted no longer is not waited for")
+	soon(t, 0, phone.Waiting, "what is accepted no longer is not waited for")
 	typing.next().require(object{"state": "passcode_required"})
 	require.Empty(t, typing.others())
 	m.mustWrite("config", object{"api_token": ""})

@@ -79,7 +79,7 @@ func TestSwitchWithRenewalByStatus(t *testing.T) {
 
 	m.switchTo(suite.builtinVersion)
 	a := m.asToken(token, http.MethodPost, "auth/token/renew-self", nil)
-	requireRefused(t, a, http.StatusBadRequest, "okta authentication failed")
+	requireRefused(t, a, http.StatusBadRequest) // in words that differ by version
 	later := m.mustLogin(u).Token()
 	status, _ := m.renew(later)
 	require.Equal(t, http.StatusOK, status)

@@ -13,7 +13,12 @@ function el(tag, props = {}, ...children) {
 // sync makes the children of list those of items: a child for each key, in order.
 function sync(list, items, key, make, update = () => {}) {
   const wanted = new Map(items.map(item => [String(key(item)), item]));
-  for (const child of [...list.children]) if (!wanted.has(child.dataset.key)) child.remove();
+  for (const child of [...list.children]) {
+    if (wanted.has(child.dataset.key)) continue;
+    const hadFocus = child.contains(document.activeElement);
+    child.remove();
+    if (hadFocus) $('phones-title').focus({ preventScroll: true });
+  }
   const have = new Map([...list.children].map(child => [child.dataset.key, child]));
   let at = list.firstElementChild;
   for (const [k, item] of wanted) {
@@ -91,10 +96,7 @@ function makePush(p) {
   const answer = (label, className, path, more = {}) => {
     const button = el('button', { type: 'button', className, textContent: label });
     button.setAttribute('aria-label', `${label}: ${about}`);
-    button.onclick = async () => {
-      await tell(path, { ...to, ...more });
-      if (!button.isConnected) $('phones-title').focus({ preventScroll: true }); // the card is gone
-    };
+    button.onclick = () => tell(path, { ...to, ...more });
     return button;
   };
   const call = p.waits.calls > 0;
