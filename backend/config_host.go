@@ -69,6 +69,9 @@ func (cfg *configEntry) orgURL() (string, error) {
 			host = previewHost
 		}
 	}
+	if _, err := parseOrgURL("base_url", "https://"+host); err != nil { // a port alone would make the name the host
+		return "", err
+	}
 	return parseOrgURL("base_url", "https://"+cfg.Organization+"."+host)
 }
 

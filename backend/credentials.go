@@ -45,7 +45,7 @@ func parseCredentials(req *logical.Request, d *framework.FieldData) (credentials
 	}
 	all := credentials{}
 	for _, text := range given {
-		if text == "" { // clients send that for what is not set
+		if strings.TrimSpace(text) == "" { // clients send that for what is not set
 			continue
 		}
 		name, credential, err := parseCredential(text)

@@ -21,6 +21,7 @@ func FuzzCredential(f *testing.F) {
 	for _, text := range []string{"my_totp:123456", "my_duo", "my_duo:push", "my_duo:sms=5e1f12", "my_duo:passcode=5e1f12", "my_duo:device=Phone 1", "a b:5e1f", ":5e1f",
 		"my_duo:push=5e1f", "my_duo:passcode=", "my_duo:=5e1f", "x:a=b=5e1f", "x: 5e1f ", "é:5e1f", "x:passcode=push", "x:passcode=device=5e1f", "x:" + strings.Repeat("5e1f", 200), "X:TOTP=5e1f"} {
 		f.Add(text, "")
+		f.Add(text, " ")
 		f.Add(text, text)
 		f.Add(text, "my_totp:000000")
 	}

@@ -153,7 +153,7 @@ func FuzzUnknownField(f *testing.F) {
 // that was given in full, and stays what it is.
 func FuzzOrgURL(f *testing.F) {
 	for _, base := range []string{"", "okta.com", "OKTA.com.", "oktapreview.com:8443", "okta.com/x", "okta.com@evil.test", "okta.com#", "okta.com?x", "okta.com\\@evil.test", "https://login.acme.com",
-		"https://a@b", "https://login.acme.com/..", "http://x", "0.0.1", "[::1]", "x\n", "%65vil.test", "okta.com:443", "-admin.okta.com"} {
+		"https://a@b", "https://login.acme.com/..", "http://x", "0.0.1", "[::1]", "x\n", "%65vil.test", "okta.com:443", "-admin.okta.com", ":1", ".", ".okta.com"} {
 		for _, org := range []string{"acme", "ACME", "acme-admin", "a.b", "10", "xn--x", "", "evil.test/", "a@b", "é"} {
 			f.Add(org, base)
 		}
