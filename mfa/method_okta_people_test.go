@@ -157,7 +157,8 @@ func TestOktaMethodNamesAreNames(t *testing.T) {
 }
 
 // TestOktaMethodLookUpFails: Okta's errors are passed on, and the next one in the
-// line is not asked. The factors, which are listed beside that, may or may not be.
+// line is not asked. The factors, which are listed beside that, may or may not be;
+// where their answer closes a shared connection, the other request may be lost with it.
 func TestOktaMethodLookUpFails(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -185,7 +186,11 @@ func TestOktaMethodLookUpFails(t *testing.T) {
 				m.PrimaryEmail = tc.email
 				assertError(t, fault.err, o.satisfy(t, m, mfa.Credential{}))
 				line := slices.DeleteFunc(o.Requests(), func(r oktatest.Request) bool { return strings.HasSuffix(r.Path, "/factors") })
-				assert.Len(t, line, tc.requests)
+				if tc.endpoint == "listfactors" && name == "closed" {
+					assert.LessOrEqual(t, len(line), tc.requests)
+				} else {
+					assert.Len(t, line, tc.requests)
+				}
 				assert.Zero(t, phone.Pushes())
 			})
 		}
