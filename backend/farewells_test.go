@@ -36,7 +36,13 @@ func TestAnswersComeBeforeFarewells(t *testing.T) {
 			defer close(ended)
 			m.backend.Cleanup(t.Context())
 		}()
-		m.eventually(func() bool { return m.inner.life.Err() != nil && !m.inner.life.serving.TryRLock() }, "no end")
+		m.eventually(func() bool {
+			if !m.inner.life.serving.TryRLock() {
+				return true
+			}
+			m.inner.life.serving.RUnlock()
+			return false
+		}, "no end")
 		assert.False(t, m.inner.clients.none())
 		release()
 		<-ended

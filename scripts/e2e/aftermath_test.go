@@ -63,8 +63,8 @@ func secrets() []string {
 
 // findSecrets finds the first place of each secret, each of which has at least
 // four bytes. A passcode is only digits, and counts only where it stands alone:
-// not within a longer number, or after a decimal point. (There are thousands of
-// secrets: one pass over a log has to do for all.)
+// not within a longer number, or after a decimal point, or as a duration. (There are
+// thousands of secrets: one pass over a log has to do for all.)
 func findSecrets(b []byte, secrets []string) (places []int) {
 	byStart := map[string][]string{}
 	for _, secret := range secrets {
@@ -85,7 +85,8 @@ func findSecrets(b []byte, secrets []string) (places []int) {
 
 func standsAlone(b []byte, from, to int) bool {
 	const partOfWord = "0123456789abcdefABCDEF.-_:+/"
-	return (from == 0 || !strings.ContainsRune(partOfWord, rune(b[from-1]))) &&
+	return !bytes.HasSuffix(b[:from], []byte("_ms=")) &&
+		(from == 0 || !strings.ContainsRune(partOfWord, rune(b[from-1]))) &&
 		(to == len(b) || !strings.ContainsRune(partOfWord, rune(b[to])))
 }
 
@@ -100,6 +101,7 @@ func TestFindSecrets(t *testing.T) {
 		{"took 0.123456s, id 9123456, at 123456", "123456", 31},
 		{"request 1234567 took 12.123456", "123456", -1},
 		{"0x123456ff a-123456", "123456", -1},
+		{"duration_ms=12345 code=12345", "12345", 23},
 	} {
 		places := findSecrets([]byte(row.log), []string{"another", row.secret})
 		if row.want < 0 {
