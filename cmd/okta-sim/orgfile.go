@@ -22,15 +22,16 @@ type orgFile struct {
 }
 
 type userEntry struct {
-	Login      string        `json:"login"`
-	Email      string        `json:"email"`
-	Password   string        `json:"password"`
-	Status     string        `json:"status"`
-	MaySkip    bool          `json:"may_skip_enrollment"`
-	Groups     []string      `json:"groups"`
-	AppGroups  []string      `json:"app_groups"`
-	MoreGroups int           `json:"more_groups"`
-	Factors    []factorEntry `json:"factors"`
+	Login      string         `json:"login"`
+	Email      string         `json:"email"`
+	Password   string         `json:"password"`
+	Status     string         `json:"status"`
+	MaySkip    bool           `json:"may_skip_enrollment"`
+	Groups     []string       `json:"groups"`
+	AppGroups  []string       `json:"app_groups"`
+	MoreGroups int            `json:"more_groups"`
+	Profile    map[string]any `json:"profile"`
+	Factors    []factorEntry  `json:"factors"`
 }
 
 type factorEntry struct {
@@ -179,6 +180,9 @@ func (file orgFile) build(org *oktatest.Org) {
 			u.AddGroup(fmt.Sprintf("Group %03d", n+1), "OKTA_GROUP")
 		}
 		u.SetSkip(entry.MaySkip)
+		for attribute, value := range entry.Profile {
+			u.SetAttribute(attribute, value)
+		}
 		steps := make([][]*oktatest.Factor, entry.lastStep())
 		for _, f := range entry.Factors {
 			enrolled := f.enrol(u)

@@ -55,6 +55,21 @@ func TestOrgFileEmail(t *testing.T) {
 	assert.Contains(t, raw, "T...m@x.test")
 }
 
+// The profile of a user has the attributes of the file, as metadata_fields reads them.
+func TestOrgFileProfile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "org.json")
+	org := `{"users":[{"login":"ann@x.test","password":"pw","profile":{"department":"lab","seats":3}},{"login":"bob@x.test","password":"pw"}]}`
+	require.NoError(t, os.WriteFile(name, []byte(org), 0o600))
+	s := start(t, "-org", name)
+	for login, want := range map[string][2]any{"ann@x.test": {"lab", 3.0}, "bob@x.test": {}} {
+		var u struct{ Profile map[string]any }
+		s.manage("GET", "/api/v1/users/"+login, 200, &u)
+		assert.Equal(t, want, [2]any{u.Profile["department"], u.Profile["seats"]}, login)
+		assert.Equal(t, login, u.Profile["login"])
+	}
+}
+
 func TestOrgFileRefusals(t *testing.T) {
 	t.Parallel()
 	for org, want := range map[string]string{

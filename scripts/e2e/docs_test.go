@@ -188,6 +188,9 @@ exit = 3
        is known
    22222222-ddf5-5500-9428-c26028e66cf9 is known
    $ test 22222222-ddf5-5500-9428-c26028e66cf9 = $(uuid)
+   $ echo 44444444-ddf5-5500-9428-c26028e66cf9 is 00u1a2b3c4
+   33333333-… is 00u1a2b3…
+   $ test 33333333-… = 44444444-ddf5-5500-9428-c26028e66cf9 && test 00u1a2b3… = 00u1a2b3c4
    $ echo hvs.abc other
    hvs.CAESI… thing
    $ false

@@ -193,12 +193,21 @@ func (s *shell) run(text string) (output, code string, err error) {
 	}
 }
 
-var uuid = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+// uuid and oktaID are whole, or cut short by an ellipsis in the document.
+var (
+	uuid   = regexp.MustCompile(`\b[0-9a-f]{8}-([0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|…)`)
+	oktaID = regexp.MustCompile(`\b00[gu]\w{5,}…?`)
+)
 
 // learn takes the ids that a command printed for those that the document shows.
 func (s *shell) learn(shown, printed string) {
-	ids := uuid.FindAllString(printed, -1)
-	for i, id := range uuid.FindAllString(shown, -1) {
+	for _, form := range []*regexp.Regexp{uuid, oktaID} {
+		s.learnIDs(form.FindAllString(shown, -1), form.FindAllString(printed, -1))
+	}
+}
+
+func (s *shell) learnIDs(shown, ids []string) {
+	for i, id := range shown {
 		isKnown := slices.ContainsFunc(s.replaced, func(pair [2]string) bool { return pair[0] == id })
 		if i < len(ids) && !isKnown && id != ids[i] {
 			s.replaced = append(s.replaced, [2]string{id, ids[i]})
