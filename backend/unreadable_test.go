@@ -3,7 +3,9 @@ package backend
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,14 +191,15 @@ func (m *mount) lines(key string) (n int) {
 // TestUnreadableEntry: whatever is in storage in place of an entry, it denies those who
 // need the entry and nobody else, is named, and can be replaced and deleted.
 func TestUnreadableEntry(t *testing.T) {
+	nth := 0
 	for _, kind := range kindsOfEntry {
-		all := map[string]string{}
-		for _, of := range []map[string]string{damages, kind.damages} {
-			for what, raw := range of {
-				all[what] = raw
+		all := maps.Clone(damages)
+		maps.Copy(all, kind.damages)
+		for _, what := range slices.Sorted(maps.Keys(all)) {
+			if nth++; nth%everyNth != 0 {
+				continue
 			}
-		}
-		for what, raw := range all {
+			raw := all[what]
 			t.Run(kind.name+"/"+what, func(t *testing.T) {
 				bothWays(t, func(t *testing.T, m *mount) {
 					m.configure(nil)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package backend
-
-const everyNthFault = 1 // all of them
