@@ -24,6 +24,7 @@ var documents = []docPage{
 	{"README.md", false},
 	{"docs/getting-started.md", false},
 	{"docs/api.md", true},
+	{"docs/simulator.md", true},
 }
 
 // docPage is a document of the repository, and whether its reader has a mount at okta/ when
@@ -38,7 +39,7 @@ type docPage struct {
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	needsVault(t, "login -method=okta")
-	for _, tool := range []string{"bash", "curl", "jq", "openssl", "sha256sum"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "pkill", "sha256sum"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip("the commands of the documents need " + tool)
 		}
@@ -72,18 +73,26 @@ func runDocument(t *testing.T, document docPage, simulator string) {
 		{"VAULT_TOKEN=root", "VAULT_TOKEN=" + vault.RootToken}, {"read -rs OKTA_API_TOKEN", `test -n "$OKTA_API_TOKEN"`},
 		{"org_name=acme base_url=okta.com", "org_name=acme base_url=okta.test"},
 		{"org_name=acme api_token=-", "org_name=acme base_url=okta.test api_token=-"},
+		{"http://127.0.0.1:8444", sim.Control}, {"https://127.0.0.1:8443", sim.URL}, {"127.0.0.1:43543", sim.Duo.Host},
+		{"DIGZ…", sim.Duo.IntegrationKey}, {"TGO2…", sim.Duo.SecretKey}, {"I0F1…", sim.PingID.Settings},
 	}
-	text, err := os.ReadFile(filepath.Join("..", "..", document.path))
+	path, err := filepath.Abs(filepath.Join("..", "..", document.path))
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"vault-plugin-auth-okta", "plugins/vault-plugin-auth-okta"} {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
-		require.NoError(t, os.Symlink(suite.plugin.Path, filepath.Join(dir, name)))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "plugins"), 0o700))
+	for name, target := range map[string]string{
+		"vault-plugin-auth-okta": suite.plugin.Path, "plugins/vault-plugin-auth-okta": suite.plugin.Path,
+		"okta-sim": simulator, "okta-sim.pem": sim.Cert,
+	} {
+		require.NoError(t, os.Symlink(target, filepath.Join(dir, name)))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".curlrc"), []byte("silent\n"), 0o600))
 	env := []string{
 		"PATH=" + filepath.Dir(suite.vaultBin) + ":" + os.Getenv("PATH"), "LANG=C.UTF-8", "HOME=" + dir, "CURL_HOME=" + dir,
 		"VAULT_ADDR=" + vault.Addr, "VAULT_TOKEN=" + vault.RootToken, "OKTA_API_TOKEN=" + sim.APIToken, "OKTA_CONTROL=" + sim.Control,
+		"DOCUMENT=" + path,
 	}
 	blocks := transcript.Parse(string(text))
 	require.NotEmpty(t, blocks)
@@ -113,6 +122,14 @@ type builtInOrg struct {
 	Control  string `json:"control_url"`
 	Cert     string `json:"cert"`
 	APIToken string `json:"api_token"`
+	Duo      struct {
+		Host           string `json:"api_hostname"`
+		IntegrationKey string `json:"integration_key"`
+		SecretKey      string `json:"secret_key"`
+	} `json:"duo"`
+	PingID struct {
+		Settings string `json:"settings_file_base64"`
+	} `json:"pingid"`
 }
 
 func startBuiltInOrg(t *testing.T, bin string, proxy *harness.Proxy) (o builtInOrg) {
@@ -136,7 +153,7 @@ func startBuiltInOrg(t *testing.T, bin string, proxy *harness.Proxy) (o builtInO
 // notYet are the documents with commands that no test runs.
 var notYet = []string{
 	"docs/high-availability.md", "docs/install.md", "docs/method.md", "docs/methods.md", "docs/mfa.md", "docs/okta-login.md", "docs/okta-setup.md",
-	"docs/openbao.md", "docs/policies.md", "docs/simulator.md", "docs/troubleshooting.md", "docs/upgrade.md",
+	"docs/openbao.md", "docs/policies.md", "docs/troubleshooting.md", "docs/upgrade.md",
 }
 
 // Each document with commands is one of those that are run, or of those that are not yet.
@@ -191,8 +208,16 @@ exit = 3
    $ echo 44444444-ddf5-5500-9428-c26028e66cf9 is 00u1a2b3c4
    33333333-… is 00u1a2b3…
    $ test 33333333-… = 44444444-ddf5-5500-9428-c26028e66cf9 && test 00u1a2b3… = 00u1a2b3c4
+   $ seq 5
+   1
+   …
+   5
    $ echo hvs.abc other
    hvs.CAESI… thing
+   $ seq 6
+   1
+   …
+   5
    $ false
    '''
 `, "'''", "```"))
@@ -206,5 +231,5 @@ exit = 3
 			differ = append(differ, r.Ran.Text)
 		}
 	}
-	require.Equal(t, []string{"echo hvs.abc other", "false"}, differ)
+	require.Equal(t, []string{"echo hvs.abc other", "seq 6", "false"}, differ)
 }

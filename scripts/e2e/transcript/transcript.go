@@ -239,13 +239,19 @@ var masks = []struct {
 	{regexp.MustCompile(`("transaction_id": ?")[0-9a-f]+…?"`), `${1}ID"`},
 	{regexp.MustCompile(`("expires_in": ?)\d+`), "${1}N"},
 	{regexp.MustCompile(`\b\d+ (seconds|minutes)`), "N $1"},
+	{regexp.MustCompile(`(?m)^\d{6}$`), "PASSCODE"},
+	{regexp.MustCompile(`\b(127\.0\.0\.1:)\d+`), "${1}PORT"},
+	{regexp.MustCompile(`("n": )\d+`), "${1}N"}, // of a request that okta-sim lists
+	{regexp.MustCompile(`"curl/[\d.]+"`), `"curl/VERSION"`},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 	{regexp.MustCompile(`(?m)^(Cache-Control|Content-Type|Strict-Transport-Security|Date|Content-Length): .*\n`), ""},
 }
 
+var ellipsisLine = regexp.MustCompile(`(?m)^ *…$`)
+
 // Differs says how a command went otherwise than the document shows. It returns "" where
-// it did not. An ellipsis of the document stands for anything within a line. A command
-// whose output is not shown has to end with status 0.
+// it did not. An ellipsis of the document stands for anything within a line; one alone in
+// its line stands for any lines. A command whose output is not shown has to end with status 0.
 func (r Result) Differs() string {
 	if r.Ran.Output == "" {
 		if r.Code != "0" {
@@ -254,7 +260,8 @@ func (r Result) Differs() string {
 		return ""
 	}
 	want, got := masked(r.Ran.Output), masked(r.Output)
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*")
+	pattern := ellipsisLine.ReplaceAllString(regexp.QuoteMeta(want), "(?s:.*)")
+	pattern = strings.ReplaceAll(pattern, "…", ".*")
 	if regexp.MustCompile("^" + pattern + "$").MatchString(got) {
 		return ""
 	}
