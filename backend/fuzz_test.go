@@ -54,7 +54,7 @@ func (m *mount) restore(before map[string]string) {
 // value is what a JSON document can hold: text, or the document that text is.
 func value(t *testing.T, text string, isJSON bool) any {
 	if !isJSON {
-		return text
+		return strings.ToValidUTF8(text, "\ufffd") // as a decoder of JSON does
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber() // as Vault does

@@ -70,59 +70,96 @@ var seedValues = []string{"", "1", "-1", "0", "true", "10m", "1h30m", "1500ms", 
 	"https://login.acme.com", "http://acme.com", "192.0.2.0/24", "push,totp", "first", ",", "00token5e1f", "5e1f\n", "x{{identity.entity.name}}", "batch", "OKTA_GROUP",
 	"^team-", "(", "null", "[]", `["a"]`, `["5e1f",1]`, `{"5e1f":"5e1f"}`, `{"username":"x"}`, "1e400", "9223372036854775807", "9223372036854775808", "1.5", `"5e1f"`, "SHA256", "30s", "6", "none@"}
 
-// FuzzConfigWrite: see checkWrite.
-func FuzzConfigWrite(f *testing.F) {
-	schema := configFields()
-	names := settable(schema)
-	for i := range names {
-		for _, v := range seedValues {
-			f.Add(uint8(i), v, false, i%2 == 0)
-			if json.Valid([]byte(v)) {
-				f.Add(uint8(i), v, true, i%2 == 1)
+// fieldWrites are writes of one field each to the paths of a mount, for a test of all
+// seedValues and for a fuzz target, whose engine wants few seeds.
+type fieldWrites struct {
+	shared *mount
+	base   map[string]string
+	fields int // how many there are
+	check  func(t *testing.T, m *mount, field int, v any, patch bool)
+}
+
+// each has use make a write of each of seedValues, as text and as JSON, to each field.
+func (w fieldWrites) each(use func(field uint8, text string, isJSON, patch bool)) {
+	for i := range w.fields {
+		for _, text := range seedValues {
+			use(uint8(i), text, false, i%2 == 0)
+			if json.Valid([]byte(text)) {
+				use(uint8(i), text, true, i%2 == 1)
 			}
 		}
 	}
-	shared := newMount(f, false)
-	shared.configure(nil)
-	base := shared.contents()
-	f.Fuzz(func(t *testing.T, i uint8, text string, isJSON, patch bool) {
-		v := value(t, text, isJSON)
-		m := shared.within(t)
-		defer m.restore(base)
+}
+
+func (w fieldWrites) run(t *testing.T, field uint8, text string, isJSON, patch bool) {
+	v := value(t, text, isJSON)
+	m := w.shared.within(t)
+	defer m.restore(w.base)
+	w.check(t, m, int(field)%w.fields, v, patch)
+}
+
+func (w fieldWrites) test(t *testing.T) {
+	w.each(func(field uint8, text string, isJSON, patch bool) { w.run(t, field, text, isJSON, patch) })
+}
+
+func (w fieldWrites) fuzz(f *testing.F) {
+	nth := 0
+	w.each(func(field uint8, text string, isJSON, patch bool) {
+		if nth++; nth%13 == 0 {
+			f.Add(field, text, isJSON, patch)
+		}
+	})
+	f.Fuzz(w.run)
+}
+
+func configWrites(t testing.TB) fieldWrites {
+	schema := configFields()
+	names := settable(schema)
+	m := newMount(t, false)
+	m.configure(nil)
+	return fieldWrites{m, m.contents(), len(names), func(t *testing.T, m *mount, field int, v any, patch bool) {
 		var op logical.Operation = logical.UpdateOperation
 		if patch {
 			op = logical.PatchOperation
 		}
-		checkWrite(t, m, op, "config", schema, names[int(i)%len(names)], v)
-	})
+		checkWrite(t, m, op, "config", schema, names[field], v)
+	}}
 }
 
-// FuzzMethodWrite: see checkWrite.
-func FuzzMethodWrite(f *testing.F) {
-	for typ := range methodTypes {
-		for i := range settable(methodTypes[typ].fields()) {
-			for _, v := range seedValues {
-				f.Add(uint8(typ), uint8(i), v, i%2 == 0 && json.Valid([]byte(v)))
-			}
+func methodWrites(t testing.TB) fieldWrites {
+	m := newMount(t, false)
+	m.configure(nil)
+	m.write("mfa/method/okta/m-okta", nil)
+	m.write("mfa/method/totp/m-totp", fields{"issuer": "acme"})
+	m.write("mfa/method/duo/m-duo", fields{"integration_key": "DI1", "secret_key": "5e1f-of-duo", "api_hostname": "api-1.duosecurity.com"})
+	m.write("mfa/method/pingid/m-pingid", fields{"settings_file_base64": base64Of(pingSettings)})
+	type target struct {
+		of   *methodType
+		name string
+	}
+	var targets []target
+	for _, of := range methodTypes {
+		for _, name := range settable(of.fields()) {
+			targets = append(targets, target{of, name})
 		}
 	}
-	shared := newMount(f, false)
-	shared.configure(nil)
-	shared.write("mfa/method/okta/m-okta", nil)
-	shared.write("mfa/method/totp/m-totp", fields{"issuer": "acme"})
-	shared.write("mfa/method/duo/m-duo", fields{"integration_key": "DI1", "secret_key": "5e1f-of-duo", "api_hostname": "api-1.duosecurity.com"})
-	shared.write("mfa/method/pingid/m-pingid", fields{"settings_file_base64": base64Of(pingSettings)})
-	base := shared.contents()
-	f.Fuzz(func(t *testing.T, typ, i uint8, text string, isJSON bool) {
-		v := value(t, text, isJSON)
-		m := shared.within(t)
-		defer m.restore(base)
-		of := methodTypes[int(typ)%len(methodTypes)]
-		schema := of.fields()
-		names := settable(schema)
-		checkWrite(t, m, logical.UpdateOperation, "mfa/method/"+of.name+"/m-"+of.name, schema, names[int(i)%len(names)], v)
-	})
+	return fieldWrites{m, m.contents(), len(targets), func(t *testing.T, m *mount, field int, v any, _ bool) {
+		of, name := targets[field].of, targets[field].name
+		checkWrite(t, m, logical.UpdateOperation, "mfa/method/"+of.name+"/m-"+of.name, of.fields(), name, v)
+	}}
 }
+
+// TestWriteOfAnyValue: see checkWrite.
+func TestWriteOfAnyValue(t *testing.T) {
+	t.Run("config", func(t *testing.T) { configWrites(t).test(t) })
+	t.Run("mfa/method", func(t *testing.T) { methodWrites(t).test(t) })
+}
+
+// FuzzConfigWrite: see checkWrite.
+func FuzzConfigWrite(f *testing.F) { configWrites(f).fuzz(f) }
+
+// FuzzMethodWrite: see checkWrite.
+func FuzzMethodWrite(f *testing.F) { methodWrites(f).fuzz(f) }
 
 // FuzzUnknownField: the value of a field that a path does not have is stored nowhere and
 // told to nobody, however near its name is to that of a secret.
