@@ -212,10 +212,10 @@ func (b *backend) invalidate(_ context.Context, key string) {
 }
 
 const backendHelp = `
-The okta auth method lets people log in with their Okta password and second
-factor. Their Okta groups, and the groups and policies that this mount gives them
-by name, decide the policies of their tokens.
+With the okta auth method, people log in with their Okta password and second factor.
+Their groups in Okta decide which policies their tokens have. Entries of this mount
+can give a person more groups and policies by name.
 
-Write the connection to Okta to "config", map groups to policies under "groups/",
-and, where needed, single people under "users/".
+Write the connection to Okta to "config", and map groups to policies under "groups/".
+Write single people under "users/" where you need them.
 `

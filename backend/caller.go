@@ -119,7 +119,7 @@ func parseWithPort(s string) netip.Addr {
 func trustedProxiesField() *framework.FieldSchema {
 	return &framework.FieldSchema{
 		Type: framework.TypeCommaStringSlice,
-		Description: "Addresses and CIDR blocks of the proxies in front of Vault whose X-Forwarded-For is believed: a list or a " +
+		Description: "Addresses and CIDR blocks of the proxies in front of Vault whose X-Forwarded-For the mount believes: a list or a " +
 			"comma-separated string. Nobody's, when empty. The mount must also be tuned to pass the header through.",
 		DisplayAttrs: &framework.DisplayAttributes{Name: "Trusted Proxies"},
 	}

@@ -188,18 +188,18 @@ func (c *check) verifiesFactors(ctx context.Context) (bool, error) {
 }
 
 const checkHelp = `
-Each row of the answer is a step: the name of the org's host, the connection, TLS and
-the certificate; whether the host is an Okta org, and its engine; how long an answer
-takes; how far the clock of this machine is from Okta's; whether Okta takes the
-api_token or the service app; whether they may do what the mount needs; and what is
-left of Okta's rate limits. "result" is ok, warn or fail, and "action" says what to do.
-Steps that could tell nothing after one that has failed are left out.
+Each row of the answer is a step of the check: the name of the org's host, the
+connection, TLS and the certificate; whether the host is an Okta org, and its engine;
+how long an answer takes; how far the clock of this machine is from Okta's; whether
+Okta takes the api_token or the service app; whether they may do what the mount needs;
+and what is left of Okta's rate limits. "result" is ok, warn or fail, and "action" says
+what to do. After a step has failed, the check skips the steps that depend on it.
 
 A read checks the stored configuration, and takes no field. A write checks it with
-the fields that are given, which are those of config and are checked as a write of
-config checks them. Nothing is stored. Where the fields lead to another host, the
-credentials have to be among them: the stored ones are not sent there.
+the fields that it gives. They are the fields of config, and have to be valid there.
+The check stores nothing. Where the fields name another host, give the credentials,
+too: the mount does not send the stored ones there.
 
-Nobody logs in, and no push or code is sent. The check ends after a minute. Whoever
-may write it may have Vault connect to any host: let only those who may write config.
+The check logs nobody in, and sends no push and no code. It ends after a minute. Its
+fields can have Vault connect to any host: let only those write it who may write config.
 `

@@ -56,11 +56,11 @@ func factorFields() map[string]*framework.FieldSchema {
 		"mfa_factors": {
 			Type:    framework.TypeCommaStringSlice,
 			Default: texts(defaultFactors),
-			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() + ". " +
+			Description: "Types of factor that the mount accepts: a list or a comma-separated string of " + kindNames() + ". " +
 				emptyMeans["mfa_factors"] + ", when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{
 				Name:        "Accepted Factors",
-				Description: "Types of factor that are accepted: " + kindNames() + ". " + emptyMeans["mfa_factors"] + ", when empty.",
+				Description: "Types of factor that the mount accepts: " + kindNames() + ". " + emptyMeans["mfa_factors"] + ", when empty.",
 			},
 		},
 		"push_devices": {
@@ -101,7 +101,7 @@ func factorFields() map[string]*framework.FieldSchema {
 		"remember_device": {
 			Type:    framework.TypeBool,
 			Default: false,
-			Description: "Pass the device_token of a login to Okta, and ask it to remember that device once a factor is verified. " +
+			Description: "Pass the device_token of a login to Okta, and ask Okta to remember that device once it has verified a factor. " +
 				"Where the org's policy allows that, a remembered device is asked for no factor. False when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Remember Device"},
 		},

@@ -39,7 +39,7 @@ func serviceAppFields() map[string]*framework.FieldSchema {
 		"scopes": {
 			Type:    framework.TypeCommaStringSlice,
 			Default: defaultScopes,
-			Description: "Scopes that the service app asks for, all of which must be granted to it: a list or a comma-separated string. " +
+			Description: "Scopes that the service app asks for, all of which Okta has to grant: a list or a comma-separated string. " +
 				enumerate("and", defaultScopes) + ", when empty. MFA methods of type okta need okta.users.manage, too.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Scopes"},
 		},

@@ -48,7 +48,7 @@ func attemptFields() map[string]*framework.FieldSchema {
 		"login_lockout_duration": {
 			Type:         framework.TypeDurationSecond,
 			Default:      durationText(defaultLoginLockout),
-			Description:  "For how long no more passwords are sent after the last of too many wrong ones, at least: 1m to 24h, and 15m when not set.",
+			Description:  "How long, at least, the mount sends no more passwords to Okta after the last of too many wrong ones: 1m to 24h, and 15m when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Login Lockout Duration"},
 		},
 	}

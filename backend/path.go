@@ -87,7 +87,7 @@ func defaultsField() *framework.FieldSchema {
 		Type:         framework.TypeBool,
 		Query:        true,
 		Default:      false,
-		Description:  "For reads: tell the fields that have not been set, too, with the defaults that are in force. False when not set.",
+		Description:  "For reads: return the fields that nobody has set, too, with their defaults. False when not set.",
 		DisplayAttrs: &framework.DisplayAttributes{Name: "Defaults"},
 	}
 }

@@ -21,7 +21,7 @@ func (b *backend) pathAliases() *framework.Path {
 		Fields: grouped("Report", fieldSchemas{
 			"username": {
 				Type: framework.TypeString,
-				Description: "A name of a person, in any spelling that Okta takes: the alias is reported that each alias_source would give them. " +
+				Description: "A name of a person, in any spelling that Okta takes: the report shows the alias that each alias_source would give them. " +
 					"No person's, when empty.",
 				Query:        true,
 				DisplayAttrs: &framework.DisplayAttributes{Name: "Username"},
@@ -145,7 +145,7 @@ func (b *backend) aliasesOf(ctx context.Context, s logical.Storage, cfg *configE
 }
 
 const aliasesHelp = `
-The report lists the entries of users that alias_source=login would give to somebody
-else than before, or to nobody, and those that stand for the same login as another.
-With username, it also tells which alias each alias_source gives that person.
+The report lists the entries of users that alias_source=login would give to another
+person than before, or to nobody, and entries that stand for the same login. With
+username, it also shows the alias that each alias_source gives that person.
 `

@@ -41,7 +41,7 @@ func (b *backend) pathConfigCheck() *framework.Path {
 			},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:     b.pathConfigCheckRun,
-				Summary:      "Try the configuration at Okta with the fields that are given, which are not stored.",
+				Summary:      "Try the configuration at Okta with the fields of the request, and store nothing.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "check", OperationSuffix: "proposed-configuration"},
 				Responses:    told(checkedFields(), http.StatusBadRequest),
 			},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"github.com/hashicorp/vault/sdk/framework"
 	"github.com/hashicorp/vault/sdk/helper/tokenutil"
 	"github.com/hashicorp/vault/sdk/logical"
-
-	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 func configFields() fieldSchemas {
@@ -112,13 +108,13 @@ func (b *backend) pathConfig() *framework.Path {
 			},
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback:     b.pathConfigWrite,
-				Summary:      "Change the fields of the configuration that are given.",
+				Summary:      "Change only the fields of the configuration that the request names.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "configure"},
 				Responses:    written(),
 			},
 			logical.PatchOperation: &framework.PathOperation{
 				Callback:     b.pathConfigWrite,
-				Summary:      "Change the fields of the configuration that are given, and take those that are null back to their defaults.",
+				Summary:      "Change only the fields of the configuration that the request names; null means the default.",
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch", OperationSuffix: "configuration"},
 				Responses:    patched(),
 			},
@@ -330,128 +326,36 @@ func (cfg *configEntry) warned(req *logical.Request, resp *logical.Response) *lo
 // configKey is where the configuration is stored. The builtin method uses it, too.
 const configKey = "config"
 
-// configEntry is the stored configuration, in the builtin method's form. Fields that
-// the builtin method does not know are stored only while they are set. Callers read
-// them by policy, which adds the defaults.
-type configEntry struct {
-	okta.Unprintable
-	tokenutil.TokenParams
-
-	Organization  string        `json:"organization"`
-	Token         string        `json:"token"`
-	BaseURL       string        `json:"base_url"`
-	Production    *bool         `json:"is_production,omitempty"`
-	TTL           time.Duration `json:"ttl"`
-	MaxTTL        time.Duration `json:"max_ttl"`
-	BypassOktaMFA bool          `json:"bypass_okta_mfa"`
-
-	MFAFactors        []mfa.Kind    `json:"mfa_factors,omitempty"`
-	PushDevices       string        `json:"push_devices,omitempty"`
-	MaxPushFailures   int           `json:"max_push_failures,omitempty"`
-	PushFailureWindow time.Duration `json:"push_failure_window,omitempty"`
-	PushTimeout       time.Duration `json:"push_timeout,omitempty"`
-	PasscodeSeparator string        `json:"passcode_separator,omitempty"`
-	SkipEnrollment    bool          `json:"skip_enrollment,omitempty"`
-	RememberDevice    bool          `json:"remember_device,omitempty"`
-	MFAMethods        []string      `json:"mfa_methods,omitempty"`
-	PrefetchGroups    prefetch      `json:"prefetch_groups,omitempty"`
-	AliasSource       string        `json:"alias_source,omitempty"`
-	LoginDomain       string        `json:"login_domain,omitempty"`
-	TrustedProxies    proxies       `json:"trusted_proxies,omitempty"`
-
-	RequiredGroups []string `json:"required_groups,omitempty"`
-	GroupTypes     []string `json:"group_types,omitempty"`
-	GroupFilter    string   `json:"group_filter,omitempty"`
-	GroupsOnError  string   `json:"groups_on_error,omitempty"`
-
-	MetadataFields map[string]string `json:"metadata_fields,omitempty"`
-
-	filter *regexp.Regexp // of GroupFilter
-
-	ClientID string   `json:"client_id,omitempty"`
-	Scopes   []string `json:"scopes,omitempty"`
-
-	KeyRotationPeriod time.Duration `json:"key_rotation_period,omitempty"`
-	TrustedApp        *bool         `json:"trusted_app,omitempty"` // see trustedApp
-
-	MaxLoginFailures   *int          `json:"max_login_failures,omitempty"`
-	LoginFailureWindow time.Duration `json:"login_failure_window,omitempty"`
-	LoginLockout       time.Duration `json:"login_lockout_duration,omitempty"`
-
-	Renewal      string        `json:"renewal,omitempty"`
-	RenewalGrace time.Duration `json:"renewal_grace,omitempty"`
-}
-
-// config returns the configuration, nil if the mount has none. Callers must not change
-// it.
-func (b *backend) config(ctx context.Context, s logical.Storage) (*configEntry, error) {
-	return b.configs.Get(ctx, s, configKey)
-}
-
-// ready checks and completes an entry that was read from storage.
-func (cfg *configEntry) ready(string) error {
-	if err := cfg.checkWords(); err != nil {
-		return err
-	}
-	// The builtin method keeps the line end of the file that a token came from.
-	cfg.Token = strings.TrimSpace(cfg.Token)
-	_ = cfg.compileFilter() // which a write has checked
-	// Entries from before the token_* fields have only the old names.
-	if cfg.TokenTTL == 0 && cfg.TTL > 0 {
-		cfg.TokenTTL = cfg.TTL
-	}
-	if cfg.TokenMaxTTL == 0 && cfg.MaxTTL > 0 {
-		cfg.TokenMaxTTL = cfg.MaxTTL
-	}
-	return nil
-}
-
-// checkWords refuses an entry with a word that its field does not have, such as one of a
-// later version: nobody knows what it stands for, and the default may let in more people.
-func (cfg *configEntry) checkWords() error {
-	schema := configFields()
-	for _, stored := range []struct{ field, word string }{
-		{"alias_source", cfg.AliasSource}, {"renewal", cfg.Renewal}, {"push_devices", cfg.PushDevices},
-		{"groups_on_error", cfg.GroupsOnError}, {"prefetch_groups", string(cfg.PrefetchGroups)},
-	} {
-		if stored.word != "" && !slices.Contains(schema[stored.field].AllowedValues, any(stored.word)) {
-			return fmt.Errorf("its field %q has a value that this version of the plugin does not know", stored.field)
-		}
-	}
-	return nil
-}
-
 const configHelp = `
-The org's host is made of org_name and base_url: "acme" and "okta.com" are
-acme.okta.com. A base_url that is a full URL is the org's by itself.
+org_name and base_url make the org's host: "acme" and "okta.com" are acme.okta.com. A
+base_url that is a full URL is the org's by itself.
 
-With client_id, or with api_token, people's Okta groups are read and mapped to policies. Without them,
-only the groups given under users/ are.
+With client_id, or with api_token, the mount reads people's groups in Okta and maps
+them to policies. Without either, only the groups under users/ count.
 
-mfa_factors says which types of factor a login may be completed with: push, totp
-and token, where it is empty. push_devices says which phones ring. Whether a factor
-is asked for at all is Okta's decision. After max_push_failures rejected or
-unanswered pushes and codes within push_failure_window, a person is sent no more of
-them for the time being.
+Okta decides whether a login needs a factor. mfa_factors says which types the mount
+accepts; where it is empty, these are push, totp and token. push_devices says which
+phones ring. After max_push_failures rejected or unanswered pushes and codes within
+push_failure_window, the mount sends that person no more of them for a while.
 
 alias_source says how the mount knows people. max_login_failures,
 login_failure_window and login_lockout_duration keep strangers from locking people's
 accounts at Okta by wrong passwords.
 
 renewal says what renews a token: a login with the password, which Vault keeps for
-that; the status of the account at Okta, for which no password is kept; or nothing.
+that; the status of the account at Okta, for which Vault keeps no password; or nothing.
 
-Okta has no API by which an API token could be replaced, so there is no rotate-root.
-Make a new token in Okta's admin console and write it as api_token, or have the mount be
-a service app (client_id), which key_rotation_period gives a new key from time to time.
-A token that nobody uses expires after 30 days at Okta: the mount uses it once a week.
+Okta has no API that replaces an API token, so there is no rotate-root. Make a new
+token in Okta's admin console and write it as api_token. Or make the mount a service
+app (client_id): key_rotation_period replaces its key from time to time. Okta expires
+a token that nobody uses for 30 days: the mount uses it once a week.
 
-X-Forwarded-For is believed only where the connection comes from trusted_proxies.
+The mount believes X-Forwarded-For only from trusted_proxies.
 
-A read tells the fields that Vault's builtin method has, and of the others those that
-have been set. With defaults=true it tells all that is in force.
+A read returns the fields that Vault's builtin method has, and of the others those
+that an operator has set. With defaults=true it returns all values in force.
 
-An update changes only the fields it names, with one exception: a change of the
-org's host deletes an api_token that the same update does not give. Secrets are
-never read back.
+A write changes only the fields it names, with one exception: it deletes the
+api_token if it changes the org's host and gives no new api_token. A read never
+returns a secret.
 `

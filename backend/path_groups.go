@@ -57,7 +57,7 @@ func (b *backend) pathGroups() *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathGroupWrite, Summary: "Map a group to policies.", Responses: written()},
 			logical.PatchOperation: &framework.PathOperation{
-				Callback: b.pathGroupWrite, Summary: "Change the fields of a group that are given.", Responses: patched(),
+				Callback: b.pathGroupWrite, Summary: "Change only the fields of a group that the request names.", Responses: patched(),
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch"}},
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.pathGroupDelete, Summary: "Remove the mapping of a group.", Responses: written()},
@@ -258,8 +258,8 @@ func lower(name string) string {
 }
 
 const groupsHelp = `
-Whoever is in the group, in Okta or by an entry under users/, gets its policies.
-Names that differ in case only are the same group. With group_id, the entry is that
-group's in Okta, whatever its name is, and no other's. With pattern, the name is a
-pattern, and counts for groups that have no entry of their own.
+Members of the group, in Okta or by an entry under users/, get its policies. Names that
+differ in case only are the same group. With group_id, the entry is for the group with
+that id in Okta, whatever its name is, and for no other. With pattern, the name is a
+pattern: it counts for groups that have no entry of their own.
 `

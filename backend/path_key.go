@@ -46,7 +46,7 @@ func (b *backend) pathsKeys() []*framework.Path {
 		{
 			Pattern:         "config/key/rotate",
 			Fields:          grouped("Key", fieldSchemas{"algorithm": algorithmField()}),
-			Operations:      update("Make the next key, which is served beside the current one.", b.pathKeyRotate),
+			Operations:      update("Make the next key; jwks serves it beside the current one.", b.pathKeyRotate),
 			HelpSynopsis:    "Make the next key of the mount's service app.",
 			HelpDescription: keyHelp,
 			DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "rotate", OperationSuffix: "key"},
@@ -264,13 +264,14 @@ func (b *backend) pathJWKSRead(ctx context.Context, req *logical.Request, _ *fra
 const keyHelp = `
 An OAuth 2.0 service app in Okta takes the place of an API token. The mount makes the
 key pair itself: the private key never leaves Vault's storage. Give the public key to
-the app in Okta, or have it read the path "jwks", and then write client_id to "config".
+the app in Okta, or let Okta read the path "jwks". Then write client_id to "config".
 
-"config/key/rotate" makes a next key, which is served beside the current one, and
-"config/key/promote" signs with it from then on. Give Okta the next key in between,
-unless it reads "jwks". The key before is served for another hour.
+"config/key/rotate" makes a next key, and "jwks" serves it beside the current one.
+Unless Okta reads "jwks", give it the next key then. "config/key/promote" has the mount
+sign with the next key. "jwks" serves the old key for another hour.
 
-Where client_id is set, "config/key/promote" first asks Okta for an access token with the
-next key, and promotes it only if Okta grants one. With key_rotation_period of "config"
-the mount makes the next key and promotes it by itself, once Okta has read "jwks".
+Where client_id is set, "config/key/promote" first asks Okta for an access token with
+the next key, and changes nothing if Okta grants none. With key_rotation_period of
+"config" the mount makes the next key and promotes it by itself, once Okta has read
+"jwks".
 `

@@ -42,7 +42,7 @@ func (b *backend) pathLogin() *framework.Path {
 			},
 			logical.AliasLookaheadOperation: &framework.PathOperation{
 				Callback: b.pathLoginAlias,
-				Summary:  "Tell the alias that a login would have.",
+				Summary:  "Return the alias that a login would have.",
 			},
 		},
 		HelpSynopsis:    "Log in with an Okta username, password and factor.",
@@ -104,7 +104,7 @@ func loginFields() fieldSchemas {
 		},
 		"resend": {
 			Type:         framework.TypeBool,
-			Description:  "Have a code sent again although the last one is still good. False when not set.",
+			Description:  "Ask Okta to send another code although the last one is still good. False when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Resend"},
 		},
 		"mfa": {
@@ -117,13 +117,13 @@ func loginFields() fieldSchemas {
 		"wait": {
 			Type:    framework.TypeBool,
 			Default: true,
-			Description: "With false, the login answers at once, with a transaction_id to go on with where somebody has to " +
-				"do something first. True when not set.",
+			Description: "With false, the login answers at once. Where the person has to do something first, the answer has the " +
+				"transaction_id that continues the login. True when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Wait"},
 		},
 		"transaction_id": {
 			Type:         framework.TypeString,
-			Description:  "Go on with the login that a request with wait=false began. The password is not needed again. A new login, when empty.",
+			Description:  "Continue the login that a request with wait=false began, without the password. A new login, when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Transaction ID", Sensitive: true},
 		},
 		"cancel": {
@@ -138,7 +138,7 @@ func loginFields() fieldSchemas {
 // see describeState. The answer to a login that has succeeded has "auth" and no data.
 func heldFields() fieldSchemas {
 	return fieldSchemas{
-		"transaction_id":    {Type: framework.TypeString, Description: "With wait=false: the login, to go on with."},
+		"transaction_id":    {Type: framework.TypeString, Description: "With wait=false: the id that continues the login."},
 		"state":             {Type: framework.TypeString, Description: "What it waits for: factor_required, passcode_required, waiting or mfa_required; or cancelled."},
 		"expires_at":        {Type: framework.TypeTime, Description: "When it ends."},
 		"factor":            {Type: framework.TypeString, Description: "Type of the factor that it waits for."},
@@ -384,23 +384,22 @@ func checkCIDR(cfg *configEntry, conn *logical.Connection) error {
 }
 
 const loginHelp = `
-The password is verified with Okta. Where Okta asks for a factor, "totp" answers
-it: with the passcode of Okta Verify, Google Authenticator or a hardware token, a
-code that was sent, or the answer to a security question. Without "totp", a push
-is sent and the login waits until it is answered; or, where that is all there is,
-a code is sent by SMS, call or e-mail, and the same login with the code as "totp"
-completes it. "provider" or "factor" says which factor is meant, "device" which
-phone.
+Okta verifies the password. Where Okta asks for a factor, "totp" answers it: the
+passcode of Okta Verify, Google Authenticator or a hardware token, a code that Okta
+sent, or the answer to a security question. Without "totp", Okta sends a push, and the
+login waits for the answer. Where the person has nothing else, Okta sends a code by SMS,
+call or e-mail: repeat the login with the code as "totp". "provider" or "factor" says
+which factor you mean, "device" which phone.
 
-Where the push shows numbers to choose from, the login needs a "nonce": a random
-string, new for each login. While the login waits, the right number can be read at
-verify/<nonce>, without a token. While a push waits, no other is sent to the same
-person, except to a client that repeats its own login with the same nonce.
+Where the phone shows numbers to choose from, the login needs a "nonce": a random
+string, new for each login. While the login waits, verify/<nonce> shows the right
+number without a token. While a push waits, Okta sends no other to the same person,
+unless a client repeats its own login with the same nonce.
 
-Where the mount requires MFA methods of its own, "mfa" answers them, one credential
-for each: "my_totp:123456". A method that sends a push needs none.
+Where the mount requires MFA methods of its own, "mfa" answers them, with one
+credential for each: "my_totp:123456". A method that sends a push needs none.
 
-With "wait" false the login does not wait: it answers with a "transaction_id", and
-posting that again tells how the login stands, goes on with a "totp" or another
-"factor", and ends with the token.
+With "wait" false the login does not wait: it answers with a "transaction_id". Post
+that again to see the state of the login, to answer with a "totp", or to choose another
+"factor". The last answer has the token.
 `

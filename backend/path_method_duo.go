@@ -126,7 +126,7 @@ func (b *backend) kept(entry *methodEntry, accessor string, make func(mfa.Format
 }
 
 const duoMethodHelp = `
-A method of type duo asks for a push, a call or a passcode of Duo, by an application of
-Duo's type "Auth API". Together with bypass_okta_mfa it serves Okta orgs that leave
-the second factor to Duo.
+A method of type duo asks for a push, a call or a passcode of Duo. In Duo it is an
+application of the type "Auth API". Use it with bypass_okta_mfa for Okta orgs that
+leave the second factor to Duo.
 `

@@ -61,7 +61,7 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 		},
 		"api_token": {
 			Type: framework.TypeString,
-			Description: "Okta API token for that org, of an administrator who may verify people's factors. It is to be given " +
+			Description: "Okta API token for that org, of an administrator who may verify people's factors. Give it " +
 				"again where org_name or base_url change. Without it and org_name the mount's connection is used.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "API Token", Sensitive: true},
 		},
@@ -73,14 +73,14 @@ func oktaMethodFields() map[string]*framework.FieldSchema {
 		},
 		"primary_email": {
 			Type: framework.TypeBool,
-			Description: "Find the account by its primary e-mail address, which must be that of one account only, and not by " +
+			Description: "Find the account by its primary e-mail address, which only one account may have, and not by " +
 				"its login. False when not set.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Primary E-Mail"},
 		},
 		"factors": {
 			Type:    framework.TypeCommaStringSlice,
 			Default: texts(mfa.DefaultKinds),
-			Description: "Types of factor that are accepted: a list or a comma-separated string of " + kindNames() +
+			Description: "Types of factor that the mount accepts: a list or a comma-separated string of " + kindNames() +
 				". " + emptyMeans["factors"] + ", when empty.",
 			DisplayAttrs: &framework.DisplayAttributes{Name: "Accepted Factors"},
 		},
@@ -204,10 +204,9 @@ func makeOktaMethod(ctx context.Context, b *backend, req *logical.Request, cfg *
 
 const oktaMethodHelp = `
 A method of type okta asks for a factor that the person has in Okta, by Okta's
-Factors API: whatever the org's sign-on policy says. A push needs nothing but a
-phone; any other factor is answered by a passcode.
+Factors API, whatever the org's sign-on policy says. A push needs nothing but a
+phone; a passcode answers any other factor.
 
 The API token has to be that of an administrator who may verify people's factors.
-A factor that was verified in Okta's own challenge of the same login is not asked
-for again.
+The method skips a factor that Okta has verified in the same login.
 `

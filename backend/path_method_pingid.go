@@ -111,6 +111,6 @@ func makePingIDMethod(_ context.Context, b *backend, req *logical.Request, _ *co
 
 const pingIDMethodHelp = `
 A method of type pingid asks for a push of PingID, or for a passcode where the person's
-device takes no push. The service is described by the file pingid.properties of PingID's
-admin console.
+device takes no push. PingID's admin console gives you the file pingid.properties,
+which describes the service.
 `

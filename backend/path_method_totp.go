@@ -165,8 +165,7 @@ func makeTOTPMethod(_ context.Context, b *backend, req *logical.Request, _ *conf
 }
 
 const totpMethodHelp = `
-A method of type totp asks for the passcode of an authenticator app, by a key that
-the mount holds: for people whose Okta has no second factor. Each person's key is
-made with admin-generate and deleted with admin-destroy. A passcode is accepted
-once.
+A method of type totp asks for the passcode of an authenticator app. The mount holds
+the keys: it is for people who have no second factor in Okta. Make a person's key with
+admin-generate, and delete it with admin-destroy. The mount accepts a passcode once.
 `

@@ -71,10 +71,10 @@ func (b *backend) pathMethod(t *methodType) *framework.Path {
 				Callback: b.readMethod(t), Summary: "Read an MFA method, without its secrets.",
 				Responses: told(methodAnswer(t), http.StatusNotFound)},
 			logical.UpdateOperation: &framework.PathOperation{
-				Callback: b.writeMethodAt(t), Summary: "Change the fields of an MFA method that are given, or create the one of that name.",
+				Callback: b.writeMethodAt(t), Summary: "Change only the fields of an MFA method that the request names, or create the method of that name.",
 				Responses: told(writtenMethod(), http.StatusBadRequest, http.StatusNotFound)},
 			logical.DeleteOperation: &framework.PathOperation{
-				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nobody has to satisfy.", Responses: written(http.StatusNotFound)},
+				Callback: b.deleteMethod(t), Summary: "Delete an MFA method that nothing requires.", Responses: written(http.StatusNotFound)},
 		},
 		HelpSynopsis:    "Create, read, change and delete an MFA method of type " + t.title + ".",
 		HelpDescription: t.help,
@@ -170,8 +170,8 @@ func (b *backend) readMethod(t *methodType) framework.OperationFunc {
 }
 
 const methodsHelp = `
-MFA methods are factors that the mount asks for by itself, after Okta has let a
-person in: for orgs whose sign-on policy does not ask the Authentication API for
-one. A method does nothing until mfa_methods of config, of a group or of a user
-names it. A person has to satisfy all that are required of them.
+The mount asks for MFA methods by itself, after Okta has let a person in. They are for
+orgs whose sign-on policy does not ask the Authentication API for a factor. A method
+does nothing until mfa_methods of config, of a group or of a user names it. A person
+has to satisfy every method that they require.
 `

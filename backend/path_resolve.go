@@ -37,12 +37,12 @@ func (b *backend) pathResolve() *framework.Path {
 		Operations: map[logical.Operation]framework.OperationHandler{
 			logical.ReadOperation: &framework.PathOperation{
 				Callback: b.pathResolveRead,
-				Summary:  "Tell what a login of somebody would come to, without one.",
+				Summary:  "Show what a login of this person would give, without a login.",
 				Responses: told(resolvedFields(), http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError,
 					http.StatusBadGateway, http.StatusGatewayTimeout),
 			},
 		},
-		HelpSynopsis:    "Tell which policies somebody would get and what keeps them out, without a login.",
+		HelpSynopsis:    "Show which policies a person would get and what keeps them out, without a login.",
 		HelpDescription: resolveHelp,
 		DisplayAttrs:    &framework.DisplayAttributes{OperationPrefix: operationPrefix, OperationVerb: "resolve", OperationSuffix: "user"},
 	}
@@ -54,7 +54,7 @@ func resolvedFields() fieldSchemas {
 	return fieldSchemas{
 		"username":       {Type: text, Description: "The name that was asked for."},
 		"admitted":       {Type: framework.TypeBool, Description: "False where a login would be denied."},
-		"denied_because": {Type: names, Description: "Why it would be denied, in the words that the person would be told."},
+		"denied_because": {Type: names, Description: "Why it would be denied, in the words that the person would see."},
 		"okta_id":        {Type: text, Description: "Okta user id."},
 		"okta_login":     {Type: text, Description: "Login, as Okta spells it."},
 		"okta_status":    {Type: text, Description: "Status of the account in Okta."},
@@ -350,17 +350,17 @@ const (
 )
 
 const resolveHelp = `
-The answer tells who the person is in Okta, and the status of their account; their
-groups, in Okta and of the mount, and which of them count; each policy that a login
+The answer shows who the person is in Okta, and the status of their account; their
+groups, in Okta and in the mount, and which of them count; each policy that a login
 would give them, and the entry that gives it; the MFA methods of the mount that they
 have to satisfy, and the entries that require them; and their factors in Okta, and
 which of them the mount accepts. Where a login would be denied, "admitted" is false,
-and "denied_because" says why, in the words that the person would be told.
+and "denied_because" has the text that the person would see.
 
-No password, push or code is sent. The service of an MFA method, such as Duo, is
-asked about the person. Okta may deny a login for reasons that only a login shows,
-such as a wrong password or its sign-on policy.
+The mount sends no password, push or code. It asks the service of an MFA method, such
+as Duo, about the person. Okta may deny a login for reasons that only a login shows,
+such as a wrong password or the sign-on policy.
 
-The answer shows a person's groups and factors, and has Okta asked with the rights of
-the mount: let operators alone read it.
+The answer shows a person's groups and factors, and the mount asks Okta with its own
+rights: let only operators read it.
 `

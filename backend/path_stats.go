@@ -63,7 +63,7 @@ func numberFields() fieldSchemas {
 		"since":          {Type: framework.TypeTime, Description: "When the mount began on this node."},
 		"logins":         {Type: framework.TypeMap, Description: "Logins and renewals, by how they were answered."},
 		"okta_calls":     {Type: framework.TypeMap, Description: "Requests to Okta, by endpoint: their results, and p50, p95 and p99 of their times in seconds."},
-		"rate_limits":    {Type: framework.TypeMap, Description: "What Okta has said last of its rate limits, by API."},
+		"rate_limits":    {Type: framework.TypeMap, Description: "What Okta last said of its rate limits, by API."},
 		"pushes_waiting": {Type: framework.TypeInt, Description: "Pushes that wait for people."},
 		"logins_held":    {Type: framework.TypeInt, Description: "Logins with wait=false that are open."},
 		"logins_queued":  {Type: framework.TypeInt, Description: "Logins that wait for a place at Okta."},
@@ -111,9 +111,9 @@ func (b *backend) numbersNow() map[string]any {
 }
 
 const statsHelp = `
-What this node has counted since the mount began there: requests to log in and to
-renew tokens, by how they were answered; requests to Okta, by endpoint and result,
-with how long half, 95% and 99% of them took, in seconds; what is left of Okta's rate
+What this node has counted since it started the mount: requests to log in and to
+renew tokens, by their outcome; requests to Okta, by endpoint and result, with the time
+in seconds within which half, 95% and 99% of them ended; what is left of Okta's rate
 limits; pushes that wait, and logins that are held or queued; and reads of entries
 from memory and from storage.
 

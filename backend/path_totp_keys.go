@@ -264,6 +264,6 @@ func (k *storedKeys) delete(ctx context.Context, path string) (deleted bool, err
 }
 
 const totpKeyHelp = `
-The key is told once, as an otpauth:// URL and as a QR code (a PNG in base64).
-Destroy a key and generate another where a person has lost it.
+The answer is the only one that shows the key: as an otpauth:// URL and as a QR code (a
+PNG in base64). If a person loses a key, destroy it and generate another.
 `

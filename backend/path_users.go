@@ -52,7 +52,7 @@ func (b *backend) pathUsers() *framework.Path {
 			logical.UpdateOperation: &framework.PathOperation{
 				Callback: b.pathUserWrite, Summary: "Give a user groups and policies.", Responses: written()},
 			logical.PatchOperation: &framework.PathOperation{
-				Callback: b.pathUserWrite, Summary: "Change the fields of a user that are given.", Responses: patched(),
+				Callback: b.pathUserWrite, Summary: "Change only the fields of a user that the request names.", Responses: patched(),
 				DisplayAttrs: &framework.DisplayAttributes{OperationVerb: "patch"}},
 			logical.DeleteOperation: &framework.PathOperation{
 				Callback: b.pathUserDelete, Summary: "Take a user's groups and policies away.", Responses: written()},
@@ -197,10 +197,10 @@ func isUserID(s string) bool {
 
 const usersHelp = `
 The name is the user's login in Okta, in any case. A name without a domain stands for
-that name in login_domain of config. (Where alias_source of config is "typed", the
-name is the one that people type.) With okta_id, the entry is that account's, whatever
-its name is.
+that name in login_domain of config. (Where alias_source of config is "typed", it is
+the name that people type.) With okta_id, the entry is for the account with that id,
+whatever its name is.
 
-The user's policies, and those of the groups named here, are added to what the user's
-Okta groups give. mfa_methods counts for every spelling of the name.
+The user gets these policies, and those of the groups named here, beside what the
+user's Okta groups give. mfa_methods counts for every spelling of the name.
 `

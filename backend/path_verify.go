@@ -38,11 +38,11 @@ func (b *backend) pathVerify() *framework.Path {
 					},
 					"device": {
 						Type:        framework.TypeString,
-						Description: "Name of the phone that shows the numbers, where Okta tells it.",
+						Description: "Name of the phone that shows the numbers, where Okta says so.",
 					},
 					"expires_in": {
 						Type:        framework.TypeInt,
-						Description: "Seconds until the challenge ends, where Okta tells that.",
+						Description: "Seconds until the challenge ends, where Okta says so.",
 					},
 				}, http.StatusNotFound),
 			},
@@ -81,8 +81,7 @@ func numberData(number mfa.Number, now time.Time) map[string]any {
 }
 
 const verifyHelp = `
-While a login with a nonce waits for a push, and once the phone shows numbers to
-choose from, this path tells the right one, with the name of the phone and the
-seconds that are left, where Okta tells them. Before that, and after the login has
-ended, there is nothing here (404).
+A login with a nonce waits for a push. Once the phone shows numbers to choose from, this
+path shows the right one, with the name of the phone and the seconds that are left,
+where Okta says them. Before that, and after the login has ended, the answer is 404.
 `
