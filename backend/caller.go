@@ -72,7 +72,7 @@ func (p proxies) ignored(req *logical.Request) string {
 		return ""
 	}
 	return fmt.Sprintf("the mount ignores the X-Forwarded-For of this request, because it came from %s, which is not in "+
-		"trusted_proxies. If that is the address of your proxy, add it: until then Okta and Duo are told the proxy's address "+
+		"trusted_proxies. If that is the address of your proxy, add it: until then Okta and Duo see the proxy's address "+
 		"for everybody who comes through it.", address)
 }
 

@@ -211,8 +211,8 @@ func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (user
 	return tx.User.ID, nil
 }
 
-// abandon cancels a transaction at Okta that no login goes on with, if it is open. Its
-// failure changes nothing: Okta forgets it by itself.
+// abandon cancels an open transaction at Okta that no login continues. If that fails,
+// nothing changes: Okta forgets the transaction by itself.
 func (l *loginRequest) abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 	if !tx.StateToken.IsZero() {
 		l.later(func() { _ = flow.Okta.Cancel(context.WithoutCancel(ctx), tx) })

@@ -75,7 +75,7 @@ func (b *backend) pathsKeys() []*framework.Path {
 	}
 }
 
-// keyAnswer is what is told of a key: see describe.
+// keyAnswer are the fields of an answer about a key: see describe.
 func keyAnswer() fieldSchemas {
 	return fieldSchemas{
 		"kid":          {Type: framework.TypeString, Description: "Id of the key."},

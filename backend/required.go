@@ -14,7 +14,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 )
 
-// This file decides who has to satisfy which MFA methods. The field mfa_methods of
+// This file decides which MFA methods a person has to satisfy. The field mfa_methods of
 // config, of groups and of users names them.
 
 // mfaMethodsField is the field of config, users and groups that requires methods.

@@ -119,7 +119,7 @@ func missedForms(factors []okta.Factor, passCode string) (forms []string) {
 	return forms
 }
 
-// formOf is how people are told of a shape.
+// formOf describes a shape to people.
 var formOf = map[shape]string{
 	sixDigits:  "6 digits",
 	someDigits: "4 to 10 digits",

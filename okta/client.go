@@ -55,12 +55,12 @@ type Config struct {
 	// Dial connects to the org or to the proxy; nil means a net.Dialer of Timeout.
 	Dial Dial
 
-	// Observe, unless it is nil, is told of each request that has ended, also of one that
-	// was held back, with the context of the call that made it. It must return at once,
-	// and is called by many at the same time.
+	// Observe, unless it is nil, gets each request that has ended, also one that the
+	// client held back, with the context of the call that made it. It must return at
+	// once. Many goroutines call it at the same time.
 	Observe func(context.Context, Call)
 
-	// Saw, unless it is nil, is told of the head of each answer, before its call returns.
+	// Saw, unless it is nil, gets the head of each answer, before its call returns.
 	Saw func(Answer)
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Call is a request to Okta that has ended, as Config.Observe is told of it.
+// Call is a request to Okta that has ended, as Config.Observe gets it.
 type Call struct {
 	Endpoint Endpoint // "" for a path that is none of Endpoints
 	Result   CallResult

@@ -11,8 +11,8 @@ import (
 type prover interface {
 	// prove adds the proof to a request that is about to be sent.
 	prove(context.Context, *Client, *http.Request) error
-	// renew is told of the error of a request with that proof, and reports whether
-	// another proof may help: then the request, upon which Okta has not acted, is sent
+	// renew gets the error of a request with that proof, and reports whether another
+	// proof may help. The client then sends the request, upon which Okta has not acted,
 	// once more.
 	renew(req *http.Request, err error) bool
 }

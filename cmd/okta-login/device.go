@@ -14,8 +14,8 @@ var deviceTokenPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // deviceToken is the random string by which Okta may recognise this device, where the
 // mount has remember_device. Each mount has another, so that nobody can tell by it that
-// two of them serve the same person. Without a directory to keep it in there is none:
-// the login goes on without.
+// two of them serve the same person. Without a directory to keep it in, the login has
+// none.
 func deviceToken(o *options) string {
 	dir, err := os.UserConfigDir()
 	if err != nil {

@@ -75,7 +75,7 @@ func (u *DuoUser) verify(form url.Values) (code string, ok bool) {
 	return begun.code, true
 }
 
-// withoutPush returns the devices as a client is told that cannot show a code.
+// withoutPush returns the devices as Duo lists them to a client that cannot show a code.
 func withoutPush(devices []map[string]any) (list []map[string]any) {
 	for _, d := range devices {
 		d = maps.Clone(d)

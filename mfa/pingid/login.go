@@ -65,7 +65,7 @@ func (l *login) asks(d device, said answer, how meaning) error {
 		open.choosing = true
 		l.method.open.put(l.person, open)
 		var devices []device
-		_ = json.Unmarshal(said.Devices, &devices) // without them, the person is told that much
+		_ = json.Unmarshal(said.Devices, &devices) // without them, the text names no device
 		return mfa.MarkNotSent(&mfa.CredentialError{
 			Problem: "asks you to choose a device, as mfa=<name>:device=<device>" + labels(inOrder(devices, "")),
 		})

@@ -87,8 +87,8 @@ func (m *Method) String() string { return "[pingid]" }
 func (m *Method) GoString() string { return m.String() }
 
 // Prepare asks PingID about the person's devices, by getuserdetails, which only reads.
-// Where PingID does not answer that, Prepare goes on without: which device there is then
-// comes out by startauthentication, which may send a code or a push.
+// Where PingID does not answer, Prepare skips that: startauthentication, which may send a
+// code or a push, then finds the device.
 func (m *Method) Prepare(ctx context.Context, who mfa.Subject, c mfa.Credential) (mfa.Attempt, error) {
 	name := m.format.Name(who)
 	switch {

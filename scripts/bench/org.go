@@ -30,7 +30,7 @@ const membersEach = 4
 // and connections tell who made them. All have the same people.
 type org struct {
 	*oktatest.Server
-	host    string           // as Vault is told it; it always means port 443
+	host    string           // as Vault knows it; it always means port 443
 	plain   []*oktatest.User // in two groups, no factor
 	coded   []*oktatest.User // with an app whose code is always the same
 	members map[int][]*oktatest.User
@@ -42,7 +42,7 @@ type org struct {
 }
 
 // listen starts an org on port 443 of an address of its own, because the builtin
-// method calls no other port. Who may not listen there is told to use the proxy.
+// method calls no other port. The error for a user who may not listen there names the proxy.
 func listen(nth int, name string, proxy *harness.Proxy) (*org, error) {
 	sim := oktatest.New(oktatest.Options{CountOnly: true, RateLimit: unlimited, OtherRateLimit: unlimited})
 	address := fmt.Sprintf("127.0.0.%d", 40+nth)

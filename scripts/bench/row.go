@@ -27,7 +27,7 @@ type contestant struct {
 // fewMappings is the number of mapped groups where a row is not about it.
 const fewMappings = 10
 
-// Names of rows that results are told of elsewhere, too.
+// Names of rows whose results appear elsewhere, too.
 const (
 	passcodeRow = "passcode, 16 at once"
 	noTokenRow  = "no API token, 16 at once"
@@ -149,7 +149,7 @@ func inGroups(groups, mappings int) func(context.Context, *stage, row) ([]contes
 	}
 }
 
-// manyMappings is the end of the label of who has very many mappings.
+// manyMappings ends the label of a mount with very many mappings.
 const manyMappings = " 10,000"
 
 // fewAndMany has each method twice, so that the two may be compared.

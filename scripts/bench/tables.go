@@ -29,7 +29,7 @@ func (r *result) tables(markdown bool) string {
 	return b.String()
 }
 
-// none stands for a value that there is not.
+// none stands for a missing value.
 const none = "–"
 
 func (r *result) rowTable() table {
