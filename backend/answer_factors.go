@@ -24,17 +24,23 @@ func needs(e *needError) string {
 		wants[i] = strings.Join(ways, " or ")
 	}
 	text := strings.Join(wants, ", ") + `. Add -mfa=<name>:<passcode> for each to the login command, or send the list "mfa" with the login`
-	if e.nearest != "" {
-		text += ". Did you mean " + e.nearest + "? You gave a credential under another name"
-	}
-	if e.unused {
-		text += ". Okta has asked for no factor, so your totp was not used: give it as mfa=<name>:<passcode> if it is for one of these"
-	}
+	text = strings.Join(append([]string{text}, e.hints()...), ". ")
 	if !e.header {
 		// Not how: a command that tunes one header takes the others away.
 		text += ". If that changes nothing, tell your Vault administrator that this mount does not receive the header " + mfaHeader
 	}
 	return text
+}
+
+// hints say what is wrong with what the login gave.
+func (e *needError) hints() (all []string) {
+	if e.nearest != "" {
+		all = append(all, "Did you mean "+e.nearest+"? You gave a credential under another name")
+	}
+	if e.unused {
+		all = append(all, "Okta has asked for no factor, so your totp was not used: give it as mfa=<name>:<passcode> if it is for one of these")
+	}
+	return all
 }
 
 // passCodeOf says which passcode a method of that type takes.

@@ -99,7 +99,11 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 	data := describeState(state)
 	data["transaction_id"] = login.id
 	data["expires_at"] = until.UTC().Format(time.RFC3339)
-	return &logical.Response{Data: data}, nil
+	resp := &logical.Response{Data: data}
+	if state.Phase == mfa.PhaseMethods {
+		resp.Warnings = l.needs(login.session, &mfa.MissingError{Methods: state.Missing}).hints()
+	}
+	return resp, nil
 }
 
 // setback tells why a held login did not get on. What the person can mend leaves

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,29 @@ func TestMisspelledMethodIsToldTheNearestOfThoseAskedFor(t *testing.T) {
 		m.write("config", fields{"mfa_methods": "my_totp|ops_passcode"})
 		assert.Contains(t, m.refused(fields{"mfa": "ops_passcod:104729"}), hint+"ops_passcode?")
 		m.mustLogin(fields{"mfa": other.credential()})
+	})
+}
+
+// A held login, which is not refused, has the same hints as warnings.
+func TestHeldLoginHasTheHintsAsWarnings(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("Everyone")
+		key := m.addTOTP("my_totp")
+		m.write("config", fields{"mfa_methods": "my_totp"})
+		warned := func(resp *logical.Response, status int, text string) (heldState, string) {
+			s := m.state(resp, status, text)
+			require.Equal(t, "mfa_required", s.State)
+			return s, strings.Join(resp.Warnings, "\n")
+		}
+		held, said := warned(m.login(fields{"wait": false, "mfa": "my_topt:104729"}))
+		assert.Equal(t, "Did you mean my_totp? You gave a credential under another name", said)
+		_, said = warned(m.proceed(held, fields{"totp": "104729"}))
+		assert.Contains(t, said, "so your totp was not used: give it as mfa=<name>:<passcode>")
+		assert.NotContains(t, said, "Did you mean")
+		_, said = warned(m.proceed(held, nil))
+		assert.Empty(t, said)
+		m.ended(held, fields{"mfa": key.credential()})
 	})
 }
 

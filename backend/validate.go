@@ -41,9 +41,14 @@ func (e *placedError) Unwrap() error { return e.error }
 func (l *loginRequest) explained(session *mfa.Session, err error) error {
 	req := l.req
 	if missing, ok := errors.AsType[*mfa.MissingError](err); ok {
-		return &needError{missing, len(header(req, mfaHeader)) > 0, nearest(l.in.mfa, l.found.required, missing.Methods), l.leftPassCode(session)}
+		return l.needs(session, missing)
 	}
 	return &placedError{err, req.MountPoint, passwordAlone(req) && wantsFields(err)}
+}
+
+// needs returns the error for a login that lacks credentials for methods.
+func (l *loginRequest) needs(session *mfa.Session, missing *mfa.MissingError) *needError {
+	return &needError{missing, len(header(l.req, mfaHeader)) > 0, nearest(l.in.mfa, l.found.required, missing.Methods), l.leftPassCode(session)}
 }
 
 // leftPassCode reports whether the request had a passcode for Okta, which asked for no

@@ -31,7 +31,7 @@ const (
 )
 
 // browserPatience is how long a test waits for what the page has to show.
-const browserPatience = time.Minute
+const browserPatience = 3 * time.Minute
 
 // findBrowser finds Chromium or Chrome: what CHROME_BIN names, or else in PATH.
 func findBrowser() string {
