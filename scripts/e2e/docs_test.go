@@ -24,6 +24,7 @@ var documents = []docPage{
 	{"README.md", false},
 	{"docs/getting-started.md", false},
 	{"docs/api.md", true},
+	{"docs/method.md", false},
 	{"docs/simulator.md", true},
 }
 
@@ -70,7 +71,7 @@ func runDocument(t *testing.T, document docPage, simulator string) {
 	t.Cleanup(vault.Stop)
 	replaced := [][2]string{
 		{"http://127.0.0.1:8200", vault.Addr}, {"http://127.0.0.1:…", vault.Addr}, {"v0.1.0", suite.plugin.Version},
-		{"VAULT_TOKEN=root", "VAULT_TOKEN=" + vault.RootToken}, {"read -rs OKTA_API_TOKEN", `test -n "$OKTA_API_TOKEN"`},
+		{"http://127.0.0.1:3128", proxy.URL}, {"VAULT_TOKEN=root", "VAULT_TOKEN=" + vault.RootToken}, {"read -rs OKTA_API_TOKEN", `test -n "$OKTA_API_TOKEN"`},
 		{"org_name=acme base_url=okta.com", "org_name=acme base_url=okta.test"},
 		{"org_name=acme api_token=-", "org_name=acme base_url=okta.test api_token=-"},
 		{"http://127.0.0.1:8444", sim.Control}, {"https://127.0.0.1:8443", sim.URL}, {"127.0.0.1:43543", sim.Duo.Host},
@@ -152,8 +153,16 @@ func startBuiltInOrg(t *testing.T, bin string, proxy *harness.Proxy) (o builtInO
 
 // notYet are the documents with commands that no test runs.
 var notYet = []string{
-	"docs/high-availability.md", "docs/install.md", "docs/method.md", "docs/methods.md", "docs/mfa.md", "docs/okta-login.md", "docs/okta-setup.md",
-	"docs/openbao.md", "docs/policies.md", "docs/troubleshooting.md", "docs/upgrade.md",
+	"docs/high-availability.md",
+	"docs/install.md",
+	"docs/methods.md",
+	"docs/mfa.md",
+	"docs/okta-login.md",
+	"docs/okta-setup.md",
+	"docs/openbao.md",
+	"docs/policies.md",
+	"docs/troubleshooting.md",
+	"docs/upgrade.md",
 }
 
 // Each document with commands is one of those that are run, or of those that are not yet.

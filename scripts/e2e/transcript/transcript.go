@@ -229,13 +229,14 @@ var masks = []struct {
 	found *regexp.Regexp
 	text  string
 }{
+	{regexp.MustCompile(`WARNING! The VAULT_TOKEN environment variable is set![^.]*\.\n\n`), ""}, // the runner's own
 	{uuid, "UUID"},
 	{regexp.MustCompile(`\b(hvs\.)?CAESI[\w-]*…?`), "TOKEN"},
 	{regexp.MustCompile(`(?m)(["]|^)[\w-]{43}(["]|$)`), "${1}KEY${2}"}, // or its id
 	{regexp.MustCompile(`hvs\.[\w-]+…?`), "TOKEN"},
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\bauth_okta_[0-9a-f]{8}\b`), "ACCESSOR"},
-	{regexp.MustCompile(`((?:token_)?accessor"?:? +"?)\w{24}\b`), "${1}ACCESSOR"},
+	{regexp.MustCompile(`((?:token_)?accessor"?:? +"?)(\w{24}\b|\w{8}…)`), "${1}ACCESSOR"},
 	{regexp.MustCompile(`("transaction_id": ?")[0-9a-f]+…?"`), `${1}ID"`},
 	{regexp.MustCompile(`("expires_in": ?)\d+`), "${1}N"},
 	{regexp.MustCompile(`\b\d+ (seconds|minutes)`), "N $1"},
