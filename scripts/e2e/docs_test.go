@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/url"
@@ -25,6 +26,7 @@ var documents = []docPage{
 	{"docs/getting-started.md", false},
 	{"docs/api.md", true},
 	{"docs/method.md", false},
+	{"docs/upgrade.md", false},
 	{"docs/simulator.md", true},
 }
 
@@ -48,29 +50,48 @@ func TestDocuments(t *testing.T) {
 	sim := t.TempDir()
 	bin, err := harness.BuildSimulator(t.Context(), sim)
 	require.NoError(t, err)
+	plugins := pluginsOfDocuments(t)
 	for _, document := range documents {
 		t.Run(document.path, func(t *testing.T) {
 			t.Parallel()
-			runDocument(t, document, bin)
+			runDocument(t, document, bin, plugins)
 		})
 	}
 }
 
+// newerVersion is that of the other binary, which a document calls v0.1.1. It is as long as
+// pluginVersion, so that it can take its place in the binary.
+const newerVersion = "v9.9.9-e2f"
+
+// pluginsOfDocuments makes a plugin_directory with the plugin, and with a newer version of it
+// under a name of its own.
+func pluginsOfDocuments(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	binary, err := os.ReadFile(suite.plugin.Path)
+	require.NoError(t, err)
+	newer := bytes.ReplaceAll(binary, []byte(pluginVersion), []byte(newerVersion))
+	for name, binary := range map[string][]byte{"": binary, "-" + newerVersion: newer} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, suite.plugin.Command()+name), binary, 0o700))
+	}
+	return dir
+}
+
 // runDocument runs a document's commands, with a Vault and an okta-sim of its own.
-func runDocument(t *testing.T, document docPage, simulator string) {
+func runDocument(t *testing.T, document docPage, simulator, plugins string) {
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer stop()
 	proxy := harness.StartProxy()
 	t.Cleanup(proxy.Close)
 	sim := startBuiltInOrg(t, simulator, proxy)
 	vault, err := harness.StartVault(ctx, harness.Config{
-		Bin: suite.vaultBin, Dir: t.TempDir(), PluginDir: suite.plugin.Dir(),
+		Bin: suite.vaultBin, Dir: t.TempDir(), PluginDir: plugins,
 		Env: []string{"SSL_CERT_FILE=" + sim.Cert, "HTTPS_PROXY=" + proxy.URL, "NO_PROXY="},
 	})
 	require.NoError(t, err)
 	t.Cleanup(vault.Stop)
 	replaced := [][2]string{
-		{"http://127.0.0.1:8200", vault.Addr}, {"http://127.0.0.1:…", vault.Addr}, {"v0.1.0", suite.plugin.Version},
+		{"http://127.0.0.1:8200", vault.Addr}, {"http://127.0.0.1:…", vault.Addr}, {"v0.1.0", pluginVersion}, {"v0.1.1", newerVersion},
 		{"http://127.0.0.1:3128", proxy.URL}, {"VAULT_TOKEN=root", "VAULT_TOKEN=" + vault.RootToken}, {"read -rs OKTA_API_TOKEN", `test -n "$OKTA_API_TOKEN"`},
 		{"org_name=acme base_url=okta.com", "org_name=acme base_url=okta.test"},
 		{"org_name=acme api_token=-", "org_name=acme base_url=okta.test api_token=-"},
@@ -85,7 +106,8 @@ func runDocument(t *testing.T, document docPage, simulator string) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "plugins"), 0o700))
 	for name, target := range map[string]string{
 		"vault-plugin-auth-okta": suite.plugin.Path, "plugins/vault-plugin-auth-okta": suite.plugin.Path,
-		"okta-sim": simulator, "okta-sim.pem": sim.Cert,
+		"vault-plugin-auth-okta-" + newerVersion: filepath.Join(plugins, "vault-plugin-auth-okta-"+newerVersion),
+		"okta-sim":                               simulator, "okta-sim.pem": sim.Cert,
 	} {
 		require.NoError(t, os.Symlink(target, filepath.Join(dir, name)))
 	}
@@ -162,7 +184,6 @@ var notYet = []string{
 	"docs/openbao.md",
 	"docs/policies.md",
 	"docs/troubleshooting.md",
-	"docs/upgrade.md",
 }
 
 // Each document with commands is one of those that are run, or of those that are not yet.
@@ -221,6 +242,14 @@ exit = 3
    1
    …
    5
+   $ for i in 1 2; do
+       echo "this is
+   $i"
+     done | cat
+   this is
+   1
+   this is
+   2
    $ echo hvs.abc other
    hvs.CAESI… thing
    $ seq 6

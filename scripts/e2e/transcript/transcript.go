@@ -2,8 +2,8 @@
 // compares what they print with what the document shows.
 //
 // Blocks in fences that are marked console, sh or shell hold commands. In a console block,
-// a command begins with "$ ", and goes on in the next line after a backslash or a bar; what follows
-// is its output. In the other two, each line is a command, and none has output.
+// a command begins with "$ ", and goes on until the shell takes it for whole; what follows is its
+// output. In the other two, each line is a command, and none has output.
 //
 // A comment of HTML in the line before a block says how it is run:
 //
@@ -35,8 +35,13 @@ type Block struct {
 // Command is what the reader types, and what the document shows of its output.
 type Command struct{ Text, Output string }
 
-// goesOn matches a command that goes on in the next line.
-var goesOn = regexp.MustCompile(`(\\|\|)$`)
+// goesOn reports whether a command goes on in the next line: a quote, a loop or a pipe is open.
+func goesOn(command string) bool {
+	check := exec.Command("bash", "-n", "-c", command)
+	check.Env = []string{"LC_ALL=C"}
+	problem, _ := check.CombinedOutput()
+	return strings.HasSuffix(command, `\`) || regexp.MustCompile(`unexpected (end of file|EOF)`).Match(problem)
+}
 
 var comment = regexp.MustCompile(`^\s*<!-- (not run|first|meanwhile): (.*?)\s*(-->)?$`)
 
@@ -99,7 +104,7 @@ func (b *Block) add(kind, line string) {
 	typed, begins := strings.CutPrefix(line, "$ ")
 	switch {
 	case kind != "console" && strings.TrimSpace(line) == "":
-	case last >= 0 && b.Commands[last].Output == "" && goesOn.MatchString(b.Commands[last].Text):
+	case last >= 0 && b.Commands[last].Output == "" && goesOn(b.Commands[last].Text):
 		b.Commands[last].Text += "\n" + line
 	case kind != "console":
 		b.Commands = append(b.Commands, Command{Text: line})
