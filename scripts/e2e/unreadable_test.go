@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -86,4 +88,35 @@ func TestUnreadableEntries(t *testing.T) {
 		require.Regexp(t, "an entry in Vault's storage cannot be read: .*\\bkey="+regexp.QuoteMeta(row.key)+"\\s", string(log))
 	}
 	require.NotContains(t, string(log), "cut of")
+}
+
+// An entry that Vault itself cannot decrypt, because its storage was damaged, is one that
+// cannot be read.
+func TestUndecryptableEntry(t *testing.T) {
+	t.Parallel()
+	v := startOwnVault(t, suite.env...)
+	m := enableOn(t, v, newOrg(t), pluginVersion)
+	m.configure()
+	mia, eve := m.addUser("mia@acme.test", "Scientists"), m.addUser("eve@acme.test", "Artists")
+	m.mustWrite("groups/scientists", object{"policies": "science"})
+	m.mustWrite("groups/artists", object{"policies": "art"})
+	uuid, _ := m.mustDo(http.MethodGet, "sys/auth/"+m.Path, nil).Data()["uuid"].(string)
+	require.NotEmpty(t, uuid)
+	path := filepath.Join(filepath.Dir(v.LogPath), "storage", "auth", uuid, "group", "_scientists")
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var stored struct{ Value []byte }
+	require.NoError(t, json.Unmarshal(raw, &stored))
+	stored.Value[len(stored.Value)-1] ^= 1
+	raw, err = json.Marshal(stored)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, raw, 0o600))
+	require.NoError(t, v.Restart(t.Context())) // Vault had it in memory
+
+	requireRefused(t, m.login(mia), http.StatusBadRequest, "cannot be read: ask your Vault administrator")
+	require.Equal(t, []any{"art", "default"}, policies(m.mustLogin(eve)))
+	requireRefused(t, m.read("groups/scientists"), http.StatusInternalServerError, "group/scientists", "delete it")
+	require.Contains(t, m.list("groups"), "scientists")
+	require.Contains(t, m.mustWrite("groups/scientists", object{"policies": "science"}).Warnings(), "group/scientists")
+	require.Equal(t, []any{"default", "science"}, policies(m.mustLogin(mia)))
 }
