@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
@@ -169,9 +170,14 @@ func (c control) number(w http.ResponseWriter, params url.Values, u *oktatest.Us
 	reply(w, http.StatusOK, out)
 }
 
-// code answers what completes a factor now: as text, or that of several
+// code answers what completes a factor now or later: as text, or that of several
 // factors by type. Where two factors have one type, the second goes by id.
 func (c control) code(w http.ResponseWriter, params url.Values, u *oktatest.User) {
+	later, err := parseLater(params)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
 	only := factorType(params.Get("factor"))
 	codes := make(map[string]string)
 	for _, f := range u.Factors() {
@@ -182,20 +188,45 @@ func (c control) code(w http.ResponseWriter, params url.Values, u *oktatest.User
 		if _, taken := codes[name]; taken {
 			name = f.ID
 		}
-		if code := f.Code(); code != "" {
+		if code := codeOf(f, later); code != "" {
 			codes[name] = code
 		}
 	}
 	replyCodes(w, codes, "user %q has no such factor with a code, or no code was sent yet", u.Login())
 }
 
-// totp answers the current code as text, or the codes of all providers.
+// parseLater is how much later than now a code is asked for.
+func parseLater(params url.Values) (time.Duration, error) {
+	if !params.Has("later") {
+		return 0, nil
+	}
+	later, err := time.ParseDuration(params.Get("later"))
+	if err != nil {
+		return 0, fmt.Errorf("later must be a duration such as 30s")
+	}
+	return later, nil
+}
+
+// codeOf is what completes a factor now, or what a generator with a clock shows later.
+func codeOf(f *oktatest.Factor, later time.Duration) string {
+	if later == 0 {
+		return f.Code()
+	}
+	return f.CodeAt(time.Now().Add(later))
+}
+
+// totp answers the code of now or later as text, or the codes of all providers.
 func (c control) totp(w http.ResponseWriter, params url.Values, u *oktatest.User) {
+	later, err := parseLater(params)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
 	codes := make(map[string]string)
 	only := params.Get("provider")
 	for _, f := range u.Factors() {
 		if f.Type == totpType && (only == "" || only == f.Provider) {
-			codes[f.Provider] = f.Code()
+			codes[f.Provider] = codeOf(f, later)
 		}
 	}
 	replyCodes(w, codes, "user %q has no such code generator", u.Login())

@@ -192,6 +192,24 @@ func TestTOTPCodes(t *testing.T) {
 	}
 }
 
+// Two logins need not wait for the next code: a generator tells it before it shows it.
+func TestCodesShownLater(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for login, next := range map[string]string{"tom": "/totp?user=tom&later=30s", "rosa": "/code?user=rosa&later=1m"} {
+		for _, path := range []string{"/code?user=" + login, next} {
+			token, verify := s.login(login + "@acme.test")
+			_, code := s.control("GET", path, "", "")
+			doc := s.okta(verify[0], map[string]string{"stateToken": token, "passCode": code})
+			assert.Equal(t, "SUCCESS", doc["status"], "%s: %v", path, doc)
+		}
+	}
+	for path, want := range map[string]int{"/code?user=quinn&later=30s": 404, "/code?user=tom&later=x": 400, "/totp?user=tom&later=": 400} {
+		status, text := s.control("GET", path, "", "")
+		assert.Equal(t, want, status, "%s: %s", path, text)
+	}
+}
+
 func TestBuiltInFactors(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -365,7 +383,7 @@ func TestWhatIsPrinted(t *testing.T) {
 			t.Errorf("%q is not printed", w)
 		}
 	}
-	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 24 {
+	if groups["max@acme.test"] != 450 || groups["mia@acme.test"] != 2 || len(groups) != 25 {
 		t.Errorf("groups = %v", groups)
 	}
 }
