@@ -10,6 +10,7 @@
 //	<!-- not run: it needs a real Okta org -->
 //	<!-- first: commands that the reader need not see -->
 //	<!-- meanwhile: commands that run beside the block -->
+//	<!-- live: 123456 is a command that prints what this stands for, such as a passcode -->
 package transcript
 
 import (
@@ -29,6 +30,7 @@ type Block struct {
 	Line             int    // of the fence; the first is 1
 	NotRun           string // why it is not run; empty where it is
 	First, Meanwhile string // commands
+	Live             string // a line for each text: the text, "is", and the command
 	Commands         []Command
 }
 
@@ -43,7 +45,7 @@ func goesOn(command string) bool {
 	return strings.HasSuffix(command, `\`) || regexp.MustCompile(`unexpected (end of file|EOF)`).Match(problem)
 }
 
-var comment = regexp.MustCompile(`^\s*<!-- (not run|first|meanwhile): (.*?)\s*(-->)?$`)
+var comment = regexp.MustCompile(`^\s*<!-- (not run|first|meanwhile|live): (.*?)\s*(-->)?$`)
 
 // Parse returns the blocks of a document in their order.
 func Parse(document string) (blocks []Block) {
@@ -96,6 +98,8 @@ func (b *Block) say(key, text string) {
 		b.First += text + "\n"
 	case "meanwhile":
 		b.Meanwhile += text + "\n"
+	case "live":
+		b.Live += text + "\n"
 	}
 }
 
@@ -162,7 +166,11 @@ func Run(ctx context.Context, blocks []Block, dir string, env []string, replaced
 			commands = append([]Command{{Text: "while sleep 0.3; do " + b.Meanwhile + "done >/dev/null 2>&1 & meanwhile=$!"}}, commands...)
 			commands = append(commands, Command{Text: "kill $meanwhile"})
 		}
+		known := map[string]bool{}
 		for _, c := range commands {
+			if err := s.readLive(b.Live, c.Text, known); err != nil {
+				return results, fmt.Errorf("line %d: %w", b.Line, err)
+			}
 			r := Result{Line: b.Line, Ran: c}
 			if r.Output, r.Code, err = s.run(c.Text); err != nil {
 				return results, fmt.Errorf("line %d: %s: %w", b.Line, c.Text, err)
@@ -198,15 +206,38 @@ func (s *shell) run(text string) (output, code string, err error) {
 	}
 }
 
-// uuid and oktaID are whole, or cut short by an ellipsis in the document.
+// readLive runs the commands of those texts of a block that a command has, once for each
+// block. What they print takes the place of the text from then on.
+func (s *shell) readLive(live, command string, known map[string]bool) error {
+	for line := range strings.Lines(live) {
+		shown, prints, _ := strings.Cut(strings.TrimSpace(line), " is ")
+		if shown == "" || known[shown] || !strings.Contains(command, shown) {
+			continue
+		}
+		output, code, err := s.run(prints)
+		if err == nil && code != "0" {
+			err = fmt.Errorf("it ended with status %s: %s", code, output)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", prints, err)
+		}
+		known[shown] = true
+		s.replaced = slices.DeleteFunc(s.replaced, func(pair [2]string) bool { return pair[0] == shown })
+		s.replaced = append(s.replaced, [2]string{shown, strings.TrimSpace(output)})
+	}
+	return nil
+}
+
+// These ids are whole, or cut short by an ellipsis in the document.
 var (
 	uuid   = regexp.MustCompile(`\b[0-9a-f]{8}-([0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|…)`)
 	oktaID = regexp.MustCompile(`\b00[gu]\w{5,}…?`)
+	hexID  = regexp.MustCompile(`\b([0-9a-f]{32}\b|[0-9a-f]{8}…)`) // of a transaction
 )
 
 // learn takes the ids that a command printed for those that the document shows.
 func (s *shell) learn(shown, printed string) {
-	for _, form := range []*regexp.Regexp{uuid, oktaID} {
+	for _, form := range []*regexp.Regexp{uuid, oktaID, hexID} {
 		s.learnIDs(form.FindAllString(shown, -1), form.FindAllString(printed, -1))
 	}
 }
@@ -242,7 +273,8 @@ var masks = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
 	{regexp.MustCompile(`\bauth_okta_[0-9a-f]{8}\b`), "ACCESSOR"},
 	{regexp.MustCompile(`((?:token_)?accessor"?:? +"?)(\w{24}\b|\w{8}…)`), "${1}ACCESSOR"},
-	{regexp.MustCompile(`("transaction_id": ?")[0-9a-f]+…?"`), `${1}ID"`},
+	{hexID, "ID"},
+	{regexp.MustCompile(`\bsecret=[A-Z2-7]+…?`), "secret=KEY"},
 	{regexp.MustCompile(`("expires_in": ?)\d+`), "${1}N"},
 	{regexp.MustCompile(`\b\d+ (seconds|minutes)`), "N $1"},
 	{regexp.MustCompile(`(?m)^\d{6}$`), "PASSCODE"},
