@@ -54,7 +54,7 @@ func (l *loginRequest) needs(session *mfa.Session, missing *mfa.MissingError) *n
 // leftPassCode reports whether the request had a passcode for Okta, which asked for no
 // factor.
 func (l *loginRequest) leftPassCode(session *mfa.Session) bool {
-	return l.in.want.PassCode != "" && session.Who().Verified == nil
+	return l.in.want.PassCode != "" && session.Kind() == "" // not Who: others may continue the session by now
 }
 
 // nearest returns the name among those of the missing methods that is most like one in the

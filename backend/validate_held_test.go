@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -279,4 +280,27 @@ func TestMethodEndsWithItsCaller(t *testing.T) {
 		m.finished(done)
 		m.eventually(func() bool { return phone.Withdrawn() == 1 }, "the push is not taken back")
 	})
+}
+
+// Requests that continue one held login at the same time are each told what it waits for.
+// The race detector sees what one of them reads while another one is served.
+func TestHeldLoginIsContinuedByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, false)
+	m.configure(nil)
+	m.addUser().SetStatus("SUCCESS")
+	m.addTOTP("my_totp")
+	m.write("config", fields{"mfa_methods": "my_totp"})
+	held := m.hold(nil)
+	var all sync.WaitGroup
+	for range 16 {
+		req := m.request(logical.UpdateOperation, "login/"+testLogin, fields{"transaction_id": held.TransactionID, "totp": "123456"})
+		all.Go(func() {
+			resp, status, text := m.send(t.Context(), req)
+			assert.Equal(t, http.StatusOK, status, text)
+			assert.Equal(t, "mfa_required", resp.Data["state"])
+			assert.NotEmpty(t, resp.Warnings, "the totp was not used")
+		})
+	}
+	all.Wait()
 }

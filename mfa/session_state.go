@@ -41,7 +41,8 @@ func (s *Session) state() State {
 	return st
 }
 
-// Who is the person whom Okta let in, with their groups; it is zero until then.
+// Who is the person whom Okta let in, with their groups; it is zero until then. While the
+// session goes on, nobody may call Who beside another call.
 func (s *Session) Who() Subject { return s.who }
 
 // Satisfied returns the IDs of the methods that the person has satisfied, sorted.
