@@ -49,6 +49,7 @@ type permit struct {
 	serial     uint64    // tells the challenge from others, once it is permitted
 	until      time.Time // when the wait for the push ends; under the guard's lock
 	instead    *permit   // of the same login, which gives that push up for this challenge, or has
+	settled    bool      // how the push ended has been noted; under the guard's lock
 
 	// isEnding reports whether the login is about to end, and the permit with it.
 	isEnding func() bool
@@ -218,7 +219,10 @@ func (r *record) forbids(p *permit) error {
 	}
 	// The push that waits may go unanswered, too. To withdraw it only to refuse the
 	// next one for that would leave the person with none.
-	failed := append(slices.Clone(r.failed), failure{at: now, unattended: w.unattended})
+	failed := slices.Clone(r.failed)
+	if !w.settled {
+		failed = append(failed, failure{at: now, unattended: w.unattended})
+	}
 	wait := barred(failed, p).Sub(now)
 	switch {
 	case wait > 0 && (w == p.instead || w.isEnding()):
@@ -266,7 +270,9 @@ func (r *record) forgive() {
 func (r *record) expire(now time.Time) {
 	if w := r.waiting; w != nil && now.After(w.until) {
 		r.release()
-		r.fail(w, failure{at: w.until, unattended: w.unattended, serial: w.serial})
+		if !w.settled {
+			r.fail(w, failure{at: w.until, unattended: w.unattended, serial: w.serial})
+		}
 	}
 }
 
@@ -307,8 +313,23 @@ func (p *permit) end(how result) {
 	g.drop(p.person, r)
 }
 
-// note notes how a push ended.
+// settle notes how a push ended while other phones still ring for the same permit: until
+// it is ended, no other push is sent.
+func (p *permit) settle(how result) {
+	g := p.guard
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.people.get(p.person); r != nil && r.waiting == p {
+		r.note(p, how)
+	}
+}
+
+// note notes how a push ended, once.
 func (r *record) note(p *permit, how result) {
+	if p.settled {
+		return
+	}
+	p.settled = true
 	switch how {
 	case approved: // who approves has missed the others themselves
 		r.forgive()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -101,6 +102,72 @@ func TestNoPushBesideOneThatIsTakenBack(t *testing.T) {
 		late.do()
 		require.NoError(t, <-ended)
 		assert.Equal(t, "cancel t1, verify opf1 t2, verify opf1 t2", s.asked())
+	})
+}
+
+// Where the person has approved on one phone, no other push rings while the mount still
+// takes back those on their other phones: neither another login's nor that of a method of
+// the same login. The approval counts at once.
+func TestNoPushBesideAPhoneThatStillRings(t *testing.T) {
+	t.Parallel()
+	two := required(phone, tablet)
+	ringing := func() []any {
+		return []any{waiting(phone), on("t2", two), on("t2", waiting(tablet)), waiting(phone)}
+	}
+	for name, tc := range map[string]struct {
+		last any
+		err  error
+	}{
+		"approved":             {success(mia), nil},
+		"approved for nothing": {state(okta.StatusPasswordExpired), mfa.ErrPasswordExpired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, late := scripted(append(ringing(), tc.last)...), farewells{}
+				first := s.flow()
+				first.Policy.AllDevices, first.Later = true, late.later
+				_, err := run(t.Context(), first, two, mfa.Want{})
+				assertError(t, tc.err, err)
+				s.asked()
+
+				s.add(on("t3", waiting(phone)), success(mia))
+				second := first
+				second.Nonce, second.Later = theirs, nil
+				ended := make(chan error, 1)
+				go func() {
+					_, err := run(t.Context(), second, on("t3", required(phone)), mfa.Want{})
+					ended <- err
+				}()
+				synctest.Wait()
+				assert.Empty(t, s.asked(), "a phone rings beside another")
+				late.do()
+				require.NoError(t, <-ended)
+				assert.Contains(t, s.asked(), "verify opf1 t3")
+			})
+		})
+	}
+	t.Run("a method", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			b, late := newBench(mfa.PushLimit{Failures: 1, Window: time.Hour}).waits(), farewells{}
+			b.phone.rings = " " + mia.ID // as a method of type okta has it
+			s := scripted(append(ringing(), success(mia))...)
+			flow := b.seamFlow(s, ours, need(b.phone)...)
+			flow.Policy.AllDevices, flow.Again, flow.Later = true, s.again, late.later
+			ended := make(chan error, 1)
+			go func() {
+				_, err := run(t.Context(), flow, two, mfa.Want{})
+				ended <- err
+			}()
+			synctest.Wait()
+			assert.Empty(t, b.phone.rang, "a phone rings beside another")
+			late.do()
+			synctest.Wait()
+			assert.Len(t, b.phone.rang, 1)
+			b.phone.decided <- nil
+			require.NoError(t, <-ended)
+		})
 	})
 }
 

@@ -84,13 +84,29 @@ func (l *login) done(ctx context.Context, g *leg, f *okta.Factor) error {
 	l.admitted, l.by, l.byNumber, l.warning = g.tx.User, f, f != nil && l.number != nil, g.warned
 	l.excused = g.excused
 	l.phase = PhaseMethods
-	l.hangUp(approved)
 	if f != nil {
 		l.flow.Mount.guard.answered(l.person, *f)
 	}
 	l.legs = slices.DeleteFunc(l.legs, func(open *leg) bool { return open == g })
-	l.later(l.dropAll(ctx))
+	l.hangUpAll(ctx, approved)
 	return nil
+}
+
+// hangUpAll drops all open transactions, and ends the guard's permit once they have been
+// cancelled: their phones ring until then.
+func (l *login) hangUpAll(ctx context.Context, how result) {
+	if len(l.legs) == 0 {
+		l.hangUp(how)
+		return
+	}
+	if l.permit != nil {
+		l.permit.settle(how)
+	}
+	cancel, end := l.dropAll(ctx), l.letGo()
+	l.later(func() {
+		defer end(how)
+		cancel()
+	})
 }
 
 func (l *login) dropAll(ctx context.Context) (cancel func()) {

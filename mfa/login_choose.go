@@ -230,8 +230,8 @@ func (l *login) another(ctx context.Context, g *leg) error {
 	if l.factors++; l.factors >= maxFactors {
 		return &finalError{unexpected(g.tx, "one factor after the other")}
 	}
-	l.hangUp(approved)
 	l.drop(ctx, func(other *leg) bool { return other != g })()
+	l.hangUp(approved)
 	l.main, g.factor, g.failed = g, okta.Factor{}, nil
 	l.phase, l.factor, l.number, l.asked, l.offered = PhaseFactor, okta.Factor{}, nil, nil, g.tx.Factors
 	if len(l.offered) == 0 {

@@ -175,7 +175,7 @@ func (l *login) judge(ctx context.Context, g *leg) error {
 	switch {
 	case err != nil && g.tx.Status != okta.StatusMFAChallenge:
 		if !errors.Is(err, okta.ErrMalformed) {
-			l.hangUp(uncounted) // it was approved, and for nothing
+			l.hangUpAll(ctx, uncounted) // it was approved, and for nothing
 		}
 		return &finalError{err}
 	case err != nil:
