@@ -55,7 +55,9 @@ func (l *login) passed() bool { return l.admitted.ID != "" }
 // where what has admitted the person, or what the login waits for, no longer would.
 func (l *login) follow() error {
 	for _, g := range l.legs {
-		g.okta = l.flow.Okta
+		if !l.isCodes(g) {
+			g.okta = l.flow.Okta
+		}
 	}
 	challenged := l.factor
 	if l.by != nil {
@@ -118,7 +120,7 @@ func (l *login) dropAll(ctx context.Context) (cancel func()) {
 func (l *login) drop(ctx context.Context, unwanted func(*leg) bool) (cancel func()) {
 	var dropped []*leg
 	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool {
-		if !unwanted(g) || l.own && g == l.main {
+		if !unwanted(g) || l.isCodes(g) {
 			return false
 		}
 		dropped = append(dropped, g)
@@ -136,8 +138,12 @@ func (l *login) drop(ctx context.Context, unwanted func(*leg) bool) (cancel func
 // dropExpired forgets the transactions that have expired at Okta, too.
 func (l *login) dropExpired() {
 	now := l.flow.Clock.Now()
-	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool { return now.After(l.expires(g)) })
+	l.legs = slices.DeleteFunc(l.legs, func(g *leg) bool { return !l.isCodes(g) && now.After(l.expires(g)) })
 }
+
+// isCodes reports whether g is the transaction of the code that is pending. Another login
+// may be using it: it is read and changed in the code's turn only.
+func (l *login) isCodes(g *leg) bool { return l.own && g == l.main }
 
 // others are the factors that could answer Okta's challenge instead.
 func (l *login) others() (others []okta.Factor) {
@@ -155,6 +161,14 @@ func (l *login) expiry() time.Time {
 	case l.phase == PhaseWaiting:
 		return l.ends(l.main)
 	case l.isPending(l.factor):
+		return l.flow.Mount.codes.expiry(l.code)
+	}
+	return l.expires(l.main)
+}
+
+// mainExpires is when the login's own transaction expires.
+func (l *login) mainExpires() time.Time {
+	if l.isCodes(l.main) {
 		return l.flow.Mount.codes.expiry(l.code)
 	}
 	return l.expires(l.main)

@@ -122,7 +122,7 @@ func (l *login) phones(chosen []okta.Factor) ([]okta.Factor, error) {
 func (l *login) may(ctx context.Context, choice Choice, want Want) error {
 	switch first := choice.Factors[0]; {
 	case choice.Action == ActionRing:
-		return l.mayRing(ctx, l.person, l.expires(l.main))
+		return l.mayRing(ctx, l.person, l.mainExpires())
 	case choice.Action == ActionSend && (want.Resend || !l.isPending(first)):
 		return l.maySend(ctx, l.person)
 	}

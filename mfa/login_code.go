@@ -111,6 +111,9 @@ func (l *login) takeCode() *leg {
 	g := c.leg
 	c.leg, l.code, l.own = nil, nil, false
 	l.flow.Mount.codes.forget(c)
+	if g != nil {
+		g.okta = l.flow.Okta
+	}
 	switch {
 	case own && g == nil: // main is the other login's by now
 		l.legs = nil

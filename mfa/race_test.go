@@ -238,3 +238,37 @@ func TestPolicyOfTheDay(t *testing.T) {
 	assert.Equal(t, "cancel t1", later.asked())
 	assert.Empty(t, authn.asked())
 }
+
+// TestCodeOfAHeldLoginIsOneLoginsAtATime: while a login holds the transaction of a code,
+// another login brings the code. Of what the two share, each reads and changes nothing
+// out of the code's turn: the passcode is verified on behalf of whoever brings it.
+func TestCodeOfAHeldLoginIsOneLoginsAtATime(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		m := newMount(mfa.PushLimit{Failures: 1, Window: time.Hour})
+		authn := scripted(sent(sms), refused(okta.CodeInvalidPassCode), sent(sms))
+		flow := m.flow(authn, ours)
+		flow.Hold = true
+		holder, err := flow.Begin(t.Context(), required(sms, phone), mfa.Input{Want: want{Kind: mfa.KindSMS}})
+		require.NoError(t, err)
+		other := m.flow(authn, theirs)
+		other.Hold = true
+		var all sync.WaitGroup
+		all.Go(func() {
+			for range 20 {
+				_, err := holder.Continue(t.Context(), flow, mfa.Input{})
+				assert.NoError(t, err)
+				_, err = holder.Continue(t.Context(), flow, mfa.Input{Want: want{Kind: mfa.KindPush}})
+				assertError(t, errRefused, err)
+			}
+			holder.Expire(t.Context())
+		})
+		all.Go(func() {
+			for range 20 {
+				s, _ := other.Begin(t.Context(), on("x", required(sms)), mfa.Input{Want: want{PassCode: code}})
+				s.Close(t.Context())
+			}
+		})
+		all.Wait()
+	}
+}
