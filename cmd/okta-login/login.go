@@ -88,7 +88,10 @@ func (l *login) run(ctx context.Context) (auth *authAnswer, err error) {
 			return nil, err
 		}
 		for _, warning := range a.Warnings {
-			l.screen.say("Warning: %s", clean(warning))
+			// Vault asks for the request that identityMFA sends.
+			if a.Auth == nil || a.Auth.Requirement == nil || !strings.Contains(warning, "mfa/validate") {
+				l.screen.say("Warning: %s", clean(warning))
+			}
 		}
 		if a.Auth != nil {
 			return l.identityMFA(ctx, a.Auth)

@@ -165,12 +165,15 @@ func TestMethodsOfTheMount(t *testing.T) {
 func TestLoginMFAOfVault(t *testing.T) {
 	server := script(t,
 		reply{body: `{"auth": {"client_token": "", "mfa_requirement": {"mfa_request_id": "r1", "mfa_constraints":
-			{"staff": {"any": [{"type": "totp", "id": "m1", "name": "phone", "uses_passcode": true}]}}}}}`},
+			{"staff": {"any": [{"type": "totp", "id": "m1", "name": "phone", "uses_passcode": true}]}}}},
+			"warnings": ["please send another request to mfa/validate", "the password expires soon"]}`},
 		reply{path: "sys/mfa/validate", want: `{"mfa_request_id": "r1", "mfa_payload": {"m1": ["123456"]}}`, body: tokenBody},
 	)
 	o := performAs(t, true, server.URL, "pw\n123456\n")
 	require.Zero(t, o.code, o.read)
 	require.Contains(t, o.read, "Passcode for phone")
+	require.Contains(t, o.read, "Warning: the password expires soon")
+	require.NotContains(t, o.read, "mfa/validate", "okta-login sends that request itself")
 }
 
 // What is refused for good, or cannot be asked, ends the login at the server, too.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +15,12 @@ import (
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
+	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/transcript"
 )
 
 // okta-login on a terminal, as people use it: every row is a login from its first
-// question to the token, which is good for Vault afterwards.
+// question to the token, which is good for Vault afterwards. Its screen is the one that
+// docs/okta-login.md shows.
 func TestOktaLogin(t *testing.T) {
 	t.Parallel()
 	bin, err := harness.BuildLogin(t.Context(), t.TempDir())
@@ -65,6 +68,7 @@ func TestOktaLogin(t *testing.T) {
 			noteSecret(string(token))
 			require.NotContains(t, p.terminal.Screen(), string(token))
 			require.NotContains(t, p.terminal.Screen(), p.user.Password())
+			requireShown(t, name, strings.ReplaceAll(p.terminal.Screen(), p.m.Path+"_totp", "phone")) // the method's name
 			lookup, err := p.m.vault.CLI(p.cli.Home, "").Run(t.Context(), "token", "lookup")
 			require.NoError(t, err)
 			require.Zero(t, lookup.Code, lookup.Stderr)
@@ -149,4 +153,22 @@ func (p oktaLogin) inScript(input string, args ...string) (stdout string, code i
 	result, err := p.cli.RunWith(p.t.Context(), strings.NewReader(input), append(args, "-mount="+p.m.Path, p.user.Login())...)
 	require.NoError(p.t, err)
 	return result.Stdout, result.Code
+}
+
+// requireShown requires that docs/okta-login.md shows a screen, in the block that names the
+// row of TestOktaLogin.
+func requireShown(t *testing.T, row, screen string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/okta-login.md")
+	require.NoError(t, err)
+	blocks := transcript.Parse(string(text))
+	i := slices.IndexFunc(blocks, func(b transcript.Block) bool { return strings.HasSuffix(b.NotRun, "TestOktaLogin types: "+row) })
+	require.GreaterOrEqual(t, i, 0, "docs/okta-login.md does not show %q", row)
+	var lines []string
+	for line := range strings.Lines(screen) { // a countdown overwrites its line
+		line = strings.TrimRight(line, "\r\n")
+		lines = append(lines, line[strings.LastIndex(line, "\r")+1:])
+	}
+	ran := blocks[i].Commands[len(blocks[i].Commands)-1]
+	require.Empty(t, transcript.Result{Ran: ran, Output: strings.Join(lines, "\n")}.Differs())
 }
