@@ -107,7 +107,7 @@ func (c *Cluster) add(ctx context.Context, config Config, i int) error {
 	first := c.Nodes[0]
 	node.Join = []string{first.Addr}
 	v := newVault(config)
-	v.unsealKey, v.RootToken = first.unsealKey, first.RootToken
+	v.UnsealKey, v.RootToken = first.UnsealKey, first.RootToken
 	if err := v.start(ctx); err != nil {
 		return err
 	}

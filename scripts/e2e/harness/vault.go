@@ -40,13 +40,13 @@ type Config struct {
 type Vault struct {
 	Addr      string // http://127.0.0.1:port
 	RootToken string
+	UnsealKey string
 	LogPath   string // its log, all of it by default; a restart appends
 
-	config    Config
-	unsealKey string
-	base      url.URL
-	http      clients
-	process   *Process
+	config  Config
+	base    url.URL
+	http    clients
+	process *Process
 }
 
 // StartVault starts a Vault server on a free loopback port, initialises it and
@@ -105,7 +105,7 @@ func (v *Vault) Seal(ctx context.Context) error {
 // Unseal unseals the server and waits until it serves: as the active node, or
 // as a standby where another node of its cluster is active.
 func (v *Vault) Unseal(ctx context.Context) error {
-	if _, err := v.must(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.unsealKey}); err != nil {
+	if _, err := v.must(ctx, http.MethodPut, "sys/unseal", map[string]any{"key": v.UnsealKey}); err != nil {
 		return err
 	}
 	return v.waitForHealth(ctx, func(status int) bool {
@@ -253,7 +253,7 @@ func (v *Vault) initialise(ctx context.Context) error {
 	if err := json.Unmarshal(a.Raw, &out); err != nil || len(out.Keys) != 1 {
 		return fmt.Errorf("initialising Vault: %d keys in the answer, %v", len(out.Keys), err)
 	}
-	v.unsealKey, v.RootToken = out.Keys[0], out.RootToken
+	v.UnsealKey, v.RootToken = out.Keys[0], out.RootToken
 	return v.Unseal(ctx)
 }
 
