@@ -129,10 +129,15 @@ var (
 // hideHeaders takes the headers away in which a secret is repeated, of those that are
 // quoted. The media type of a document of Okta's stays, whatever somebody's password is.
 func hideHeaders(resp *http.Response, echoed []string) {
-	for _, quoted := range []string{requestIDHeader, "Content-Type", "WWW-Authenticate"} {
-		if isEcho(resp.Header.Get(quoted), echoed) && !(quoted == "Content-Type" && mediaType(resp) == jsonType) {
+	for _, quoted := range []string{requestIDHeader, "WWW-Authenticate"} {
+		if isEcho(resp.Header.Get(quoted), echoed) {
 			resp.Header.Del(quoted)
 		}
+	}
+	// Errors quote this one in lower case.
+	quoted := mediaType(resp)
+	if quoted != jsonType && (isEcho(quoted, echoed) || isEcho(resp.Header.Get("Content-Type"), echoed)) {
+		resp.Header.Del("Content-Type")
 	}
 }
 

@@ -192,6 +192,7 @@ func FuzzErrorBody(f *testing.F) {
 		for _, status := range []int{200, 202, 400, 401, 403, 409, 429, 500, 503} {
 			f.Add(status, jsonType, body, "x-the-password-5e1f", `DPoP error="x"`)
 			f.Add(status, "text/x-the-password-5e1f", body, "id", `error="x-the-password-5e1f"`)
+			f.Add(status, "text/X-the-pASsword-5e1f", body, "id", "")
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType, body, id, challenge string) {
