@@ -3,6 +3,7 @@ package backend
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -16,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -106,6 +109,36 @@ func TestEndOfTheMountIsShort(t *testing.T) {
 	m.backend.Cleanup(ctx)
 	assert.Equal(t, mountGone, m.finished(blocked).text)
 	m.eventually(func() bool { return m.inner.clients.none() && m.inner.life.serving.TryRLock() == false }, "the connections stay")
+}
+
+// A transaction that no login continues is cancelled within the patience of the end of the
+// mount, also where the caller has left: an Okta that hangs holds up neither that end nor,
+// where too much goes on already, the answer.
+func TestAbandonedTransactionIsCancelledInTime(t *testing.T) {
+	t.Parallel()
+	m := newMount(t, false)
+	asked := make(chan context.Context, 1)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	login := &loginRequest{backend: m.inner}
+	login.abandon(ctx, mfa.Flow{Okta: cancelling{asked: asked}}, okta.Transaction{StateToken: okta.NewSecret("t1")})
+	cancel := <-asked
+	end, bounded := cancel.Deadline()
+	assert.True(t, bounded)
+	assert.LessOrEqual(t, time.Until(end), cleanPatience)
+}
+
+// cancelling is asked to cancel a transaction, by a context that the caller has not ended.
+type cancelling struct {
+	mfa.Authn
+	asked chan<- context.Context
+}
+
+func (c cancelling) Cancel(ctx context.Context, _ okta.Transaction) error {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		c.asked <- ctx
+	}
+	return nil
 }
 
 func (c *clientCache) none() bool {

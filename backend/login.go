@@ -215,7 +215,11 @@ func (l *loginRequest) ownerOfPassword(ctx context.Context, flow mfa.Flow) (user
 // nothing changes: Okta forgets the transaction by itself.
 func (l *loginRequest) abandon(ctx context.Context, flow mfa.Flow, tx okta.Transaction) {
 	if !tx.StateToken.IsZero() {
-		l.later(func() { _ = flow.Okta.Cancel(context.WithoutCancel(ctx), tx) })
+		l.later(func() {
+			ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanPatience)
+			defer stop()
+			_ = flow.Okta.Cancel(ctx, tx)
+		})
 	}
 }
 
