@@ -186,34 +186,50 @@ func FuzzUnknownField(f *testing.F) {
 	})
 }
 
-// FuzzOrgURL: the URL that passwords go to is that of the org's name and host, or the one
+// checkOrgURL: the URL that passwords go to is that of the org's name and host, or the one
 // that was given in full, and stays what it is.
-func FuzzOrgURL(f *testing.F) {
-	for _, base := range []string{"", "okta.com", "OKTA.com.", "oktapreview.com:8443", "okta.com/x", "okta.com@evil.test", "okta.com#", "okta.com?x", "okta.com\\@evil.test", "https://login.acme.com",
-		"https://a@b", "https://login.acme.com/..", "http://x", "0.0.1", "[::1]", "x\n", "%65vil.test", "okta.com:443", "-admin.okta.com", ":1", ".", ".okta.com"} {
-		for _, org := range []string{"acme", "ACME", "acme-admin", "a.b", "10", "xn--x", "", "evil.test/", "a@b", "é"} {
-			f.Add(org, base)
+func checkOrgURL(t *testing.T, org, base string) {
+	text, err := (&configEntry{Organization: org, BaseURL: base}).orgURL()
+	if err != nil {
+		assert.Empty(t, text)
+		require.True(t, isA[*inputError](err), "%v", err)
+		field, _, _ := strings.Cut(err.Error(), " ")
+		assert.Contains(t, []string{"org_name", "base_url"}, field)
+		return
+	}
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	assert.Equal(t, url.URL{Scheme: "https", Host: u.Host}, *u)
+	if !strings.Contains(base, "://") {
+		host := strings.ToLower(org) + "." + cmp.Or(strings.ToLower(base), productionHost)
+		assert.True(t, u.Host == host || strings.HasPrefix(host, u.Hostname()) && strings.Trim(host[len(u.Hostname()):], "/.:0123456789") == "", "%q of %q", u.Host, host)
+		assert.True(t, strings.HasPrefix(u.Host, strings.ToLower(org)+"."))
+	}
+	again, err := (&configEntry{Organization: org, BaseURL: text}).orgURL()
+	assert.NoError(t, err)
+	assert.Equal(t, text, again)
+}
+
+var (
+	seedHosts = []string{"", "okta.com", "OKTA.com.", "oktapreview.com:8443", "okta.com/", "okta.com/x", "okta.com@evil.test", "okta.com#", "okta.com?x", "okta.com\\@evil.test", "https://login.acme.com",
+		"https://a@b", "https://login.acme.com/..", "http://x", "0.0.1", "[::1]", "x\n", "%65vil.test", "okta.com:443", "-admin.okta.com", ":1", ".", ".okta.com"}
+	seedOrgs = []string{"acme", "ACME", "acme-admin", "a.b", "10", "xn--x", "", "evil.test/", "a@b", "é"}
+)
+
+// TestURLOfAnyOrg: see checkOrgURL.
+func TestURLOfAnyOrg(t *testing.T) {
+	for _, base := range seedHosts {
+		for _, org := range seedOrgs {
+			checkOrgURL(t, org, base)
 		}
 	}
-	f.Fuzz(func(t *testing.T, org, base string) {
-		text, err := (&configEntry{Organization: org, BaseURL: base}).orgURL()
-		if err != nil {
-			assert.Empty(t, text)
-			require.True(t, isA[*inputError](err), "%v", err)
-			field, _, _ := strings.Cut(err.Error(), " ")
-			assert.Contains(t, []string{"org_name", "base_url"}, field)
-			return
-		}
-		u, err := url.Parse(text)
-		require.NoError(t, err)
-		assert.Equal(t, url.URL{Scheme: "https", Host: u.Host}, *u)
-		if !strings.Contains(base, "://") {
-			host := strings.ToLower(org) + "." + cmp.Or(strings.ToLower(base), productionHost)
-			assert.True(t, u.Host == host || strings.HasPrefix(host, u.Hostname()) && strings.Trim(host[len(u.Hostname()):], ".:0123456789") == "", "%q of %q", u.Host, host)
-			assert.True(t, strings.HasPrefix(u.Host, strings.ToLower(org)+"."))
-		}
-		again, err := (&configEntry{Organization: org, BaseURL: text}).orgURL()
-		assert.NoError(t, err)
-		assert.Equal(t, text, again)
-	})
+}
+
+// FuzzOrgURL: see checkOrgURL.
+func FuzzOrgURL(f *testing.F) {
+	for i, base := range seedHosts {
+		f.Add(seedOrgs[i%len(seedOrgs)], base)
+		f.Add("acme", base)
+	}
+	f.Fuzz(checkOrgURL)
 }
