@@ -102,7 +102,11 @@ func TestFaultsAfterPush(t *testing.T) {
 				} else {
 					requireRefused(t, m.login(u), http.StatusBadRequest)
 				}
-				require.Equal(t, 1, push.Pushes())
+				if endpoint == "groups" && f.name == "closed" { // it is the connection of the push, too
+					require.LessOrEqual(t, push.Pushes(), 1)
+				} else {
+					require.Equal(t, 1, push.Pushes())
+				}
 			})
 		}
 	}
