@@ -11,10 +11,10 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
-// What people are told after a factor failed says what to give instead.
+// The answer after a factor failed says what to give instead.
 
-// Who mistypes the name of a method is told the one that the login asks for and that is
-// nearest. Names of other methods, and what was typed, are not told.
+// The answer to a mistyped name of a method has the most similar name that the login asks
+// for. It has no name of another method, and not what the person typed.
 func TestMisspelledMethodIsToldTheNearestOfThoseAskedFor(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
@@ -181,8 +181,8 @@ func TestThreePhonesAreOneLine(t *testing.T) {
 	})
 }
 
-// The fields that no login command sends are told with the command that does, below the
-// path of this mount.
+// The answer names the fields that no login command sends with the command that does,
+// below the path of this mount.
 func TestFieldsThatNoLoginSendsComeWithTheCommand(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"mfa_factors": allFactors})
