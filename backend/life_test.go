@@ -157,13 +157,13 @@ func TestMountsComeAndGo(t *testing.T) {
 	var pushes []*oktatest.Factor
 	label := t.Name() // the goroutines of the mounts inherit it: other tests run beside
 	pprof.Do(t.Context(), pprof.Labels("test", label), func(context.Context) {
-		for range mounts / 20 {
+		for batch := range mounts / 20 {
 			var all sync.WaitGroup
 			var mu sync.Mutex
 			for i := range 20 {
 				m := first.another()
 				m.configure(nil)
-				name := fmt.Sprintf("u%d-%d", len(pushes), i)
+				name := fmt.Sprintf("u%d-%d", batch, i)
 				all.Go(func() {
 					push, heldPush, blocked, _ := m.waitingLogins(name)
 					m.backend.Cleanup(t.Context())
