@@ -13,12 +13,18 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
-// spoil damages what is stored under a path of the mount, behind its back.
-func (m *mount) spoil(path string) {
+// uuid is the name of the mount in Vault's storage.
+func (m *mount) uuid() string {
 	m.t.Helper()
 	uuid, _ := m.mustDo(http.MethodGet, "sys/auth/"+m.Path, nil).Data()["uuid"].(string)
 	require.NotEmpty(m.t, uuid)
-	m.mustDo(http.MethodPut, "sys/raw/auth/"+uuid+"/"+path, object{"value": `{"Policies": "cut of`})
+	return uuid
+}
+
+// spoil damages what is stored under a path of the mount, behind its back.
+func (m *mount) spoil(path string) {
+	m.t.Helper()
+	m.mustDo(http.MethodPut, "sys/raw/auth/"+m.uuid()+"/"+path, object{"value": `{"Policies": "cut of`})
 }
 
 // Entries that cannot be read deny those who need them and nobody else, are named in
@@ -100,9 +106,7 @@ func TestUndecryptableEntry(t *testing.T) {
 	mia, eve := m.addUser("mia@acme.test", "Scientists"), m.addUser("eve@acme.test", "Artists")
 	m.mustWrite("groups/scientists", object{"policies": "science"})
 	m.mustWrite("groups/artists", object{"policies": "art"})
-	uuid, _ := m.mustDo(http.MethodGet, "sys/auth/"+m.Path, nil).Data()["uuid"].(string)
-	require.NotEmpty(t, uuid)
-	path := filepath.Join(filepath.Dir(v.LogPath), "storage", "auth", uuid, "group", "_scientists")
+	path := filepath.Join(filepath.Dir(v.LogPath), "storage", "auth", m.uuid(), "group", "_scientists")
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var stored struct{ Value []byte }
