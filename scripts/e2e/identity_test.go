@@ -214,13 +214,13 @@ func (o *org) asked() (list []string) {
 	return groupsLast(slices.Compact(list))
 }
 
-// groupsLast puts the groups, which are read while a phone rings, behind the
-// questions about the phone.
+// groupsLast puts the groups, which are read beside the password of a known user and
+// while a phone rings, behind the plugin's other questions. So a list is of one login.
 func groupsLast(list []string) []string {
-	const verify, groups = "plugin POST authn/factors/*/verify", "plugin GET users/*/groups"
+	const groups = "plugin GET users/*/groups"
 	for i := 0; i+1 < len(list); i++ {
-		if list[i] == groups && list[i+1] == verify {
-			list[i], list[i+1] = verify, groups
+		if list[i] == groups && strings.HasPrefix(list[i+1], "plugin POST authn") {
+			list[i], list[i+1] = list[i+1], groups
 			return groupsLast(slices.Compact(list))
 		}
 	}
