@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -319,10 +318,8 @@ func TestGroupLinksThatLeadAstray(t *testing.T) {
 func TestOktaOutOfReach(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := harness.FreeAddress()
 	require.NoError(t, err)
-	closed := l.Addr().String()
-	require.NoError(t, l.Close())
 	for _, base := range []string{"https://" + closed, "https://no-such-org.okta.test"} {
 		m.mustWrite("config", object{"base_url": base})
 		requireRefused(t, m.attempt("mia@acme.test", object{"password": secret()}), http.StatusBadGateway)

@@ -123,11 +123,11 @@ func (c *Cluster) add(ctx context.Context, config Config, i int) error {
 }
 
 func newRaftNode(i int) (*RaftNode, error) {
-	api, err := freeAddress()
+	api, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := freeAddress()
+	cluster, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}

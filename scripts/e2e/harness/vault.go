@@ -8,20 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"text/template"
 	"time"
 )
 
 const (
-	startTimeout = 60 * time.Second
-	startTries   = 3 // a free port may be taken before Vault listens on it
+	startTimeout = 3 * time.Minute
 	pollInterval = 50 * time.Millisecond
 )
 
@@ -127,18 +124,6 @@ func (v *Vault) RegisterPlugin(ctx context.Context, p Plugin) error {
 }
 
 func (v *Vault) start(ctx context.Context) error {
-	var err error
-	for range startTries {
-		if err = v.tryStart(ctx); !errors.Is(err, errPortTaken) {
-			break
-		}
-	}
-	return err
-}
-
-var errPortTaken = errors.New("the port was taken meanwhile")
-
-func (v *Vault) tryStart(ctx context.Context) error {
 	addr, err := v.address()
 	if err != nil {
 		return err
@@ -233,11 +218,7 @@ func (v *Vault) waitUntilItAnswers(ctx context.Context) error {
 }
 
 func (v *Vault) startFailure(err error) error {
-	tail := logTail(v.LogPath)
-	if strings.Contains(tail, "address already in use") {
-		err = errPortTaken
-	}
-	return fmt.Errorf("starting Vault: %w; the end of its log:\n%s", err, tail)
+	return fmt.Errorf("starting Vault: %w; the end of its log:\n%s", err, logTail(v.LogPath))
 }
 
 // initialise makes a new server usable: one key share, unsealed with it.
@@ -292,16 +273,7 @@ func (v *Vault) address() (string, error) {
 	if v.config.Raft != nil {
 		return v.config.Raft.Address, nil
 	}
-	return freeAddress()
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return FreeAddress()
 }
 
 // logTail is the end of a log, for an error message.
