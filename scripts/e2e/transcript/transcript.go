@@ -8,7 +8,7 @@
 // A comment of HTML in the line before a block says how it is run:
 //
 //	<!-- not run: it needs a real Okta org -->
-//	<!-- first: commands that the reader need not see -->
+//	<!-- first: commands that the reader need not see, and of which none may fail -->
 //	<!-- meanwhile: commands that run beside the block -->
 //	<!-- live: 123456 is a command that prints what this stands for, such as a passcode -->
 package transcript
@@ -160,7 +160,8 @@ func Run(ctx context.Context, blocks []Block, dir string, env []string, replaced
 		}
 		commands := b.Commands
 		if b.First != "" {
-			commands = append([]Command{{Text: "{ " + b.First + "} >/dev/null"}}, commands...)
+			checked := "{ failed=; trap failed=yes ERR; " + b.First + "trap - ERR; test -z \"$failed\"; } >/dev/null"
+			commands = append([]Command{{Text: checked}}, commands...)
 		}
 		if b.Meanwhile != "" {
 			commands = append([]Command{{Text: "while sleep 0.3; do " + b.Meanwhile + "done >/dev/null 2>&1 & meanwhile=$!"}}, commands...)
