@@ -39,7 +39,7 @@ func TestHeldAndTheConfiguration(t *testing.T) {
 // The groups are read with the API token of today.
 func TestHeldAndTheAPIToken(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"api_token": ""})
+		m.configure(fields{"api_token": "", "prefetch_groups": "never"})
 		totp := m.addUser("Everyone", "Scientists").AddTOTP("OKTA")
 		held := m.hold(nil)
 		m.write("config", fields{"api_token": m.okta.Token})

@@ -108,7 +108,7 @@ func TestVerify(t *testing.T) {
 
 				step() // first poll: still no number
 				step() // second poll
-				m.eventually(func() bool { _, status := verify(); return status == http.StatusOK }, "no number")
+				m.eventually(func() bool { _, status := verify(); return status == http.StatusOK && m.clock.asleep() == 1 }, "no number")
 				resp, _ := verify()
 				assert.Len(t, resp.Data, 3)
 				assert.EqualValues(t, number, num(t, resp.Data["correct_answer"]))

@@ -125,7 +125,7 @@ func TestAPushSurvivesAFailedQuestion(t *testing.T) {
 // TestLoginWaitsForPushTimeout: a login holds up its client, and whoever waits for that, no
 // longer than push_timeout, which is a minute where it is not set.
 func TestLoginWaitsForPushTimeout(t *testing.T) {
-	bothWays(t, func(t *testing.T, m *mount) {
+	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		push := m.addUser("Everyone").AddPush()
 		for _, timeout := range []time.Duration{time.Minute, 10 * time.Second, 80 * time.Second} {

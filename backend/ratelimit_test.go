@@ -26,7 +26,7 @@ func TestRateLimitedPolls(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bothWays(t, func(t *testing.T, m *mount) {
+			inBubble(t, func(t *testing.T, m *mount) {
 				m.configure(fields{"push_timeout": "80s"})
 				push := m.addUser("Everyone").AddPush("WAITING", "SUCCESS")
 				fault := test.fault

@@ -134,7 +134,7 @@ func TestRenewFromAShutOutAddress(t *testing.T) {
 func TestRenewWithAStalePassword(t *testing.T) {
 	const stale = "Okta has refused the password of your login, which a renewal gives it again, so the token is not renewed: log in again"
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"max_login_failures": 4})
+		m.configure(fields{"max_login_failures": 4, "prefetch_groups": "never"})
 		u := m.addUser("Everyone")
 		old := issued(m.mustLogin(nil))
 		u.SetPassword("another")

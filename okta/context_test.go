@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
@@ -56,6 +57,8 @@ func TestCallersDeadline(t *testing.T) {
 	t.Parallel()
 	srv, mia := newOrg(t)
 	c := newClient(t, srv)
+	_, err := c.Authenticate(t.Context(), login, password) // so that there is a connection
+	require.NoError(t, err)
 	for _, call := range calls(t, srv, mia) {
 		t.Run(call.name, func(t *testing.T) {
 			srv.Fail(call.endpoint, oktatest.HangBody())

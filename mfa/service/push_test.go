@@ -335,7 +335,7 @@ func (s simulated) fail(t *testing.T, i int, name string) {
 	s.script()
 	var timeout time.Duration
 	if fault.Hang {
-		timeout = 500 * time.Millisecond
+		timeout = 5 * time.Second // also of what comes before the fault
 	}
 	method := s.method(timeout, mfa.Format{})
 	attempt, err := method.Prepare(t.Context(), methodtest.Person, mfa.Credential{})

@@ -179,8 +179,9 @@ func Redirect(code int, location string) Fault {
 // E0000010 or 403 E0000006.
 func Status(code int, errorCode, summary string) Fault {
 	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
-		o.write(w, answer{status: code, body: errorDocument(errorCode, summary),
-			rate: rateHeaders(600, 599, o.options().Now().Add(time.Minute))})
+		a := answer{status: code, body: errorDocument(errorCode, summary)}
+		a.limit(o.options().Now(), 600, 599, time.Minute)
+		o.write(w, a)
 	}}
 }
 
@@ -200,9 +201,16 @@ func RateLimitedConcurrency() Fault { return rateLimited(0, 0, time.Minute) }
 func rateLimited(limit, remaining int, reset time.Duration) Fault {
 	return Fault{serve: func(o *Org, w http.ResponseWriter, _ *http.Request, _ string) {
 		a := oktaError("E0000047")
-		a.rate = rateHeaders(limit, remaining, o.options().Now().Add(reset))
+		a.limit(o.options().Now(), limit, remaining, reset)
 		o.write(w, a)
 	}}
+}
+
+// limit adds the rate headers of a limit that resets after a time, and the Date that this
+// time is counted from.
+func (a *answer) limit(now time.Time, limit, remaining int, reset time.Duration) {
+	a.rate = rateHeaders(limit, remaining, now.Add(reset))
+	a.rate.Set("Date", now.UTC().Format(http.TimeFormat))
 }
 
 // RateLimitedBare answers 429 E0000047 without rate headers and Date.
