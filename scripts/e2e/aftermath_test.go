@@ -63,7 +63,7 @@ func secrets() []string {
 
 // findSecrets finds the first place of each secret, each of which has at least
 // four bytes. A passcode is only digits, and counts only where it stands alone:
-// not within a longer number, or after a decimal point, or as a duration. (There are
+// not within a longer number, or after a decimal point, or as a duration or the id of a process. (There are
 // thousands of secrets: one pass over a log has to do for all.)
 func findSecrets(b []byte, secrets []string) (places []int) {
 	byStart := map[string][]string{}
@@ -85,7 +85,12 @@ func findSecrets(b []byte, secrets []string) (places []int) {
 
 func standsAlone(b []byte, from, to int) bool {
 	const partOfWord = "0123456789abcdefABCDEF.-_:+/"
-	return !bytes.HasSuffix(b[:from], []byte("_ms=")) &&
+	for _, key := range []string{"_ms=", " pid=", " id=", " pluginID="} { // Vault's own, of processes
+		if bytes.HasSuffix(b[:from], []byte(key)) {
+			return false
+		}
+	}
+	return !bytes.HasPrefix(b[to:], []byte("ms")) &&
 		(from == 0 || !strings.ContainsRune(partOfWord, rune(b[from-1]))) &&
 		(to == len(b) || !strings.ContainsRune(partOfWord, rune(b[to])))
 }
@@ -102,6 +107,8 @@ func TestFindSecrets(t *testing.T) {
 		{"request 1234567 took 12.123456", "123456", -1},
 		{"0x123456ff a-123456", "123456", -1},
 		{"duration_ms=12345 code=12345", "12345", 23},
+		{`at pid=12345 okta_calls="authn 2xx 12345ms" code=12345`, "12345", 49},
+		{"plugin process exited: id=12345", "12345", -1},
 	} {
 		places := findSecrets([]byte(row.log), []string{"another", row.secret})
 		if row.want < 0 {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,6 +157,8 @@ func (l *load) count(a harness.Answer, err error) {
 	l.toll.attempted++
 	switch {
 	case err != nil || a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status == http.StatusTemporaryRedirect:
+		l.toll.unavailable++
+	case strings.Contains(a.Errors(), "may have been sent already"): // no answer to a push, which is not repeated
 		l.toll.unavailable++
 	case a.Err() != nil:
 		l.toll.wrong = append(l.toll.wrong, fmt.Sprintf("a right login was refused: %v", a.Err()))

@@ -16,7 +16,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
-var waitInSeconds = regexp.MustCompile(`try again in [0-9]+ seconds`)
+var waitToTryAgain = regexp.MustCompile(`try again in [0-9]+ (seconds|minutes)`)
 
 // tune has Vault pass headers of requests through to the mount.
 func (m *mount) tune(headers ...string) {
@@ -53,14 +53,14 @@ func TestPushWhileOneWaits(t *testing.T) {
 	clock := m.ownClock()
 	u := m.addUser("bombed@acme.test")
 	f, generator := u.AddPush(), u.AddTOTP("OKTA")
-	ended := m.at("127.0.0.2").start(t.Context(), u)
-	eventually(t, "a push", func() bool { return f.Waiting() == 1 })
+	first := m.at("127.0.0.2").begin(u).require(object{"state": "waiting"}) // for minutes
+	require.Equal(t, 1, f.Waiting())
 
 	there := m.at("127.0.0.3")
 	for range 2 {
 		a := there.login(u)
 		requireRefused(t, a, http.StatusTooManyRequests, "a push is waiting on your phone")
-		require.Regexp(t, waitInSeconds, a.Errors())
+		require.Regexp(t, waitToTryAgain, a.Errors())
 	}
 	requireRefused(t, there.login(u, object{"wait": false}), http.StatusTooManyRequests, "waiting on your phone")
 	requireRefused(t, there.login(u, object{"device": f.ID}), http.StatusTooManyRequests, "waiting on your phone")
@@ -69,14 +69,14 @@ func TestPushWhileOneWaits(t *testing.T) {
 	result := m.runLogin(cli, m.loginArgs(u, "password="+u.Password())...)
 	require.Equal(t, 2, result.Code)
 	require.Contains(t, result.Stderr, "Code: 429")
-	require.Regexp(t, waitInSeconds, result.Stderr)
+	require.Regexp(t, waitToTryAgain, result.Stderr)
 
 	there.mustLogin(u, object{"totp": generator.Code()})
 	clock.Advance(time.Minute)
 	m.requireLoggedIn(cli, m.runLogin(cli, m.loginArgs(u, "password="+u.Password(), "totp="+generator.Code())...))
 	require.Equal(t, 1, f.Pushes())
 	require.Equal(t, 1, f.Approve(), "the first one waits all the while")
-	requireSuccess(t, <-ended)
+	first.requireEnd(first.wait())
 
 	f.SetScript("SUCCESS")
 	there.mustLogin(u)
@@ -112,12 +112,14 @@ func TestPushWithTheSameNonce(t *testing.T) {
 	}
 	// The groups of each are read beside its push.
 	without := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "groups" })
-	require.Len(t, paths, len(without)+2)
-	require.Regexp(t, `^authn verify (verify )*authn cancel verify( verify)*$`, strings.Join(without, " "))
+	require.Contains(t, []int{1, 2}, len(paths)-len(without), "the first may end before it reads them")
+	require.Regexp(t, `^authn verify (verify )*authn (verify )*cancel verify( verify)*$`, strings.Join(without, " "))
 
 	h := here.begin(u, sameNonce)
 	other := here.begin(u, sameNonce).require(object{"state": "waiting"})
-	requireRefused(t, h.post(), http.StatusBadRequest, "another login")
+	ended := h.post() // Vault may have had the mount forget it already
+	requireRefused(t, ended, http.StatusBadRequest)
+	require.Regexp(t, "another login|no login of this user is open", ended.Errors())
 	h.requireOver()
 	require.Equal(t, 1, f.Waiting())
 	require.NoError(t, other.post(object{"cancel": true}).Err())
@@ -174,8 +176,8 @@ func TestGuardIsForOnePersonAndMount(t *testing.T) {
 // passed since the last.
 func TestPushFailureWindow(t *testing.T) {
 	t.Parallel()
-	const window = 30 * time.Second // in which the requests until there are pushes again have to be made
-	m := newMount(t, object{"max_push_failures": 2, "push_failure_window": window.String()})
+	const window = 30 * time.Second
+	m := newMount(t, object{"max_push_failures": 2, "push_failure_window": "10m"})
 	u := m.addUser("rejecting@acme.test")
 	f, generator := u.AddPush("REJECTED"), u.AddTOTP("OKTA")
 	requireRefused(t, m.login(u), http.StatusBadRequest, "rejected")
@@ -186,12 +188,13 @@ func TestPushFailureWindow(t *testing.T) {
 	f.SetScript("SUCCESS")
 	refused := m.login(u)
 	requireRefused(t, refused, http.StatusTooManyRequests, "too many pushes", "passcode")
-	require.Regexp(t, `try again in [1-9]\d? seconds`, refused.Errors())
+	require.Regexp(t, `try again in [1-9]\d? minutes`, refused.Errors())
 	requireRefused(t, m.login(u, object{"wait": false}), http.StatusTooManyRequests, "too many pushes")
 	requireRefused(t, m.at("127.0.0.9").login(u, object{"device": f.Name()}), http.StatusTooManyRequests, "too many pushes")
 	m.mustLogin(u, object{"totp": generator.Code()})
 	require.Equal(t, 2, f.Pushes())
 
+	m.mustWrite("config", object{"push_failure_window": window.String()})
 	eventually(t, "a push again", func() bool { return m.login(u).Status == http.StatusOK })
 	require.GreaterOrEqual(t, time.Since(last), window-time.Second)
 	require.Equal(t, 3, f.Pushes())
@@ -258,8 +261,9 @@ func TestWhatDoesNotCountAsAPushFailure(t *testing.T) {
 		requireRefused(t, m.login(u), http.StatusBadRequest)
 	}
 	u.SetStatusAfterMFA("")
-	m.org.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error").Times(2))
+	m.org.Fail("groups", oktatest.Status(500, "E0000009", "Internal Server Error"))
 	requireRefused(t, m.login(u), http.StatusBadRequest, "E0000009")
+	m.org.ClearFaults()
 	m.mustLogin(u)
 	require.Equal(t, 5, f.Pushes())
 }
@@ -275,11 +279,11 @@ func TestLastPushIsNotReplaced(t *testing.T) {
 	eventually(t, "a push", func() bool { return f.Waiting() == 1 })
 	ended := m.start(t.Context(), u, sameNonce)
 	requireRefused(t, (<-first).Answer, http.StatusBadRequest, "another login")
-	eventually(t, "the second push", func() bool { return f.Waiting() == 1 })
+	eventually(t, "the second push", func() bool { return f.Pushes() == 2 })
 	for _, more := range []object{{}, {"wait": false}, {"device": second.ID}} {
 		a := m.login(u, more, sameNonce)
 		requireRefused(t, a, http.StatusTooManyRequests, "a push is waiting on your phone already")
-		require.Regexp(t, waitInSeconds, a.Errors())
+		require.Regexp(t, waitToTryAgain, a.Errors())
 	}
 	require.Equal(t, 1, f.Approve())
 	requireSuccess(t, <-ended)

@@ -124,7 +124,14 @@ func (h *held) requireEnd(a harness.Answer) {
 // asked about it.
 func (h *held) requireOver() {
 	h.m.t.Helper()
-	asked := func() int { return len(h.m.org.Requests()) - h.m.cancels() }
+	asked := func() (n int) {
+		for _, r := range h.m.org.Requests() {
+			if r.Path != "/api/v1/authn/cancel" { // which may be on its way yet
+				n++
+			}
+		}
+		return n
+	}
 	before := asked()
 	for _, body := range []object{{}, {"totp": "123456"}, {"factor": "push"}, {"cancel": true}, {"wait": false}} {
 		requireRefused(h.m.t, h.post(body), http.StatusBadRequest, "no login of this user is open under this transaction_id")
@@ -416,13 +423,13 @@ func TestHeldIDIsBound(t *testing.T) {
 func TestHeldIDExpires(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
-	m.org.Configure(func(o *oktatest.Options) { o.StateTokenLife = 2 * time.Second })
+	m.org.Configure(func(o *oktatest.Options) { o.StateTokenLife = 20 * time.Second })
 	u := m.addUser("mia@acme.test")
 	f := u.AddTOTP("OKTA")
 	h := m.begin(u)
 	expires, err := time.Parse(time.RFC3339, h.data["expires_at"].(string))
 	require.NoError(t, err)
-	require.Less(t, time.Until(expires), 3*time.Second)
+	require.Less(t, time.Until(expires), 22*time.Second)
 	eventually(t, "the end of the login", func() bool { return h.post().Err() != nil })
 	requireRefused(t, h.post(object{"totp": f.Code()}), http.StatusBadRequest, "no login of this user is open")
 	h.requireOver()
@@ -522,7 +529,7 @@ func TestHeldSwitchToACodeOfBefore(t *testing.T) {
 	h.next(object{"factor": "sms"}).require(object{"state": "passcode_required", "factor": "sms"})
 	soon(t, []int{0, 1, 1}, func() []int { return []int{phone.Waiting(), phone.Withdrawn(), text.Sent()} })
 	h.requireEnd(h.post(object{"totp": text.Code()}))
-	require.Zero(t, m.openTransactions())
+	soon(t, 0, m.openTransactions)
 }
 
 // To cancel does not wait for a request that is being served: it ends it.
@@ -549,7 +556,7 @@ func TestHeldCancelEndsARequestInFlight(t *testing.T) {
 	requireRefused(t, a.Answer, http.StatusBadRequest, "no login of this user")
 	h.requireOver()
 	soon(t, 0, f.Waiting)
-	require.Zero(t, m.openTransactions())
+	soon(t, 0, m.openTransactions)
 }
 
 // What counts is how the mount is configured when the login is gone on with.
@@ -610,6 +617,7 @@ func TestAuditLogHidesTransactionIDs(t *testing.T) {
 func TestHeldLoginByVaultWrite(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
+	m.ownClock() // a code lasts
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	f := u.AddTOTP("OKTA")
 	phone := u.AddPush()

@@ -37,7 +37,7 @@ func (m *mount) identityMethod(kind string, fields object) *identityMethod {
 
 func (m *mount) identityTOTP() *identityMethod {
 	m.t.Helper()
-	return m.identityMethod("totp", object{"issuer": "Vault"})
+	return m.identityMethod("totp", object{"issuer": "Vault", "period": identityStep})
 }
 
 // identityPush is a method that sends pushes by the mount's org, to the people
@@ -86,7 +86,7 @@ type identityKey struct {
 	step   int64 // of the newest code
 }
 
-const identityStep = 30 // seconds
+const identityStep = 300 // seconds: a code lasts as long as any test
 
 // keyOf makes a key for somebody who has not logged in yet, as an administrator
 // does: that takes the entity.
@@ -117,7 +117,7 @@ func (k *identityKey) code() string {
 }
 
 // oldCode is one that was right an hour ago.
-func (k *identityKey) oldCode() string { return k.at(time.Now().Unix()/identityStep - 120) }
+func (k *identityKey) oldCode() string { return k.at(time.Now().Unix()/identityStep - 12) }
 
 func (k *identityKey) at(step int64) string {
 	code, err := hotp.GenerateCode(k.secret, uint64(step))

@@ -112,15 +112,15 @@ func TestIdentityTOTPOnATerminal(t *testing.T) {
 	method := m.identityTOTP().enforce()
 	key := method.keyOf(u)
 	for _, row := range []struct {
-		code string
+		code func() string
 		exit int
-	}{{key.oldCode(), 2}, {key.code(), 0}} {
+	}{{key.oldCode, 2}, {key.code, 0}} {
 		terminal, err := cli.OnTerminal(t.Context(), m.loginArgs(u, "password="+u.Password())...)
 		require.NoError(t, err)
 		asked, err := terminal.WaitFor(t.Context(), asksForTheCode)
 		require.NoError(t, err)
 		require.Equal(t, method.ID, asked[1])
-		require.NoError(t, terminal.Type(row.code))
+		require.NoError(t, terminal.Type(row.code()))
 		require.Equal(t, row.exit, terminal.Wait(), terminal.Screen())
 	}
 	m.noteToken(cli)

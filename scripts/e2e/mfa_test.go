@@ -3,8 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +20,7 @@ func TestPasscode(t *testing.T) {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			m := newMount(t)
+			m.ownClock()
 			u := m.addUser("mia@acme.test")
 			f := u.AddTOTP(provider)
 			requireRefused(t, m.login(u), http.StatusBadRequest, "totp")
@@ -29,13 +32,17 @@ func TestPasscode(t *testing.T) {
 	}
 }
 
-// wrongCode is a code that the factor does not show.
+// wrongCode is a code that the factor does not show, has not shown, and will not show soon.
 func wrongCode(f *oktatest.Factor) string {
-	const code = "104729"
-	if f.Code() == code {
-		return "224737"
+	shown := map[string]bool{f.Code(): true}
+	for step := -30; step <= 30; step++ {
+		shown[f.CodeAt(time.Now().Add(time.Duration(step)*30*time.Second))] = true
 	}
-	return code
+	for code := 104729; ; code++ {
+		if text := strconv.Itoa(code); !shown[text] {
+			return text
+		}
+	}
 }
 
 func TestPasscodeProviderInAnyCase(t *testing.T) {

@@ -30,6 +30,7 @@ func TestOktaLogin(t *testing.T) {
 		"passcode": func(_ *testing.T, p oktaLogin) {
 			generator := p.user.AddTOTP("OKTA")
 			p.begin()
+			p.waitFor("Passcode of Okta Verify: ")
 			p.answer("Passcode of Okta Verify: ", generator.Code())
 		},
 		"push with a number": func(t *testing.T, p oktaLogin) {
@@ -54,6 +55,7 @@ func TestOktaLogin(t *testing.T) {
 			method := p.m.identityTOTP().enforce()
 			key := method.keyOf(p.user)
 			p.begin()
+			p.waitFor("Passcode for ")
 			p.answer("Passcode for ", key.code())
 		},
 	} {

@@ -44,16 +44,16 @@ func setUp(ctx context.Context, v *harness.Vault, plugin harness.Plugin, sim *si
 // firstLogins logs in with the real command line tool, by password and by
 // passcode: what the guide says works.
 func firstLogins(ctx context.Context, v *harness.Vault, sim *simulator, who cast, dir string) error {
-	// Not the code that the guide asks for: a passcode works once.
-	code, err := sim.passcode(ctx, who.Push.Login)
-	if err != nil {
-		return err
-	}
 	cli := v.CLI(filepath.Join(dir, "home"), "")
 	if err := os.Mkdir(cli.Home, 0o700); err != nil {
 		return err
 	}
 	if err := login(ctx, cli, who.Plain); err != nil {
+		return err
+	}
+	// Not the code that the guide asks for: a passcode works once.
+	code, err := sim.passcode(ctx, who.Push.Login)
+	if err != nil {
 		return err
 	}
 	return login(ctx, cli, who.Push, "totp="+code)

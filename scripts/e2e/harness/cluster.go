@@ -51,13 +51,13 @@ func (c *Cluster) waitForVoters(ctx context.Context) error {
 	defer cancel()
 	for {
 		voters, err := c.voters(ctx)
-		if err != nil || voters == len(c.Nodes) {
-			return err
+		if err == nil && voters == len(c.Nodes) {
+			return nil
 		}
 		select {
 		case <-time.After(pollInterval):
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d nodes have a vote", voters, len(c.Nodes))
+			return fmt.Errorf("%d of %d nodes have a vote: %w", voters, len(c.Nodes), errors.Join(ctx.Err(), err))
 		}
 	}
 }
