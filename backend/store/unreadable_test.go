@@ -162,7 +162,9 @@ func TestUnreadableEntryIsReadAsOftenAsOthers(t *testing.T) {
 		assert.Zero(t, r.failed.Load(), "it is not storage that fails")
 		r.spoil("b", "{")
 		r.later(maxAge)
-		r.agreesOn("b")
+		entry, err := r.Get(t.Context(), r.s, "b") // as before
+		assert.NoError(t, err)
+		assert.Equal(t, &numbered{Of: "b", N: 1}, entry)
 		synctest.Wait()
 		_, err = r.Get(t.Context(), r.s, "b")
 		r.unreadable(err, "b")
