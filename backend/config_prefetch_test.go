@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/vault/sdk/logical"
@@ -112,4 +113,31 @@ func TestWhoseGroupsAreReadBesideThePassword(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestGroupsAreNotReadBesideAPasswordThatIsNotSent: a login that waits for its turn, and may
+// be refused, has no groups read meanwhile.
+func TestGroupsAreNotReadBesideAPasswordThatIsNotSent(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, m *mount) {
+		m.configure(fields{"prefetch_groups": "always", "max_login_failures": 2})
+		groups := func(u *oktatest.User) int { return m.okta.Count(http.MethodGet, "/api/v1/users/"+u.ID+"/groups") }
+		u := m.addUser("Scientists")
+		m.mustLogin(nil)
+		m.okta.Reset()
+		released := make(chan struct{})
+		m.okta.Fail("authn", oktatest.Meanwhile(func() { <-released }).Times(2))
+		var logins []<-chan outcome
+		for range 3 {
+			logins = append(logins, m.background(t.Context(), m.from(callerIP, nil, nil)))
+			synctest.Wait()
+		}
+		assert.Equal(t, []int{2, 2}, []int{m.authnCalls(), groups(u)})
+		close(released)
+		for _, login := range logins {
+			o := m.finished(login)
+			assert.Equal(t, http.StatusOK, o.status, o.text)
+		}
+		assert.Equal(t, []int{3, 3}, []int{m.authnCalls(), groups(u)})
+	})
 }

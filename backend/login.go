@@ -77,8 +77,7 @@ func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *confi
 // session is there also where it failed, but for a password that was not right.
 func (l *loginRequest) run(ctx context.Context) (*mfa.Session, error) {
 	flow := l.flow()
-	flow.Begun = l.prefetch(ctx, flow)
-	tx, err := l.verifyPassword(ctx, flow)
+	tx, err := l.verifyPassword(ctx, &flow)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +112,12 @@ func (l *loginRequest) loggedIn(ctx context.Context, session *mfa.Session, ticke
 }
 
 // verifyPassword has Okta verify the password. Nothing of the mount's is taken up for a
-// login before that.
-func (l *loginRequest) verifyPassword(ctx context.Context, flow mfa.Flow) (tx okta.Transaction, err error) {
-	tx, l.ticket, err = l.authenticate(ctx, flow.Again)
+// login before that, and groups are read beside it only where it may be sent.
+func (l *loginRequest) verifyPassword(ctx context.Context, flow *mfa.Flow) (tx okta.Transaction, err error) {
+	tx, l.ticket, err = l.authenticate(ctx, func(sending context.Context) (okta.Transaction, error) {
+		flow.Begun = l.prefetch(ctx, *flow)
+		return flow.Again(sending)
+	})
 	return tx, err
 }
 

@@ -23,8 +23,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 		return l.fail(ctx, nil, errTooManyLogins)
 	}
 	flow := l.flow()
-	flow.Begun = l.prefetch(ctx, flow)
-	tx, err := l.verifyPassword(ctx, flow)
+	tx, err := l.verifyPassword(ctx, &flow)
 	if err != nil {
 		return l.fail(ctx, nil, err)
 	}

@@ -149,11 +149,14 @@ func TestRenewWithAStalePassword(t *testing.T) {
 		}
 		assert.Empty(t, m.okta.Requests())
 
+		m.write("config", fields{"prefetch_groups": "always"})
 		fresh := issued(m.mustLogin(fields{"password": "another"}))
 		_, status, text = m.renew(fresh)
 		assert.Equal(t, http.StatusOK, status, text)
+		m.okta.Reset()
 		_, _, text = m.renew(old)
 		assert.Equal(t, stale, text)
+		assert.Empty(t, m.okta.Requests(), "no groups are read beside a password that is not sent")
 
 		// The old password may be the right one again, of which only a login tells.
 		u.SetPassword(testPassword)
