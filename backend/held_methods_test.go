@@ -154,8 +154,9 @@ func TestHeldMethodAndTheEndOfTheMount(t *testing.T) {
 	resp, status, text := m.login(fields{"wait": false})
 	heldMethods(t, m, resp, status, text)
 	require.Equal(t, 1, phone.Waiting())
-	m.backend.Cleanup(t.Context())
-	m.eventually(func() bool { return phone.Waiting() == 0 && phone.Withdrawn() == 1 }, "the push is not taken back")
+	m.cleanUp()
+	assert.Zero(t, phone.Waiting())
+	assert.Equal(t, 1, phone.Withdrawn())
 }
 
 // A push is taken back also where its caller left while Okta was asked to send it.

@@ -39,7 +39,7 @@ func TestHeldAndTheConfiguration(t *testing.T) {
 // The groups are read with the API token of today.
 func TestHeldAndTheAPIToken(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"api_token": "", "prefetch_groups": "never"})
+		m.configure(fields{"api_token": ""})
 		totp := m.addUser("Everyone", "Scientists").AddTOTP("OKTA")
 		held := m.hold(nil)
 		m.write("config", fields{"api_token": m.okta.Token})
@@ -54,7 +54,9 @@ func TestHeldAndTheAPIToken(t *testing.T) {
 		m.okta.Reset()
 		assert.Empty(t, aliasNames(m.ended(held, fields{"totp": m.nextCode(totp)})))
 		for _, r := range m.okta.Requests() {
-			assert.Empty(t, r.Header.Get("Authorization"), r.Path)
+			if !strings.HasSuffix(r.Path, "/groups") { // a read of before, which was given up, may be late
+				assert.Empty(t, r.Header.Get("Authorization"), r.Path)
+			}
 		}
 	})
 }

@@ -125,6 +125,7 @@ func TestAPushSurvivesAFailedQuestion(t *testing.T) {
 // TestLoginWaitsForPushTimeout: a login holds up its client, and whoever waits for that, no
 // longer than push_timeout, which is a minute where it is not set.
 func TestLoginWaitsForPushTimeout(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, m *mount) {
 		m.configure(nil)
 		push := m.addUser("Everyone").AddPush()

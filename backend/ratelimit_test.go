@@ -13,6 +13,7 @@ import (
 // Okta's limit of requests does not end a wait: Okta is asked again when there is
 // room, if the push still waits then.
 func TestRateLimitedPolls(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		fault oktatest.Fault
@@ -26,6 +27,7 @@ func TestRateLimitedPolls(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			inBubble(t, func(t *testing.T, m *mount) {
 				m.configure(fields{"push_timeout": "80s"})
 				push := m.addUser("Everyone").AddPush("WAITING", "SUCCESS")

@@ -83,7 +83,7 @@ func TestFaults(t *testing.T) {
 								if cfg.Timeout = patience; f.hasty {
 									cfg.Timeout = timeout // again, where the machine was too slow for what comes before the fault
 								}
-								cfg.UserAgent = timeout.String()
+								cfg.UserAgent = f.name + " " + timeout.String()
 							})
 							// The request goes out on a connection that has been used: only
 							// there net/http would repeat it.
@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 							srv.Fail(call.endpoint, f.fault.After(call.pass))
 							err = call.do(t.Context(), c)
 							sent = slices.DeleteFunc(srv.Requests(), func(r oktatest.Request) bool {
-								return !strings.Contains(r.UserAgent(), timeout.String()) // one of an earlier time, which was late
+								return !strings.Contains(r.UserAgent(), f.name+" "+timeout.String()) // one of an earlier time, which was late
 							})
 							srv.ClearFaults()
 						}

@@ -63,8 +63,8 @@ func secrets() []string {
 
 // findSecrets finds the first place of each secret, each of which has at least
 // four bytes. A passcode is only digits, and counts only where it stands alone:
-// not within a longer number, or after a decimal point, or as a duration or the id of a process. (There are
-// thousands of secrets: one pass over a log has to do for all.)
+// not within a longer number, or after a decimal point, or as a duration or the id of
+// a process. (There are thousands of secrets: one pass over a log has to do for all.)
 func findSecrets(b []byte, secrets []string) (places []int) {
 	byStart := map[string][]string{}
 	for _, secret := range secrets {
@@ -108,7 +108,7 @@ func TestFindSecrets(t *testing.T) {
 		{"0x123456ff a-123456", "123456", -1},
 		{"duration_ms=12345 code=12345", "12345", 23},
 		{`at pid=12345 okta_calls="authn 2xx 12345ms" code=12345`, "12345", 49},
-		{"plugin process exited: id=12345", "12345", -1},
+		{"plugin process exited: id=12345 pluginID=12345", "12345", -1},
 	} {
 		places := findSecrets([]byte(row.log), []string{"another", row.secret})
 		if row.want < 0 {

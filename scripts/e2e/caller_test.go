@@ -115,7 +115,7 @@ func (m *mount) everyRequest() {
 func TestCallerByTheTool(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
-	m.ownClock() // a code lasts
+	m.ownClock()
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	f := u.AddTOTP("OKTA")
 	m.requireLoggedIn(cli, m.runLogin(cli, m.loginArgs(u, "password="+u.Password(), "totp="+f.Code())...))

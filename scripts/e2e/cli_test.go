@@ -86,7 +86,7 @@ func TestCLIAsksForThePassword(t *testing.T) {
 func TestCLIPasscode(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
-	m.ownClock() // a code lasts
+	m.ownClock()
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	u.AddTOTP("OKTA")
 	f := u.AddTOTP("GOOGLE")

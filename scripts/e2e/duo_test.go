@@ -21,7 +21,8 @@ func TestDuoFactors(t *testing.T) {
 		"method_name": "my_duo", "integration_key": duo.IntegrationKey, "secret_key": duo.SecretKey, "api_hostname": duoHost(duo),
 	})
 	m.mustWrite("config", object{"mfa_methods": "my_duo"})
-	there := duo.AddUser("mia@acme.test").AddNamedPhone("Pixel", "auto", "push", "phone").RequireVerifiedPush(6).NextCodes("314159", "314159", "314159", "314159") // Duo tells another where one gets old
+	// Another code takes the place of one that gets old before the push.
+	there := duo.AddUser("mia@acme.test").AddNamedPhone("Pixel", "auto", "push", "phone").RequireVerifiedPush(6).NextCodes("314159", "314159", "314159", "314159")
 	defer func() { noteSecret("314159") }()
 
 	nonce := secret()

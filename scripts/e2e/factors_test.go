@@ -11,7 +11,7 @@ import (
 	"github.com/vault-okta/vault-plugin-auth-okta/scripts/e2e/harness"
 )
 
-// ownClock gives the mount's org a clock that moves only when told.
+// ownClock gives the mount's org a clock that moves only when told, so a code lasts.
 func (m *mount) ownClock() *oktatest.Clock {
 	clock := oktatest.NewClock(time.Now())
 	m.org.Configure(func(o *oktatest.Options) { o.Now = clock.Now })
@@ -292,7 +292,7 @@ func TestWrongCodeThenRight(t *testing.T) {
 func TestChoiceOfFactorByTheTool(t *testing.T) {
 	t.Parallel()
 	m := newMount(t, allFactors)
-	m.ownClock() // a code lasts
+	m.ownClock()
 	u, cli := m.addUser("mia@acme.test"), m.person()
 	generator, question := u.AddTOTP("GOOGLE"), u.AddFactor("question", "OKTA")
 	factors := map[string]*oktatest.Factor{}

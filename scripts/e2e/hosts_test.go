@@ -16,7 +16,7 @@ import (
 func TestCLILoginAsByOpenBao(t *testing.T) {
 	t.Parallel()
 	m := newMount(t)
-	m.ownClock() // a code lasts
+	m.ownClock()
 	u := m.addUser("mia@acme.test")
 	own := u.AddTOTP("OKTA")
 	u.AddTOTP("GOOGLE")

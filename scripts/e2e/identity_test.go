@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -193,7 +194,7 @@ func (m *mount) requireToken(a harness.Answer, u *oktatest.User) string {
 	return a.Token()
 }
 
-// asked tells what the org was asked, by whom, without ids and repetitions.
+// asked tells what the org was asked for one login, by whom, without ids and repetitions.
 func (o *org) asked() (list []string) {
 	for _, r := range o.Requests() {
 		who := r.UserAgent()
@@ -211,20 +212,21 @@ func (o *org) asked() (list []string) {
 		}
 		list = append(list, who+" "+r.Method+" "+strings.Join(segments, "/"))
 	}
-	return groupsLast(slices.Compact(list))
+	// The groups are read beside the password of a known user, and while a phone rings.
+	const groups = "plugin GET users/*/groups"
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(turn(a, groups), turn(b, groups)) })
+	return slices.CompactFunc(list, func(a, b string) bool { return a == b && a != groups })
 }
 
-// groupsLast puts the groups, which are read beside the password of a known user and
-// while a phone rings, behind the plugin's other questions. So a list is of one login.
-func groupsLast(list []string) []string {
-	const groups = "plugin GET users/*/groups"
-	for i := 0; i+1 < len(list); i++ {
-		if list[i] == groups && strings.HasPrefix(list[i+1], "plugin POST authn") {
-			list[i], list[i+1] = list[i+1], groups
-			return groupsLast(slices.Compact(list))
-		}
+// turn is when a question of a login comes: the groups count as the plugin's last.
+func turn(question, groups string) int {
+	switch {
+	case question == groups:
+		return 1
+	case strings.HasPrefix(question, "plugin "):
+		return 0
 	}
-	return list
+	return 2
 }
 
 // What a login asks Okta for.

@@ -36,14 +36,8 @@ func TestManyWaitingPushes(t *testing.T) {
 	for i := range phones {
 		u := m.addUser(fmt.Sprintf("user%d@acme.test", i))
 		phones[i] = u.AddPush()
-		go func() {
-			o := <-m.start(t.Context(), u)
-			for o.err == nil && o.Status == http.StatusTooManyRequests { // no place among the strangers was free
-				time.Sleep(time.Second)
-				o = <-m.start(t.Context(), u)
-			}
-			answers <- answered{o, time.Now()}
-		}()
+		ended := m.startAmongStrangers(u)
+		go func() { answers <- answered{<-ended, time.Now()} }()
 	}
 	eventually(t, "a push to everybody", func() bool {
 		return !slices.ContainsFunc(phones, func(f *oktatest.Factor) bool { return f.Pushes() == 0 })

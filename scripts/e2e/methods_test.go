@@ -101,9 +101,9 @@ func TestNoSubsetOfMethodsIsEnough(t *testing.T) {
 	m.mustWrite("groups/a", object{"mfa_methods": "mine"})
 	m.mustWrite("users/mia@acme.test", object{"mfa_methods": "code_only"})
 
-	codes := []string{mine.at(t, 0), "code_only:" + generator.Code()}
+	var codes []string
 	for subset := range 8 {
-		if subset == 6 { // the first that uses them up
+		if subset < 7 { // which uses them again
 			codes = []string{mine.at(t, 0), "code_only:" + generator.Code()}
 		}
 		phone.SetScript("WAITING", "REJECTED")

@@ -149,7 +149,8 @@ type pageLogin struct {
 func (p devPage) hold(user, password string) pageLogin {
 	p.t.Helper()
 	a := p.post(user, object{"password": password, "wait": false})
-	id, _ := a["data"].(object)["transaction_id"].(string)
+	data, _ := a["data"].(object)
+	id, _ := data["transaction_id"].(string)
 	require.NotEmpty(p.t, id, "%v", a)
 	return pageLogin{p, user, id}
 }
@@ -157,7 +158,10 @@ func (p devPage) hold(user, password string) pageLogin {
 // waitForNumber has the mount ask Okta until it knows the number that the phone shows.
 func (l pageLogin) waitForNumber() {
 	l.p.t.Helper()
-	eventually(l.p.t, "the number", func() bool { return l.ask()["data"].(object)["correct_answer"] != nil })
+	eventually(l.p.t, "the number", func() bool {
+		data, _ := l.ask()["data"].(object)
+		return data["correct_answer"] != nil
+	})
 }
 
 func (l pageLogin) requireToken() {
@@ -171,7 +175,9 @@ func (p devPage) post(user string, body object) (answer object) {
 	p.t.Helper()
 	raw, err := json.Marshal(body)
 	require.NoError(p.t, err)
-	response, err := http.Post(p.cli.Addr+"/v1/auth/okta/login/"+user, "application/json", bytes.NewReader(raw))
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.cli.Addr+"/v1/auth/okta/login/"+user, bytes.NewReader(raw))
+	require.NoError(p.t, err)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(p.t, err)
 	defer response.Body.Close()
 	require.NoError(p.t, json.NewDecoder(response.Body).Decode(&answer))

@@ -32,9 +32,10 @@ func (m *mount) serviceApp() *oktatest.ServiceApp {
 	return app
 }
 
-// whileLoggingIn has somebody log in every 100 ms while do runs, and ten people after it,
-// and fails where one of the logins does, or got no policy by a group of Okta's. Nobody
-// begins a second login before the first is answered: a limit is not what is tested.
+// whileLoggingIn has somebody log in every 100 ms, or more rarely where the answers come
+// later, while do runs and for ten logins after it. It fails where one of them does, or got
+// no policy by a group of Okta's. Nobody begins a second login before the first is answered:
+// a limit is not what is tested.
 func (m *mount) whileLoggingIn(do func()) {
 	m.t.Helper()
 	var people []*oktatest.User // Okta takes few logins a second of one person

@@ -14,15 +14,15 @@ const firstPort, lastPort = 20000, 32767
 
 var reserved struct {
 	sync.Mutex
-	ports []net.Listener // each is the one above that of an address
+	ports []net.Listener // each is two above that of an address: Vault takes the one between
 }
 
 // FreeAddress returns a loopback address for a server, on which nobody listens and which no
 // other call of it returns while this process lives, in this process or another.
 func FreeAddress() (string, error) {
 	for range 100 {
-		port := firstPort + 2*rand.IntN((lastPort-firstPort)/2)
-		reservation, err := net.Listen("tcp", loopback(port+1))
+		port := firstPort + 4*rand.IntN((lastPort-firstPort)/4)
+		reservation, err := net.Listen("tcp", loopback(port+2))
 		if err != nil {
 			continue
 		}

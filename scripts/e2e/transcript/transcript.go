@@ -167,7 +167,7 @@ func Run(ctx context.Context, blocks []Block, dir string, env []string, replaced
 			// It ends between two rounds: none of its commands outlives the block.
 			loop := "(ended=; trap ended=yes TERM; while sleep 0.3; test -z \"$ended\"; do " + b.Meanwhile + "done) >/dev/null 2>&1 & meanwhile=$!"
 			commands = append([]Command{{Text: loop}}, commands...)
-			commands = append(commands, Command{Text: "kill $meanwhile; wait $meanwhile || true"})
+			commands = append(commands, Command{Text: "kill $meanwhile && { wait $meanwhile || true; }"})
 		}
 		known := map[string]bool{}
 		for _, c := range commands {
