@@ -197,7 +197,9 @@ func TestPhonesOfDuo(t *testing.T) {
 		require.NoError(t, err)
 		return attempt.Ring(t.Context(), mfa.Exchange{Clock: methodtest.Clock{}, Life: t.Context(), Until: time.Now().Add(time.Hour), Numbers: true})
 	}
+	assert.Zero(t, s.user(someone).Duo.Verified)
 	set("user=mia&verified_push=4", http.StatusOK)
+	assert.Equal(t, 4, s.user(someone).Duo.Verified)
 	for typed, approved := range map[bool]string{true: `"approved": 1`, false: `"approved": 0`} {
 		push, err := ringing(someone)
 		require.NoError(t, err)
@@ -216,6 +218,7 @@ func TestPhonesOfDuo(t *testing.T) {
 		assert.Equal(t, typed, passed)
 	}
 	set("user=mia&verified_push=0&capabilities=auto,phone", http.StatusOK)
+	assert.Zero(t, s.user(someone).Duo.Verified)
 	call, err := ringing(someone)
 	require.NoError(t, err)
 	assert.Nil(t, call.Waiting().Number)

@@ -52,7 +52,8 @@ type serviceState struct {
 	Calls    int    `json:"calls,omitempty"`  // of those that wait
 	Number   *int   `json:"number,omitempty"` // the right one
 	Choices  []int  `json:"choices,omitempty"`
-	Typed    bool   `json:"typed,omitempty"` // a push that waits wants a code typed
+	Verified int    `json:"verified_push,omitempty"` // digits of the code that Duo demands
+	Typed    bool   `json:"typed,omitempty"`         // a push that waits wants a code typed
 	SentCode string `json:"sent_code,omitempty"`
 }
 
@@ -92,7 +93,9 @@ func stateOf(f *oktatest.Factor) factorState {
 }
 
 func stateAtDuo(u *mfatest.DuoUser) serviceState {
-	return serviceState{Pushes: u.Pushes(), Waiting: u.Waiting(), Calls: u.Calling(), Typed: u.WantedCode() != ""}
+	return serviceState{
+		Pushes: u.Pushes(), Waiting: u.Waiting(), Calls: u.Calling(), Verified: u.VerifiedPush(), Typed: u.WantedCode() != "",
+	}
 }
 
 func stateAtPingID(u *mfatest.PingIDUser) serviceState {

@@ -30,6 +30,13 @@ func (u *DuoUser) RequireVerifiedPush(digits int) *DuoUser {
 	return u.do(func() { u.verified = digits })
 }
 
+// VerifiedPush returns the digits of the code that policy demands, and zero where a plain
+// push will do.
+func (u *DuoUser) VerifiedPush() (digits int) {
+	u.do(func() { digits = u.verified })
+	return digits
+}
+
 // NextCodes sets the codes that preauth tells next. What follows them is random.
 func (u *DuoUser) NextCodes(codes ...string) *DuoUser {
 	return u.do(func() { u.nextCodes = append(u.nextCodes, codes...) })

@@ -117,6 +117,16 @@ func (p devPage) size(width, height int64) chromedp.Action[chromedp.Void] {
 	return chromedp.EmulateViewport(width, height)
 }
 
+// reload loads the page anew, and waits until it shows what there is.
+func (p devPage) reload() {
+	p.t.Helper()
+	p.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := chromedp.Reload()(ctx, t)
+		return err
+	}))
+	p.wait(`document.getElementById('connection').textContent === 'Live'`)
+}
+
 // theme has the browser prefer light or dark.
 func (p devPage) theme(name string) {
 	p.t.Helper()
@@ -228,6 +238,7 @@ func TestPhonePage(t *testing.T) {
 		{"reject", pageRejects},
 		{"number", pagePicksNumbers},
 		{"message", pageShowsMessages},
+		{"person", pageShowsWhatPeopleHave},
 		{"keyboard", pageByKeyboard},
 		{"fault", pageSwitchesFaults},
 		{"contrast", pageHasContrast},
@@ -287,6 +298,19 @@ func pageShowsMessages(t *testing.T, p devPage) {
 
 	p.click(`button[aria-label="QR code for the authenticator app of tom@acme.test"]`)
 	p.wait(`document.querySelector('img.qr')?.naturalWidth === 264`)
+}
+
+// The controls of a person show what the simulator has, whoever has changed it.
+func pageShowsWhatPeopleHave(t *testing.T, p devPage) {
+	const more = `[...document.querySelectorAll('#people > li')].find(e => e.textContent.includes('mia@acme.test')).querySelector('[name=verified]')`
+	set := func(digits int) {
+		eval[bool](p, fmt.Sprintf(`(fetch('/duo/phone?user=mia&verified_push=%d', { method: 'POST' }), true)`, digits))
+		p.wait(fmt.Sprintf(more+`.value === '%d'`, digits))
+	}
+	set(6)
+	p.reload()
+	p.wait(more + `.value === '6'`)
+	set(0)
 }
 
 // stop is an element that the Tab key leads to.
@@ -423,10 +447,8 @@ func (p devPage) write(name string) []byte {
 
 // The README shows the page as it is: two phones ring.
 func pageIsShown(t *testing.T, p devPage) {
-	p.do(p.size(1120, 720), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Reload()(ctx, t)
-		return err
-	}))
+	p.do(p.size(1120, 720))
+	p.reload()
 	first, second := p.hold(pia, "purple-monkey"), p.hold(noa, "silver-spoon")
 	second.waitForNumber()
 	p.wait(`document.querySelectorAll('#pushes li').length === 2`)

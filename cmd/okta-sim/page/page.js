@@ -68,6 +68,13 @@ function copyButton(label, what) {
   return button;
 }
 
+// choose shows in a select what okta-sim has, unless somebody is about to change it.
+function choose(select, value) {
+  if (document.activeElement === select) return;
+  if (![...select.options].some(o => o.value === String(value))) select.append(el('option', { value, textContent: value }));
+  select.value = value;
+}
+
 // --- phones
 
 const apps = { okta: 'Okta Verify', duo: 'Duo', pingid: 'PingID' };
@@ -204,9 +211,9 @@ function updateFactor(item, f) {
 const statuses = ['ACTIVE', 'SUSPENDED', 'LOCKED_OUT', 'PASSWORD_EXPIRED', 'PASSWORD_WARN', 'DEPROVISIONED', 'MFA_ENROLL', 'SUCCESS'];
 
 function makePerson(u) {
-  const status = el('select', {}, ...[...new Set([...statuses, u.status])].map(s => el('option', { textContent: s })));
+  const status = el('select', { name: 'status' }, ...statuses.map(s => el('option', { textContent: s })));
   status.onchange = () => tell('/users/status', { user: u.login, status: status.value });
-  const verified = el('select', {}, el('option', { value: 0, textContent: 'a tap' }),
+  const verified = el('select', { name: 'verified' }, el('option', { value: 0, textContent: 'a tap' }),
     ...[3, 4, 5, 6].map(n => el('option', { value: n, textContent: `a code of ${n} digits` })));
   verified.onchange = () => tell('/duo/phone', { user: u.login, verified_push: verified.value });
   const passcode = (name, path) => {
@@ -228,8 +235,8 @@ function makePerson(u) {
 
 function updatePerson(item, u) {
   text(item.querySelector('.status'), u.status === 'ACTIVE' ? '' : u.status);
-  const status = item.querySelector('select');
-  if (document.activeElement !== status) status.value = u.status;
+  choose(item.querySelector('[name=status]'), u.status);
+  choose(item.querySelector('[name=verified]'), u.duo.verified_push ?? 0);
   sync(item.querySelector('.factors'), u.factors, f => f.id, f => makeFactor(u.login, f), updateFactor);
 }
 
@@ -274,9 +281,7 @@ function showSwitches(s) {
     off.onclick = () => tell('/faults', { where, fault: 'none' });
     return el('li', { className: 'line' }, el('span', { className: 'bad', textContent: `${placeName(where)}: ${faultNames[kind] ?? kind}` }), off);
   });
-  const latency = $('latency');
-  if (![...latency.options].some(o => o.value === s.latency)) latency.append(el('option', { value: s.latency, textContent: s.latency }));
-  if (document.activeElement !== latency) latency.value = s.latency;
+  choose($('latency'), s.latency);
   $('numbers').checked = s.pingid_numbers;
 }
 
