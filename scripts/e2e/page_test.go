@@ -239,6 +239,7 @@ func TestPhonePage(t *testing.T) {
 		{"number", pagePicksNumbers},
 		{"message", pageShowsMessages},
 		{"person", pageShowsWhatPeopleHave},
+		{"problem", pageShowsWhatIsWrong},
 		{"keyboard", pageByKeyboard},
 		{"fault", pageSwitchesFaults},
 		{"contrast", pageHasContrast},
@@ -311,6 +312,26 @@ func pageShowsWhatPeopleHave(t *testing.T, p devPage) {
 	p.reload()
 	p.wait(more + `.value === '6'`)
 	set(0)
+}
+
+// A button whose request fails, or that the browser refuses, says so where it is seen.
+func pageShowsWhatIsWrong(t *testing.T, p devPage) {
+	eval[bool](p, `(window.fetches = fetch, window.fetch = () => Promise.reject(new TypeError('no')),
+		navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError')),
+		document.querySelectorAll('details').forEach(d => { d.open = true; }), true)`)
+	for _, row := range []struct{ button, problem string }{
+		{`[aria-label="Press the button of the Token with a button of hope@acme.test"]`, "okta-sim did not answer."},
+		{`#steps button`, "The browser did not copy the text. Select it and copy it yourself."},
+		{`[aria-label="Duo passcode of mia@acme.test"]`, "okta-sim did not answer."},
+	} {
+		p.click(row.button)
+		p.wait(fmt.Sprintf(`document.getElementById('problem').textContent === %q`, row.problem))
+		require.True(t, eval[bool](p, `(r => r.bottom > 0 && r.top < innerHeight)(document.getElementById('problem').getBoundingClientRect())`), row.button)
+	}
+	eval[bool](p, `(window.fetch = window.fetches, document.querySelectorAll('details').forEach(d => { d.open = false; }), true)`)
+	p.wait(`document.getElementById('connection').textContent === 'Live'`)
+	p.click(`[aria-label="Press the button of the Token with a button of hope@acme.test"]`)
+	p.wait(`document.getElementById('problem').hidden`)
 }
 
 // stop is an element that the Tab key leads to.

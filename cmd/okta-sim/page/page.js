@@ -38,33 +38,54 @@ function text(e, value) {
   if (e.textContent !== value) e.textContent = value;
 }
 
-async function ask(path) {
-  const answer = await fetch(path);
+// ask sends a request. What is wrong with it is an error that people can read.
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error('okta-sim did not answer.');
+  }
   if (!answer.ok) throw new Error((await answer.json()).error);
   return answer;
 }
 
-// tell sends a form, shows what is wrong with it, and looks at once what has changed.
-async function tell(path, fields) {
+// attempt does what somebody has asked for, and shows what is wrong with it.
+async function attempt(action) {
+  let problem = '';
   try {
-    const answer = await fetch(path, { method: 'POST', body: new URLSearchParams(fields) });
-    text($('problem'), answer.ok ? '' : (await answer.json()).error);
-  } catch {
-    text($('problem'), 'okta-sim did not answer.');
+    await action();
+  } catch (error) {
+    problem = error.message;
   }
-  $('problem').hidden = $('problem').textContent === '';
+  text($('problem'), problem);
+  $('problem').hidden = problem === '';
+}
+
+// tell sends a form, and looks at once what has changed.
+async function tell(path, fields) {
+  await attempt(() => ask(path, { method: 'POST', body: new URLSearchParams(fields) }));
   await look();
+}
+
+// show asks for a code, and shows it in an element.
+function show(e, path, fields) {
+  return attempt(async () => text(e, (await (await ask(path + '?' + new URLSearchParams(fields))).text()).trim()));
 }
 
 // copyButton copies what it is asked for at the time.
 function copyButton(label, what) {
   const button = el('button', { type: 'button', className: 'last', textContent: 'Copy' });
   button.setAttribute('aria-label', label);
-  button.onclick = async () => {
-    await navigator.clipboard.writeText(what());
+  button.onclick = () => attempt(async () => {
+    try {
+      await navigator.clipboard.writeText(what());
+    } catch {
+      throw new Error('The browser did not copy the text. Select it and copy it yourself.');
+    }
     button.textContent = 'Copied';
     setTimeout(() => { button.textContent = 'Copy'; }, 1500);
-  };
+  });
   return button;
 }
 
@@ -179,24 +200,21 @@ function makeFactor(user, f) {
   if (f.button) {
     const press = el('button', { type: 'button', className: 'last', textContent: 'Press' });
     press.setAttribute('aria-label', `Press the button of the ${kinds[f.type]} of ${user}`);
-    press.onclick = async () => {
-      const code = await (await ask('/code?' + new URLSearchParams({ user, factor: f.id }))).text();
-      line.querySelector('.code').textContent = code.trim();
-    };
+    press.onclick = () => show(line.querySelector('.code'), '/code', { user, factor: f.id });
     line.append(press);
   }
   if (f.qr) {
-    const show = el('button', { type: 'button', className: 'last', textContent: 'QR code' });
-    show.setAttribute('aria-label', `QR code for the authenticator app of ${user}`);
-    show.setAttribute('aria-expanded', 'false');
-    show.onclick = () => {
+    const qr = el('button', { type: 'button', className: 'last', textContent: 'QR code' });
+    qr.setAttribute('aria-label', `QR code for the authenticator app of ${user}`);
+    qr.setAttribute('aria-expanded', 'false');
+    qr.onclick = () => {
       const shown = item.querySelector('img');
-      show.setAttribute('aria-expanded', String(!shown));
+      qr.setAttribute('aria-expanded', String(!shown));
       if (shown) return shown.remove();
       const src = '/qr?' + new URLSearchParams({ user, factor: f.id });
       item.append(el('img', { className: 'qr', src, width: 264, height: 264, alt: `The key of ${user}'s authenticator app` }));
     };
-    line.append(show);
+    line.append(qr);
   }
   return item;
 }
@@ -220,7 +238,7 @@ function makePerson(u) {
     const code = el('output', { className: 'code' });
     const button = el('button', { type: 'button', textContent: `${name} passcode` });
     button.setAttribute('aria-label', `${name} passcode of ${u.login}`);
-    button.onclick = async () => { code.textContent = (await (await ask(path + '?' + new URLSearchParams({ user: u.login }))).text()).trim(); };
+    button.onclick = () => show(code, path, { user: u.login });
     return el('div', { className: 'line' }, button, code);
   };
   const more = el('details', { className: 'more' }, el('summary', { textContent: 'More' }), el('div', { className: 'fields' },
