@@ -188,24 +188,39 @@ func TestQRCodes(t *testing.T) {
 	}
 }
 
+// Messages stay as they were sent, newest first, and say which codes are good.
 func TestMessagesAreShown(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	assert.Empty(t, s.user("sam@acme.test").Factors[0].Sent)
-	token, verify := s.login("sam@acme.test")
-	s.okta(verify[0], map[string]string{"stateToken": token})
-	f := s.user("sam@acme.test").Factors[0]
-	assert.Equal(t, 1, f.Sent)
-	assert.Equal(t, "+1 XXX-XXX-4821", f.To)
-	assert.NotNil(t, f.SentAt)
-	assert.Equal(t, "SUCCESS", s.okta(verify[0], map[string]string{"stateToken": token, "passCode": f.Code})["status"])
-
+	assert.Empty(t, s.look().Messages)
+	for _, login := range []string{"emi@acme.test", "sam@acme.test"} {
+		token, verify := s.login(login)
+		s.okta(verify[0], map[string]string{"stateToken": token})
+		now := s.look().Messages
+		require.NotEmpty(t, now)
+		assert.WithinDuration(t, time.Now(), now[0].SentAt, time.Minute)
+		if login == "sam@acme.test" {
+			assert.Equal(t, "SUCCESS", s.okta(verify[0], map[string]string{"stateToken": token, "passCode": now[0].Code})["status"])
+		}
+	}
 	var sent *mfa.CodeSentError
 	ping := s.methods()["pingid"]
 	require.ErrorAs(t, satisfy(t.Context(), ping, someone, mfa.Credential{Kind: mfa.KindSMS}), &sent)
-	code := s.user(someone).PingID.SentCode
-	require.NoError(t, satisfy(t.Context(), ping, someone, mfa.Credential{PassCode: code, Kind: mfa.KindSMS}))
-	assert.Empty(t, s.user(someone).PingID.SentCode)
+	told := func() (list [][]any) {
+		for _, m := range s.look().Messages {
+			list = append(list, []any{m.User, m.Service, m.By, m.To, m.Valid})
+		}
+		return list
+	}
+	want := [][]any{
+		{someone, "pingid", "sms", "PingID SMS", true},
+		{"sam@acme.test", "okta", "sms", "+1 XXX-XXX-4821", false},
+		{"emi@acme.test", "okta", "email", "e...i@acme.test", true},
+	}
+	assert.Equal(t, want, told())
+	require.NoError(t, satisfy(t.Context(), ping, someone, mfa.Credential{PassCode: s.look().Messages[0].Code, Kind: mfa.KindSMS}))
+	want[0][4] = false
+	assert.Equal(t, want, told())
 }
 
 // The phone shows three numbers, always the same while the push waits. The right one

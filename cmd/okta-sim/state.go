@@ -11,9 +11,10 @@ import (
 
 // state is what the page shows, but for the requests.
 type state struct {
-	Waiting  int           `json:"waiting_pushes"`
-	Users    []userState   `json:"users"`
-	Switches switchesState `json:"switches"`
+	Waiting  int            `json:"waiting_pushes"`
+	Users    []userState    `json:"users"`
+	Messages []messageState `json:"messages"` // newest first
+	Switches switchesState  `json:"switches"`
 }
 
 type userState struct {
@@ -31,10 +32,8 @@ type factorState struct {
 	ID       string     `json:"id"`
 	Type     string     `json:"type"`
 	Provider string     `json:"provider"`
-	Name     string     `json:"name,omitempty"` // of a device
-	To       string     `json:"to,omitempty"`   // where codes are sent
-	Sent     int        `json:"sent,omitempty"` // codes
-	SentAt   *time.Time `json:"sent_at,omitempty"`
+	Name     string     `json:"name,omitempty"`   // of a device
+	To       string     `json:"to,omitempty"`     // where codes are sent
 	Code     string     `json:"code,omitempty"`   // shown, sent or fixed
 	Until    *time.Time `json:"until,omitempty"`  // when the code ends
 	Button   bool       `json:"button,omitempty"` // to be pressed for a code
@@ -47,19 +46,29 @@ type factorState struct {
 
 // serviceState is what there is of a user at Duo or PingID.
 type serviceState struct {
-	Pushes   int    `json:"pushes"`
-	Waiting  int    `json:"waiting"`
-	Calls    int    `json:"calls,omitempty"`  // of those that wait
-	Number   *int   `json:"number,omitempty"` // the right one
-	Choices  []int  `json:"choices,omitempty"`
-	Verified int    `json:"verified_push,omitempty"` // digits of the code that Duo demands
-	Typed    bool   `json:"typed,omitempty"`         // a push that waits wants a code typed
-	SentCode string `json:"sent_code,omitempty"`
+	Pushes   int   `json:"pushes"`
+	Waiting  int   `json:"waiting"`
+	Calls    int   `json:"calls,omitempty"`  // of those that wait
+	Number   *int  `json:"number,omitempty"` // the right one
+	Choices  []int `json:"choices,omitempty"`
+	Verified int   `json:"verified_push,omitempty"` // digits of the code that Duo demands
+	Typed    bool  `json:"typed,omitempty"`         // a push that waits wants a code typed
+}
+
+// messageState is a code that Okta or PingID has sent.
+type messageState struct {
+	User    string    `json:"user"`
+	Service string    `json:"service"` // okta or pingid
+	By      string    `json:"by"`      // sms, call or email
+	To      string    `json:"to"`      // a masked number or address, or a device of PingID's
+	Code    string    `json:"code"`
+	SentAt  time.Time `json:"sent_at"`
+	Valid   bool      `json:"valid"` // the code can still be used
 }
 
 // state answers who exists, what their devices show and which pushes wait.
 func (c control) state(w http.ResponseWriter, _ *http.Request) {
-	out := state{Users: []userState{}, Switches: c.switches.state()}
+	out := state{Users: []userState{}, Messages: c.messages(), Switches: c.switches.state()}
 	for _, u := range c.org.Users() {
 		user := userState{
 			ID: u.ID, Login: u.Login(), Password: u.Password(), Status: u.Status(), Groups: len(u.Groups()),
@@ -87,7 +96,7 @@ func stateOf(f *oktatest.Factor) factorState {
 	case "push":
 		state.Number, state.Choices = picking(f.WaitingNumber())
 	case "sms", "call", "email":
-		state.To, state.Sent, state.SentAt = f.Destination(), f.Sent(), notZero(f.LastSent())
+		state.To = f.Destination()
 	}
 	return state
 }
@@ -99,9 +108,23 @@ func stateAtDuo(u *mfatest.DuoUser) serviceState {
 }
 
 func stateAtPingID(u *mfatest.PingIDUser) serviceState {
-	state := serviceState{Pushes: u.Pushes(), Waiting: u.Waiting(), SentCode: u.SentCode()}
+	state := serviceState{Pushes: u.Pushes(), Waiting: u.Waiting()}
 	state.Number, state.Choices = picking(u.Number())
 	return state
+}
+
+// messages lists what Okta and PingID have sent, newest first.
+func (c control) messages() []messageState {
+	list := []messageState{}
+	for _, m := range c.org.Messages() {
+		list = append(list, messageState{m.Factor.User.Login(), "okta", m.Factor.Type, m.To, m.Code, m.Sent.UTC(), m.Valid})
+	}
+	ways := map[string]string{"SMS": "sms", "Voice": "call", "Email": "email"}
+	for _, m := range c.pingID.Messages() {
+		list = append(list, messageState{m.User, "pingid", ways[m.Device.Type], m.Device.Nickname, m.Code, m.Sent.UTC(), m.Valid})
+	}
+	slices.SortStableFunc(list, func(a, b messageState) int { return b.SentAt.Compare(a.SentAt) })
+	return list
 }
 
 // picking returns the right number of a push and the three that the phone shows. They

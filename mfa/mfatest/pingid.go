@@ -20,6 +20,7 @@ type PingIDServer struct {
 	mu       sync.Mutex
 	users    map[string]*PingIDUser
 	sessions map[string]*pingSession
+	messages []*pingSession // the last ones that a code was sent for
 	forge    func(*Token)
 	numbers  bool
 	hidden   bool

@@ -68,7 +68,8 @@ func (u *PingIDUser) beginCode(at *pingSession) PingIDOutcome {
 	if sent != 0 {
 		u.sent++
 		u.code = sixDigits()
-		at.code = u.code
+		at.code, at.sent = u.code, u.srv.time()
+		u.srv.messages = append(u.srv.messages[max(0, len(u.srv.messages)+1-messagesKept):], at)
 		return PingIDOutcome{ErrorID: sent, Message: "Enter the code that you were sent."}
 	}
 	made := map[string]int{"YubiKey": 30004, "Hardware Token": 30012, "Authenticator App": 30015, "Security Key": 30011, "FIDO2 Biometrics": 30013}[at.device.Type]

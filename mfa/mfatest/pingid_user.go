@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // PingIDUser is a person whom the organization knows, with their devices.
@@ -57,7 +58,32 @@ type pingSession struct {
 	device *PingIDDevice
 	push   *pingPush // nil: a passcode ends it
 	code   string    // that was sent; empty: the device makes its own
+	sent   time.Time // when it was
 	over   bool
+}
+
+// messagesKept is how many messages an organization remembers.
+const messagesKept = 20
+
+// PingIDMessage is a code that was sent to one of a person's devices.
+type PingIDMessage struct {
+	User   string
+	Device PingIDDevice // its type is the way that the message went
+	Code   string
+	Sent   time.Time
+	// Valid reports whether the code can still be used: the authentication that it was sent
+	// for is not over.
+	Valid bool
+}
+
+// Messages returns the last 20 messages that were sent, in their order.
+func (s *PingIDServer) Messages() (list []PingIDMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.messages {
+		list = append(list, PingIDMessage{User: at.user.name, Device: *at.device, Code: at.code, Sent: at.sent, Valid: !at.over})
+	}
+	return list
 }
 
 // AddUser adds a person with a phone that takes pushes.

@@ -38,6 +38,7 @@ type Org struct {
 	usernames    map[string]*window // password logins by folded username
 	requests     []*record
 	received     int
+	messages     []Message // the last ones; Messages says which are valid
 	apps         []*ServiceApp
 	tokens       map[string]*accessToken
 	proofs       map[string]bool // jti of DPoP proofs that were used

@@ -251,6 +251,7 @@ func (o *Org) sendCode(c *call, f *Factor, stateToken string) (a answer, sent bo
 	f.code, f.codeFor = sentCode(f.Type), stateToken
 	f.codeExpires = c.now.Add(o.opts.ChallengeLife)
 	f.notify(c.now)
+	o.post(f)
 	o.addSecret(f.code)
 	return answer{}, true
 }

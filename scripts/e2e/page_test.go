@@ -296,6 +296,7 @@ func pageShowsMessages(t *testing.T, p devPage) {
 	terminal, err := p.cli.OnTerminal(t.Context(), "login", "-no-store", "-method=okta", "username=sam@acme.test", "password=paper-lantern", "totp="+code)
 	require.NoError(t, err)
 	require.Zero(t, terminal.Wait(), terminal.Screen())
+	p.wait(`document.querySelector('#messages s')?.textContent === '` + code + `' && document.getElementById('messages').textContent.includes('no longer valid')`)
 
 	p.click(`button[aria-label="QR code for the authenticator app of tom@acme.test"]`)
 	p.wait(`document.querySelector('img.qr')?.naturalWidth === 264`)

@@ -166,21 +166,13 @@ function showPhones(state) {
 
 const ways = { sms: 'SMS', call: 'Call', email: 'E-mail' };
 
-function showMessages(state) {
-  const list = [];
-  for (const u of state.users) {
-    for (const f of u.factors) {
-      if (ways[f.type] && f.sent > 0) list.push({ key: f.id, user: u.login, way: ways[f.type], to: f.to, code: f.code, at: f.sent_at });
-    }
-    if (u.pingid.sent_code) list.push({ key: 'pingid' + u.login, user: u.login, way: 'SMS of PingID', to: '', code: u.pingid.sent_code, at: '' });
-  }
-  list.sort((a, b) => b.at.localeCompare(a.at));
-  $('no-messages').hidden = list.length > 0;
-  sync($('messages'), list, m => m.key + m.at + m.code, m => el('li', { className: 'line' },
+function showMessages({ messages }) {
+  $('no-messages').hidden = messages.length > 0;
+  sync($('messages'), messages, m => [m.sent_at, m.service, m.user, m.code, m.valid].join(), m => el('li', { className: 'line' },
     el('span', { className: 'name', textContent: m.user }),
-    el('span', { className: 'soft', textContent: [m.way, m.to, m.at && new Date(m.at).toLocaleTimeString()].filter(Boolean).join(', ') }),
-    m.code ? el('span', { className: 'code', textContent: m.code }) : el('span', { className: 'soft', textContent: 'used' }),
-    m.code ? copyButton(`Copy the code sent to ${m.user}`, () => m.code) : ''));
+    el('span', { className: 'soft', textContent: [ways[m.by], m.to, new Date(m.sent_at).toLocaleTimeString()].join(', ') }),
+    el(m.valid ? 'span' : 's', { className: 'code', textContent: m.code }),
+    m.valid ? copyButton(`Copy the code sent to ${m.user}`, () => m.code) : el('span', { className: 'soft', textContent: 'no longer valid' })));
 }
 
 // --- people
