@@ -62,7 +62,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (config, error) {
 	fs.StringVar(&cfg.orgFile, "org", "", "JSON `file` with the users, in place of the built-in ones")
 	fs.StringVar(&cfg.certOut, "cert-out", "", "`file` to write the certificate authorities of all three to (default: a temporary one)")
 	fs.StringVar(&cfg.readyFile, "ready-file", "", "`file` to write addresses, keys and users to as JSON, while all is listening")
-	fs.DurationVar(&cfg.latency, "latency", 0, "`time` that every answer of Okta takes, such as 200ms")
+	fs.DurationVar(&cfg.latency, "latency", 0, "`time` that every answer of Okta, Duo and PingID takes, such as 200ms")
 	fs.DurationVar(&cfg.certLife, "cert-life", 365*24*time.Hour, "`time` for which Okta's certificate is good; a negative one makes it expired")
 	fs.BoolVar(&cfg.version, "version", false, "print the version and exit")
 	help := func(w io.Writer) {

@@ -55,7 +55,7 @@
 //	POST /token/next            the RSA or Symantec token of user= has to show two codes
 //	POST /users/status          give user= a status=
 //	POST /faults                let where= fail by fault=
-//	POST /latency               how long each answer of Okta takes: latency=
+//	POST /latency               how long each answer takes: latency=
 //	GET  /requests              what Okta was asked so far, with secrets masked
 //
 // A push may be of Okta, Duo or PingID; one of a device= is of Okta.

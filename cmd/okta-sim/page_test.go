@@ -321,7 +321,7 @@ func TestFaultsAreSwitched(t *testing.T) {
 		{"/faults", "where=nowhere&fault=error", 400},
 		{"/faults", "where=okta&fault=nonsense", 400},
 		{"/faults", "where=okta", 400},
-		{"/latency", "latency=2ms", 200},
+		{"/latency", "latency=20ms", 200},
 		{"/latency", "latency=-1s", 400},
 		{"/latency", "latency=2h", 400},
 		{"/latency", "", 400},
@@ -332,8 +332,13 @@ func TestFaultsAreSwitched(t *testing.T) {
 		assert.Equal(t, switched.status, status, "%s %s: %s", switched.path, switched.body, got)
 	}
 	now = s.look().Switches
-	assert.Equal(t, "2ms", now.Latency)
+	assert.Equal(t, "20ms", now.Latency)
 	assert.False(t, now.Numbers)
+	for _, at := range []string{s.ready.URL + "/api/v1/authn", s.ready.Duo.URL + "/auth/v2/ping", s.ready.PingID.URL + "/pingid/rest/4/authonline/do"} {
+		begun := time.Now()
+		_, _, _ = s.call("POST", at, "application/json", "{}")
+		assert.GreaterOrEqual(t, time.Since(begun), 20*time.Millisecond, at)
+	}
 }
 
 // Each kind of fault is felt everywhere.

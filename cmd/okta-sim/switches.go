@@ -89,6 +89,8 @@ func (w *switches) apply() {
 	for _, endpoint := range oktatest.Endpoints() {
 		w.org.SetLatency(endpoint, w.latency)
 	}
+	w.duo.SetLatency(w.latency)
+	w.pingID.SetLatency(w.latency)
 	w.pingID.SetNumberMatching(w.numbers)
 }
 
@@ -130,7 +132,7 @@ func (c control) setFault(w http.ResponseWriter, params url.Values) {
 	reply(w, http.StatusOK, c.switches.state())
 }
 
-// setLatency changes how long each answer of Okta takes.
+// setLatency changes how long each answer of Okta, Duo and PingID takes.
 func (c control) setLatency(w http.ResponseWriter, params url.Values) {
 	d, err := time.ParseDuration(params.Get("latency"))
 	if err != nil || d < 0 || d > time.Minute {

@@ -1,14 +1,17 @@
 package mfatest
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -130,6 +133,25 @@ func TestPingIDRefuses(t *testing.T) {
 		})
 	}
 	assert.Nil(t, s.User("nobody"))
+}
+
+// TestLatency: each answer takes so long, and none comes once the client has left.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, s := range []*Server{&MakeDuo().Server, &MakePingID().Server} {
+			s.SetLatency(time.Minute)
+			begun := time.Now()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			s.ServeHTTP(httptest.NewRecorder(), r)
+			assert.Equal(t, time.Minute, time.Since(begun))
+
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			assert.Panics(t, func() { s.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx)) })
+			assert.Equal(t, time.Minute+time.Second, time.Since(begun))
+			cancel()
+		}
+	})
 }
 
 // TestServers: they have what a command needs, and their certificates are good for

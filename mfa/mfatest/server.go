@@ -41,6 +41,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	now      func() time.Time
+	latency  time.Duration
 	faults   []*Fault
 	requests []Request
 	secrets  []string
@@ -141,6 +142,26 @@ func (s *Server) time() time.Time {
 	return s.now()
 }
 
+// SetLatency makes the service wait before it answers.
+func (s *Server) SetLatency(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latency = d
+}
+
+// delay waits for the latency, and reports whether the client waited, too.
+func (s *Server) delay(ctx context.Context) bool {
+	s.mu.Lock()
+	d := s.latency
+	s.mu.Unlock()
+	if d <= 0 {
+		return true
+	}
+	passed := make(chan struct{})
+	defer time.AfterFunc(d, func() { close(passed) }).Stop()
+	return s.wait(ctx, passed)
+}
+
 // Fail adds a fault. Of those that fit a request, the first counts.
 func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
@@ -214,8 +235,11 @@ func (s *Server) record(handler http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		w.Header().Set("Date", s.time().UTC().Format(http.TimeFormat))
 		answer := &statusWriter{ResponseWriter: w, note: s.note(r)}
+		if !s.delay(r.Context()) {
+			noAnswer()
+		}
+		w.Header().Set("Date", s.time().UTC().Format(http.TimeFormat))
 		f := s.fault(r.URL.Path)
 		if f == nil {
 			handler.ServeHTTP(answer, r)
