@@ -389,8 +389,10 @@ func pageSwitchesFaults(t *testing.T, p devPage) {
 	require.Zero(t, terminal.Wait(), terminal.Screen())
 }
 
-// faint lists the texts whose contrast is below 4.5, the AA of WCAG 2.2 (1.4.3), and how
-// many texts were looked at.
+// faint lists what the AA of WCAG 2.2 finds too faint, and how much was looked at: texts
+// whose contrast is below 4.5 (1.4.3), and the edges and focus outlines of controls whose
+// contrast with what is around them is below 3 (1.4.11). The browser itself draws check
+// boxes.
 const faint = `(() => {
 	const channels = c => (c.match(/[\d.]+/g) ?? []).map(Number);
 	const luminance = c => {
@@ -404,19 +406,34 @@ const faint = `(() => {
 		}
 		return [255, 255, 255];
 	};
-	const out = { Seen: 0, Faint: [] };
+	const out = { Seen: 0, Controls: 0, Faint: [] };
+	const look = (e, what, color, behind, least) => {
+		const [a, b] = [luminance(channels(color)), luminance(ground(behind))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < least) out.Faint.push(what + ' ' + e.tagName + ' ' + e.className + ' ' + ratio.toFixed(2) + ': ' + e.textContent.slice(0, 40));
+	};
 	for (const e of document.querySelectorAll('body, body *')) {
 		const text = e.matches('input, select') || [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
 		if (!text || !e.checkVisibility() || e.tagName === 'OPTION' || e.tagName === 'NOSCRIPT') continue;
 		out.Seen++;
-		const [a, b] = [luminance(channels(getComputedStyle(e).color)), luminance(ground(e))];
-		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-		if (ratio < 4.5) out.Faint.push(e.tagName + ' ' + e.className + ' ' + ratio.toFixed(2) + ': ' + e.textContent.slice(0, 40));
+		look(e, 'text', getComputedStyle(e).color, e, 4.5);
 	}
+	const had = document.activeElement;
+	for (const e of document.querySelectorAll('button, select, input, summary, [tabindex="0"]')) {
+		if (!e.checkVisibility()) continue;
+		out.Controls++;
+		e.focus({ preventScroll: true });
+		const s = getComputedStyle(e);
+		if (s.outlineStyle === 'none') out.Faint.push('no outline ' + e.tagName + ' ' + e.className);
+		look(e, 'outline', s.outlineColor, e.parentElement, 3);
+		if (e.matches('button, select, input:not([type=checkbox])')) look(e, 'edge', s.borderTopColor, e.parentElement, 3);
+	}
+	had.focus({ preventScroll: true });
 	return out;
 })()`
 
-// Every text can be read, in light and dark, with everything on the page that it can show.
+// Every text can be read and every control be seen, in light and dark, with everything on
+// the page that it can show.
 func pageHasContrast(t *testing.T, p devPage) {
 	login, number := p.hold(pia, "purple-monkey"), p.hold(noa, "silver-spoon")
 	number.waitForNumber()
@@ -425,13 +442,15 @@ func pageHasContrast(t *testing.T, p devPage) {
 	p.do(chromedp.SetValue(chromedp.CSS(`#fault select[name=where]`), "duo"))
 	p.click(`#fault button`)
 	p.wait(`document.querySelectorAll('#faults li').length === 1`)
+	p.press("\t") // whoever uses the keyboard sees the focus
 	for _, theme := range []string{"dark", "light"} {
 		p.theme(theme)
 		looked := eval[struct {
-			Seen  int
-			Faint []string
+			Seen, Controls int
+			Faint          []string
 		}](p, faint)
 		require.Greater(t, looked.Seen, 200)
+		require.Greater(t, looked.Controls, 100)
 		require.Empty(t, looked.Faint, theme)
 	}
 	p.click(`#faults button`)
