@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,4 +32,18 @@ func deviceToken(o *options) string {
 		return ""
 	}
 	return token
+}
+
+// writePrivate writes a file that only its owner can read, whole or not at all.
+func writePrivate(path, content string) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // fails once it has its name
+	_, err = temp.WriteString(content)
+	if err := errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path) // CreateTemp gives it to the owner alone
 }

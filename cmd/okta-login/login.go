@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/vault/api"
 )
 
 const (
@@ -50,8 +53,9 @@ type state struct {
 }
 
 type method struct {
-	Name string `json:"mfa_method"`
-	Type string `json:"mfa_type"`
+	Name  string   `json:"mfa_method"`
+	Type  string   `json:"mfa_type"`
+	AnyOf []method `json:"any_of"` // one of them is enough
 }
 
 // factor is one that the person can choose.
@@ -66,7 +70,7 @@ type factor struct {
 
 // run logs in. A login that does not come to its end is cancelled, so that no push
 // stays on a phone.
-func (l *login) run(ctx context.Context) (auth *authAnswer, err error) {
+func (l *login) run(ctx context.Context) (done *api.Secret, err error) {
 	body, err := l.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -79,7 +83,7 @@ func (l *login) run(ctx context.Context) (auth *authAnswer, err error) {
 	for {
 		a, err := l.send(ctx, body)
 		if refused, ok := errors.AsType[*refusal](err); ok && refused.isOpen() && l.screen.person {
-			l.screen.say("%s", strings.TrimSpace(strings.ReplaceAll(refused.text, stillOpen, "")))
+			l.screen.say("%s", clean(strings.TrimSpace(strings.ReplaceAll(refused.text, stillOpen, ""))))
 			body = fields{}
 			l.told = ""
 			continue
@@ -89,22 +93,33 @@ func (l *login) run(ctx context.Context) (auth *authAnswer, err error) {
 		}
 		for _, warning := range a.Warnings {
 			// Vault asks for the request that identityMFA sends.
-			if a.Auth == nil || a.Auth.Requirement == nil || !strings.Contains(warning, "mfa/validate") {
+			if a.Auth == nil || a.Auth.MFARequirement == nil || !strings.Contains(warning, "mfa/validate") {
 				l.screen.say("Warning: %s", clean(warning))
 			}
 		}
 		if a.Auth != nil {
-			return l.identityMFA(ctx, a.Auth)
+			return l.identityMFA(ctx, a)
 		}
-		var now state
-		if err := json.Unmarshal(a.Data, &now); err != nil || now.TransactionID == "" {
-			return nil, fmt.Errorf("%w: the answer is not one of the Okta auth method (is -mount right?)", errUnavailable)
+		now, err := stateOf(a)
+		if err != nil {
+			return nil, err
 		}
 		l.transaction = now.TransactionID
 		if body, err = l.answerTo(ctx, now); err != nil {
 			return nil, err
 		}
 	}
+}
+
+func stateOf(a *api.Secret) (now state, err error) {
+	data, err := json.Marshal(a.Data)
+	if err == nil {
+		err = json.Unmarshal(data, &now)
+	}
+	if err != nil || now.TransactionID == "" {
+		err = fmt.Errorf("%w: the answer is not one of the Okta auth method (is -mount right?)", errUnavailable)
+	}
+	return now, err
 }
 
 // begin asks for the username and the password.
@@ -121,7 +136,7 @@ func (l *login) begin(ctx context.Context) (fields, error) {
 	}
 	body := fields{"password": password, "wait": false}
 	for name, value := range map[string]string{
-		"factor": l.opts.factor, "device": l.opts.device, "device_token": l.deviceToken,
+		"factor": l.opts.factor, "provider": l.opts.provider, "device": l.opts.device, "device_token": l.deviceToken,
 	} {
 		if value != "" {
 			body[name] = value
@@ -134,6 +149,9 @@ func (l *login) begin(ctx context.Context) (fields, error) {
 }
 
 func (l *login) askUsername(ctx context.Context) (string, error) {
+	if !l.screen.person { // whose first line is the password
+		return "", fmt.Errorf("the command line must give the username: %w", errNoTerminal)
+	}
 	name := ""
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -148,12 +166,18 @@ func (l *login) askUsername(ctx context.Context) (string, error) {
 	return typed, err
 }
 
-func (l *login) send(ctx context.Context, body fields) (*answer, error) {
+// send sends a request of this login, and sends one that only asks how the login stands
+// again, should the server fail.
+func (l *login) send(ctx context.Context, body fields) (*api.Secret, error) {
+	retries := 0
+	if len(body) == 0 {
+		retries = pollRetries
+	}
 	if l.transaction != "" {
 		body = maps.Clone(body)
 		body["transaction_id"] = l.transaction
 	}
-	return l.server.post(ctx, "auth/"+l.opts.mount+"/login/"+l.username, body)
+	return l.server.post(ctx, "auth/"+l.opts.mount+"/login/"+l.username, body, retries)
 }
 
 // cancel ends a login that is held open. The caller's context may have ended.
@@ -170,7 +194,7 @@ func (l *login) cancel() {
 func (l *login) answerTo(ctx context.Context, now state) (fields, error) {
 	switch now.State {
 	case "waiting":
-		return fields{}, l.wait(ctx, now)
+		return l.wait(ctx, now)
 	case "passcode_required":
 		return l.givePassCode(ctx, now)
 	case "factor_required":
@@ -181,8 +205,9 @@ func (l *login) answerTo(ctx context.Context, now state) (fields, error) {
 	return nil, fmt.Errorf("the login waits for %q, which this version of okta-login does not know", clean(now.State))
 }
 
-// wait tells what the person has to do on the phone, and counts down to the next poll.
-func (l *login) wait(ctx context.Context, now state) error {
+// wait tells what the person has to do on the phone, and counts down to the next poll. At
+// a terminal the person may take another factor meanwhile.
+func (l *login) wait(ctx context.Context, now state) (fields, error) {
 	phone := "your phone"
 	if now.Device != "" {
 		phone = fmt.Sprintf("%q", clean(now.Device))
@@ -190,14 +215,23 @@ func (l *login) wait(ctx context.Context, now state) error {
 	if now.Method != "" {
 		phone += " for " + clean(now.Method)
 	}
-	l.tell("push "+phone, "A push was sent to %s: approve it there.", phone)
+	offer := ""
+	if len(now.Factors) > 0 && l.screen.canPress() {
+		offer = " To use another factor, press Enter."
+	}
+	l.tell("push "+phone, "A push was sent to %s: approve it there.%s", phone, offer)
 	switch {
 	case now.Code != "":
 		l.tell("code "+now.Code, "Type this code there:\n%s", large(now.Code))
 	case now.Number != nil:
 		l.tell(fmt.Sprint("number ", *now.Number), "Tap this number there:\n%s", large(fmt.Sprint(*now.Number)))
 	}
-	return l.screen.countDown(ctx, pollInterval, now.ExpiresAt)
+	pressed, err := l.screen.countDown(ctx, pollInterval, now.ExpiresAt)
+	if err != nil || !pressed || offer == "" {
+		return fields{}, err
+	}
+	l.told = ""
+	return l.chooseInstead(ctx, now)
 }
 
 // tell says something unless the screen says it already.
@@ -239,24 +273,44 @@ func promptOf(now state) string {
 
 func (l *login) chooseFactor(ctx context.Context, now state) (fields, error) {
 	if len(now.Factors) == 0 {
-		return nil, errors.New("no factor of yours is taken here: ask your Vault administrator")
+		return nil, errors.New("no factor of yours is taken here: tell your Vault administrator")
 	}
-	names := make([]string, len(now.Factors))
-	for i, f := range now.Factors {
-		names[i] = nameOf(f)
+	i, err := l.screen.choose(ctx, "Which factor?", namesOf(now.Factors))
+	if errors.Is(err, errNoTerminal) {
+		err = fmt.Errorf("%w; name one with -factor, -provider or -device", err)
 	}
-	i, err := l.screen.choose(ctx, "Which factor?", names)
 	if err != nil {
-		return nil, fmt.Errorf("%w; name one with -factor and -device", err)
+		return nil, err
 	}
-	chosen := now.Factors[i]
-	switch chosen.Factor {
+	return now.Factors[i].choice(), nil
+}
+
+// chooseInstead lets the person take another factor than the push that waits, or wait on.
+func (l *login) chooseInstead(ctx context.Context, now state) (fields, error) {
+	names := append([]string{"wait for the push"}, namesOf(now.Factors)...)
+	i, err := l.screen.choose(ctx, "Which factor?", names)
+	if err != nil || i == 0 {
+		return fields{}, err
+	}
+	return now.Factors[i-1].choice(), nil
+}
+
+// choice are the fields that choose f and no other factor.
+func (f factor) choice() fields {
+	switch f.Factor {
 	case "push", "sms", "call", "email":
-		return fields{"factor": chosen.Factor, "device": chosen.ID}, nil
+		return fields{"factor": f.Factor, "device": f.ID}
 	case "question":
-		return fields{"factor": chosen.Factor}, nil
+		return fields{"factor": f.Factor}
 	}
-	return fields{"provider": chosen.Provider}, nil
+	return fields{"factor": f.Factor, "provider": f.Provider}
+}
+
+func namesOf(factors []factor) (names []string) {
+	for _, f := range factors {
+		names = append(names, nameOf(f))
+	}
+	return names
 }
 
 // nameOf is what people call a factor.
@@ -293,80 +347,112 @@ func nameOf(f factor) string {
 func (l *login) giveCredentials(ctx context.Context, now state) (fields, error) {
 	var credentials []string
 	for _, m := range now.Methods {
-		prompt := fmt.Sprintf("Passcode for %s, or nothing for a push: ", clean(m.Name))
-		if m.Type == "totp" {
-			prompt = fmt.Sprintf("Passcode for %s: ", clean(m.Name))
+		credential, err := l.giveCredential(ctx, m)
+		if errors.Is(err, errNoTerminal) {
+			err = fmt.Errorf("%w; give it with -mfa", err)
 		}
-		typed, err := l.screen.askSecret(ctx, prompt)
 		if err != nil {
-			return nil, fmt.Errorf("%w; give it with -mfa", err)
-		}
-		credential := m.Name
-		if typed != "" {
-			credential += ":" + typed
+			return nil, err
 		}
 		credentials = append(credentials, credential)
 	}
 	return fields{"mfa": credentials}, nil
 }
 
-// identityMFA satisfies Vault's own login MFA, where the login asks for it.
-func (l *login) identityMFA(ctx context.Context, auth *authAnswer) (*authAnswer, error) {
-	if auth.Requirement == nil {
-		if auth.ClientToken == "" {
-			return nil, fmt.Errorf("%w: the answer has no token", errUnavailable)
+func (l *login) giveCredential(ctx context.Context, m method) (string, error) {
+	if len(m.AnyOf) > 0 {
+		names := make([]string, len(m.AnyOf))
+		for i, way := range m.AnyOf {
+			names[i] = clean(way.Name)
 		}
-		return auth, nil
+		i, err := l.screen.choose(ctx, "Which MFA method?", names)
+		if err != nil {
+			return "", err
+		}
+		m = m.AnyOf[i]
+	}
+	prompt := fmt.Sprintf("Passcode for %s, or nothing for a push: ", clean(m.Name))
+	if m.Type == "totp" {
+		prompt = fmt.Sprintf("Passcode for %s: ", clean(m.Name))
+	}
+	typed, err := l.screen.askSecret(ctx, prompt)
+	if err != nil || typed == "" {
+		return m.Name, err
+	}
+	return m.Name + ":" + typed, nil
+}
+
+// identityMFA satisfies Vault's own login MFA, where the login asks for it.
+func (l *login) identityMFA(ctx context.Context, a *api.Secret) (*api.Secret, error) {
+	requirement := a.Auth.MFARequirement
+	if requirement == nil {
+		return a, checkToken(a)
 	}
 	l.transaction = "" // Okta's part is over
-	payload := map[string][]string{}
-	for _, name := range slices.Sorted(maps.Keys(auth.Requirement.Constraints)) {
-		chosen, err := l.chooseIdentityMethod(ctx, auth.Requirement.Constraints[name].Any)
+	for {
+		payload, asked, err := l.identityCredentials(ctx, requirement)
 		if err != nil {
 			return nil, err
 		}
-		given := []string{}
-		if chosen.UsesPasscode {
-			code, err := l.screen.askSecret(ctx, fmt.Sprintf("Passcode for %s: ", identityName(chosen)))
-			if err != nil {
-				return nil, err
-			}
-			given = append(given, code)
-		} else {
-			l.screen.say("Approve the login for %s.", identityName(chosen))
+		a, err := l.server.post(ctx, "sys/mfa/validate", fields{
+			"mfa_request_id": requirement.MFARequestID, "mfa_payload": payload,
+		}, 0)
+		if refused, ok := errors.AsType[*refusal](err); ok && asked && l.screen.person && refused.isWrongCode() {
+			l.screen.say("%s", clean(refused.text))
+			continue
 		}
-		payload[chosen.ID] = given
+		if err != nil {
+			return nil, err
+		}
+		return a, checkToken(a)
 	}
-	a, err := l.server.post(ctx, "sys/mfa/validate", fields{
-		"mfa_request_id": auth.Requirement.RequestID, "mfa_payload": payload,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if a.Auth == nil || a.Auth.ClientToken == "" {
-		return nil, fmt.Errorf("%w: the answer has no token", errUnavailable)
-	}
-	return a.Auth, nil
 }
 
-func (l *login) chooseIdentityMethod(ctx context.Context, methods []identityMethod) (identityMethod, error) {
-	if len(methods) == 0 {
-		return identityMethod{}, errors.New("an MFA enforcement names no method: tell your Vault administrator")
+// identityCredentials asks for what the constraints of Vault's login MFA want: of each,
+// one method. asked reports whether one of them takes a passcode.
+func (l *login) identityCredentials(ctx context.Context, requirement *api.MFARequirement) (payload map[string][]string, asked bool, err error) {
+	payload = map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(requirement.MFAConstraints)) {
+		chosen, err := l.chooseIdentityMethod(ctx, requirement.MFAConstraints[name])
+		if err != nil {
+			return nil, false, err
+		}
+		payload[chosen.ID] = []string{}
+		if !chosen.UsesPasscode {
+			l.screen.say("Approve the login for %s.", identityName(chosen))
+			continue
+		}
+		code, err := l.screen.askSecret(ctx, fmt.Sprintf("Passcode for %s: ", identityName(chosen)))
+		if err != nil {
+			return nil, false, err
+		}
+		payload[chosen.ID], asked = append(payload[chosen.ID], code), true
 	}
-	if len(methods) == 1 {
-		return methods[0], nil
+	return payload, asked, nil
+}
+
+func (l *login) chooseIdentityMethod(ctx context.Context, constraint *api.MFAConstraintAny) (*api.MFAMethodID, error) {
+	if constraint == nil || len(constraint.Any) == 0 {
+		return nil, errors.New("an MFA enforcement names no method: tell your Vault administrator")
 	}
-	names := make([]string, len(methods))
-	for i, m := range methods {
+	if len(constraint.Any) == 1 {
+		return constraint.Any[0], nil
+	}
+	names := make([]string, len(constraint.Any))
+	for i, m := range constraint.Any {
 		names[i] = identityName(m)
 	}
 	i, err := l.screen.choose(ctx, "Which MFA method?", names)
-	return methods[i], err
+	return constraint.Any[i], err
 }
 
-func identityName(m identityMethod) string {
-	if m.Name != "" {
-		return clean(m.Name)
+func identityName(m *api.MFAMethodID) string { return clean(cmp.Or(m.Name, m.Type)) }
+
+// checkToken refuses an answer without a token, and a token that could do harm where it
+// is printed.
+func checkToken(a *api.Secret) error {
+	if a.Auth == nil || a.Auth.ClientToken == "" || a.Auth.ClientToken != clean(a.Auth.ClientToken) {
+		return fmt.Errorf("%w: the answer has no token", errUnavailable)
 	}
-	return clean(m.Type)
+	return nil
 }

@@ -14,6 +14,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/hashicorp/vault/api"
+	"github.com/hashicorp/vault/api/tokenhelper"
+
 	"github.com/vault-okta/vault-plugin-auth-okta/internal/cores"
 )
 
@@ -32,17 +35,22 @@ var version = "dev"
 
 func main() {
 	_ = cores.Disable() // the login goes on where the system refuses that
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A window that is closed sends SIGHUP, and Ctrl-\ SIGQUIT: no push may stay then, either.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], environment(), terminal(os.Stdin, os.Stderr), os.Stdout))
+	bao := asVault(os.Environ())
+	for name, value := range bao {
+		_ = os.Setenv(name, value) // fails for no name and no value that come from the environment
+	}
+	os.Exit(run(ctx, os.Args[1:], bao != nil, terminal(os.Stdin, os.Stderr), os.Stdout))
 }
 
 // run runs the command and returns its exit code. What people read goes to the
-// screen, and the result to stdout.
-func run(ctx context.Context, args []string, env environ, screen *screen, stdout io.Writer) int {
-	opts, err := parse(args, env)
+// screen, and the result to stdout. Of what servers say, nothing can move the cursor.
+func run(ctx context.Context, args []string, openBao bool, screen *screen, stdout io.Writer) int {
+	opts, err := parse(args, openBao)
 	if err == nil {
-		err = perform(ctx, opts, env, screen, stdout)
+		err = perform(ctx, opts, screen, stdout)
 	}
 	if ctx.Err() != nil && err != nil {
 		err = errInterrupted
@@ -50,13 +58,13 @@ func run(ctx context.Context, args []string, env environ, screen *screen, stdout
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(screen.out, "okta-login: %v\n", err)
+	screen.say("okta-login: %s", clean(err.Error()))
 	return exitCode(err)
 }
 
 // The kinds of errors that have an exit code of their own.
 var (
-	errInterrupted = errors.New("interrupted: the login was cancelled")
+	errInterrupted = errors.New("interrupted")
 	errUsage       = errors.New("see okta-login -help")
 	errNoTerminal  = errors.New("this is no terminal")
 	errUnavailable = errors.New("the server could not be reached")
@@ -79,7 +87,7 @@ func exitCode(err error) int {
 }
 
 // perform does what the options say.
-func perform(ctx context.Context, opts *options, env environ, screen *screen, stdout io.Writer) error {
+func perform(ctx context.Context, opts *options, screen *screen, stdout io.Writer) error {
 	switch {
 	case opts.help:
 		printHelp(stdout)
@@ -94,27 +102,40 @@ func perform(ctx context.Context, opts *options, env environ, screen *screen, st
 	if err != nil {
 		return err
 	}
+	var helper tokenhelper.TokenHelper
+	if opts.stores() { // what is wrong with it is said before the person has typed anything
+		if helper, err = tokenHelper(opts); err != nil {
+			return err
+		}
+	}
+	if server.isPlain() {
+		screen.say("Warning: http:// sends the password to %s for everybody on the way to read.", clean(opts.address))
+	}
 	login := &login{server: server, screen: screen, opts: opts}
 	if !opts.noDeviceToken {
 		login.deviceToken = deviceToken(opts)
 	}
-	auth, err := login.run(ctx)
+	answer, err := login.run(ctx)
 	if err != nil {
 		return err
 	}
 	screen.endCountDown()
-	if err := printResult(stdout, opts, auth); err != nil {
+	if helper == nil {
+		return printResult(stdout, opts, answer)
+	}
+	where, err := storeToken(ctx, helper, answer.Auth.ClientToken)
+	if err != nil {
+		if revokeErr := server.revoke(answer.Auth.ClientToken); revokeErr != nil {
+			return fmt.Errorf("%w, and is still valid: %w", errNotStored, err)
+		}
+		return fmt.Errorf("%w, and has been revoked: %w", errNotStored, err)
+	}
+	if err := printResult(stdout, opts, answer); err != nil || opts.format != "" {
 		return err
 	}
-	if !opts.stores() {
-		return nil
-	}
-	where, err := storeToken(ctx, env, opts, auth.ClientToken)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotStored, err)
-	}
-	if opts.format == "" {
-		fmt.Fprintf(stdout, "The token is kept %s.\n", where)
+	fmt.Fprintf(stdout, "The token is kept %s.\n", clean(where))
+	if variable := opts.variable("TOKEN"); os.Getenv(api.EnvVaultToken) != "" {
+		screen.say("Warning: %s is set, and commands use it instead: unset it.", variable)
 	}
 	return nil
 }

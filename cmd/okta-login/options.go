@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/vault/api"
 )
 
 // options are what the command line and the environment say.
@@ -18,20 +21,29 @@ type options struct {
 	clientCert, clientKey               string
 	skipVerify                          bool
 
-	factor, device         string
+	factor, provider       string
+	device                 string
 	mfa                    list
 	noStore, noDeviceToken bool
 	format                 string
 	completion             string
 	help, version          bool
 
-	openBao bool // the address is OpenBao's, so its variables and files count
+	openBao bool // the person uses bao, see asVault
 }
 
 // stores reports whether the token is kept for later commands. The formats for
 // programs hand it on instead, as "vault login -token-only" does.
 func (o *options) stores() bool {
 	return !o.noStore && o.format != "env" && o.format != "token"
+}
+
+// variable is the name of a variable of the person's command line tool.
+func (o *options) variable(name string) string {
+	if o.openBao {
+		return "BAO_" + name
+	}
+	return "VAULT_" + name
 }
 
 // formats are the values of -format. Without it, people read the result.
@@ -53,11 +65,12 @@ func flagSet(o *options) *flag.FlagSet {
 	f.StringVar(&o.mount, "mount", "okta", "`path` of the auth mount")
 	f.StringVar(&o.namespace, "namespace", o.namespace, "`namespace` of the mount (VAULT_NAMESPACE, BAO_NAMESPACE)")
 	f.StringVar(&o.factor, "factor", "", "`type` of the factor: push, totp, sms, call, email, token or question")
+	f.StringVar(&o.provider, "provider", "", "`maker` of the authenticator app or token, such as okta or google")
 	f.StringVar(&o.device, "device", "", "`name` of the phone or address that gets the push or the code")
-	f.Var(&o.mfa, "mfa", "`credential` for an MFA method of the mount, as method or method:passcode; may be repeated")
-	f.BoolVar(&o.noStore, "no-store", false, "do not keep the token")
+	f.Var(&o.mfa, "mfa", "`credential` for an MFA method of the mount, as method or method:passcode, which other users of this machine can see; may be repeated")
+	f.BoolVar(&o.noStore, "no-store", false, "print the token, and do not keep it")
 	f.StringVar(&o.format, "format", "", "`format` of the result: json; env or token print the token and do not keep it")
-	f.BoolVar(&o.noDeviceToken, "no-device-token", false, "do not let Okta recognise this device")
+	f.BoolVar(&o.noDeviceToken, "no-device-token", false, "do not let Okta recognize this device")
 	f.StringVar(&o.caCert, "ca-cert", o.caCert, "`file` with the certificates to trust (VAULT_CACERT, BAO_CACERT)")
 	f.StringVar(&o.caPath, "ca-path", o.caPath, "`directory` with the certificates to trust (VAULT_CAPATH, BAO_CAPATH)")
 	f.StringVar(&o.clientCert, "client-cert", o.clientCert, "`file` with the certificate of this client (VAULT_CLIENT_CERT, BAO_CLIENT_CERT)")
@@ -70,15 +83,17 @@ func flagSet(o *options) *flag.FlagSet {
 	return f
 }
 
-// parse reads the command line. Flags may stand before and after the username.
-func parse(args []string, env environ) (*options, error) {
-	o := &options{openBao: env["VAULT_ADDR"] == "" && env["BAO_ADDR"] != ""}
-	o.address = env.setting("ADDR", "https://127.0.0.1:8200")
-	o.namespace = env.setting("NAMESPACE", "")
-	o.caCert, o.caPath = env.setting("CACERT", ""), env.setting("CAPATH", "")
-	o.clientCert, o.clientKey = env.setting("CLIENT_CERT", ""), env.setting("CLIENT_KEY", "")
-	o.serverName = env.setting("TLS_SERVER_NAME", "")
-	o.skipVerify, _ = strconv.ParseBool(env.setting("SKIP_VERIFY", "false"))
+// parse reads the command line. Flags may stand before and after the username, and above
+// the variables that Vault's client library reads.
+func parse(args []string, openBao bool) (*options, error) {
+	o := &options{openBao: openBao, address: cmp.Or(os.Getenv(api.EnvVaultAddress), api.DefaultAddress)}
+	for variable, option := range map[string]*string{
+		api.EnvVaultNamespace: &o.namespace, api.EnvVaultCACert: &o.caCert, api.EnvVaultCAPath: &o.caPath,
+		api.EnvVaultClientCert: &o.clientCert, api.EnvVaultClientKey: &o.clientKey, api.EnvVaultTLSServerName: &o.serverName,
+	} {
+		*option = os.Getenv(variable)
+	}
+	o.skipVerify, _ = strconv.ParseBool(os.Getenv(api.EnvVaultSkipVerify)) // newServer refuses what is neither
 	f := flagSet(o)
 	for rest := args; ; rest = f.Args()[1:] {
 		if err := f.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -105,34 +120,26 @@ func parse(args []string, env environ) (*options, error) {
 	return o, nil
 }
 
-// environ is the environment.
-type environ map[string]string
-
-func environment() environ {
-	env := environ{}
-	for _, kv := range os.Environ() {
-		name, value, _ := strings.Cut(kv, "=")
-		env[name] = value
-	}
-	return env
-}
-
-// setting is a variable by the name that Vault gives it, or else OpenBao.
-func (e environ) setting(name, otherwise string) string {
-	for _, prefix := range []string{"VAULT_", "BAO_"} {
-		if value := e[prefix+name]; value != "" {
-			return value
+// asVault returns the variables to set so that Vault's client library, which reads VAULT_*
+// alone, finds what is meant for OpenBao. They are none unless BAO_ADDR is set and
+// VAULT_ADDR is not. As for bao, a BAO_* that is set stands above the VAULT_* of that name,
+// even where it is empty.
+func asVault(environ []string) map[string]string {
+	vault, bao := "", map[string]string{"VAULT_CONFIG_PATH": ""}
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if name == api.EnvVaultAddress {
+			vault = value
+		}
+		if name, is := strings.CutPrefix(name, "BAO_"); is {
+			bao["VAULT_"+name] = value
 		}
 	}
-	return otherwise
-}
-
-// home is the person's home directory, or empty.
-func (e environ) home() string {
-	if home := e["HOME"]; home != "" {
-		return home
+	if vault != "" || bao[api.EnvVaultAddress] == "" {
+		return nil
 	}
-	return e["USERPROFILE"] // of Windows
+	bao["VAULT_CONFIG_PATH"] = cmp.Or(bao["VAULT_CONFIG_PATH"], "~/.bao")
+	return bao
 }
 
 func printHelp(w io.Writer) {

@@ -1,31 +1,47 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/vault/api"
 )
 
 // printResult prints the result of a login in the format that was asked for.
-func printResult(w io.Writer, o *options, auth *authAnswer) error {
-	var err error
+func printResult(w io.Writer, o *options, answer *api.Secret) error {
+	auth := answer.Auth
 	switch o.format {
 	case "json":
-		_, err = fmt.Fprintf(w, "%s\n", auth.whole)
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(answer)
 	case "token":
-		_, err = fmt.Fprintln(w, auth.ClientToken)
+		_, err := fmt.Fprintln(w, auth.ClientToken)
+		return err
 	case "env":
-		name := "VAULT_TOKEN"
-		if o.openBao {
-			name = "BAO_TOKEN"
-		}
-		_, err = fmt.Fprintf(w, "export %s=%s\n", name, quote(auth.ClientToken))
-	default:
-		_, err = fmt.Fprintf(w, "You are logged in as %s, for %s.\nPolicies: %s\n", clean(auth.Metadata["username"]),
-			time.Duration(auth.LeaseDuration)*time.Second, clean(strings.Join(auth.Policies, ", ")))
+		_, err := fmt.Fprintf(w, "export %s=%s\n", o.variable("TOKEN"), quote(auth.ClientToken))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "You are logged in as %s, for %s.\nPolicies: %s\n", clean(auth.Metadata["username"]),
+		duration(time.Duration(auth.LeaseDuration)*time.Second), clean(strings.Join(auth.Policies, ", ")))
+	if err == nil && o.noStore {
+		_, err = fmt.Fprintf(w, "Token: %s\n", auth.ClientToken)
 	}
 	return err
+}
+
+// duration is a duration as people say it.
+func duration(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d hours", int(d.Hours()))
 }
 
 // quote quotes a value for a POSIX shell.

@@ -15,6 +15,9 @@ import (
 	"golang.org/x/term"
 )
 
+// pressInterval is how often the command looks whether the person has pressed Enter.
+const pressInterval = 100 * time.Millisecond
+
 // screen is the person: what they read and what they type.
 type screen struct {
 	out io.Writer
@@ -80,8 +83,14 @@ func (s *screen) read(ctx context.Context, prompt string, typed func(*term.Termi
 	}
 	defer func() { _ = term.Restore(s.fd, before) }()
 	line, err := s.await(ctx, func() (string, error) { return typed(s.terminal) })
-	if errors.Is(err, io.EOF) { // Ctrl-C or Ctrl-D
+	switch {
+	case errors.Is(err, term.ErrPasteIndicator): // the line is whole
+		err = nil
+	case errors.Is(err, io.EOF): // Ctrl-C or Ctrl-D
 		err = errInterrupted
+	}
+	if err != nil {
+		fmt.Fprint(s.out, "\r\n") // the prompt's line is still open
 	}
 	return line, err
 }
@@ -137,20 +146,30 @@ func (s *screen) choose(ctx context.Context, question string, names []string) (i
 	}
 }
 
-// countDown waits, and shows at a terminal how much time is left.
-func (s *screen) countDown(ctx context.Context, wait time.Duration, until *time.Time) error {
+// canPress reports whether countDown can tell that the person presses Enter.
+func (s *screen) canPress() bool { return s.terminal != nil && canPoll }
+
+// countDown waits, and shows at a terminal how much time is left. It ends early if the
+// person presses Enter there.
+func (s *screen) countDown(ctx context.Context, wait time.Duration, until *time.Time) (pressed bool, err error) {
 	if s.person && until != nil {
-		if left := time.Until(*until).Round(time.Second); left > 0 {
-			fmt.Fprintf(s.out, "\r%d seconds left ", int(left.Seconds()))
+		if left := time.Until(*until); left > 0 {
+			fmt.Fprintf(s.out, "\r%-18s", duration(left.Round(time.Second))+" left") // over what it said before
 			s.wrote = true
 		}
 	}
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	end := time.Now().Add(wait)
+	for time.Now().Before(end) && !pressed {
+		select {
+		case <-time.After(pressInterval):
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		if pressed = s.canPress() && typedLine(s.fd); pressed {
+			s.wrote = false // Enter has begun a new line
+		}
 	}
+	return pressed, nil
 }
 
 func (s *screen) endCountDown() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -38,6 +39,15 @@ func TestOktaLogin(t *testing.T) {
 			p.begin()
 			p.waitFor(`Tap this number there:[\s#]*47`)
 			eventually(t, "a phone that rings", func() bool { return phone.Approve() == 1 })
+		},
+		"another factor than the push": func(_ *testing.T, p oktaLogin) {
+			phone, generator := p.user.AddPush(), p.user.AddTOTP("OKTA") // a provider of both
+			p.begin()
+			p.waitFor("press Enter")
+			p.answer(`seconds left|minutes left`, "")
+			p.answer(`1 to 2 \[1\]: `, "2")
+			p.answer("Passcode of Okta Verify: ", generator.Code())
+			soon(p.t, 1, phone.Withdrawn)
 		},
 		"choice and SMS": func(t *testing.T, p oktaLogin) {
 			p.m.mustWrite("config", allFactors)
@@ -85,6 +95,32 @@ func TestOktaLogin(t *testing.T) {
 		require.NoError(t, p.terminal.Interrupt())
 		require.Equal(t, 130, p.terminal.Wait())
 		soon(t, 1, phone.Withdrawn)
+	})
+	t.Run("interrupted at a question", func(t *testing.T) {
+		t.Parallel()
+		p := newOktaLogin(t, bin)
+		p.waitFor("Okta password of mia@acme.test: ")
+		require.NoError(t, p.terminal.Interrupt())
+		require.Equal(t, 130, p.terminal.Wait())
+		require.Regexp(t, `mia@acme.test: ?\s+okta-login: interrupted\s*$`, p.terminal.Screen())
+	})
+	t.Run("variables of OpenBao", func(t *testing.T) {
+		t.Parallel()
+		p := newOktaLogin(t, bin)
+		helper := filepath.Join(p.cli.Home, "helper")
+		require.NoError(t, os.WriteFile(helper, []byte("#!/bin/sh\ncat >\"$HOME/kept\"\n"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(p.cli.Home, ".bao"), []byte(`token_helper = "`+helper+`"`), 0o600))
+		cmd := exec.CommandContext(t.Context(), bin, "-mount="+p.m.Path, p.user.Login())
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.cli.Home, "BAO_ADDR=" + p.cli.Addr, "VAULT_NAMESPACE=other", "BAO_NAMESPACE="}
+		cmd.Stdin = strings.NewReader(p.user.Password() + "\n")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		token, err := os.ReadFile(filepath.Join(p.cli.Home, "kept"))
+		require.NoError(t, err)
+		noteSecret(string(token))
+		result, err := p.m.vault.CLI(p.cli.Home, string(token)).Run(t.Context(), "token", "lookup")
+		require.NoError(t, err)
+		require.Zero(t, result.Code, result.Stderr)
 	})
 	t.Run("in a script", func(t *testing.T) {
 		t.Parallel()

@@ -63,9 +63,9 @@ func (c CLI) command(ctx context.Context, args []string) *exec.Cmd {
 	return cmd
 }
 
-// withoutVaultSettings drops what the caller has set for a Vault of their own.
+// withoutVaultSettings drops what the caller has set for a Vault or OpenBao of their own.
 func withoutVaultSettings(env []string) []string {
-	return slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "VAULT_") })
+	return slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "VAULT_") || strings.HasPrefix(kv, "BAO_") })
 }
 
 // Terminal is a command that runs on a terminal of its own.
