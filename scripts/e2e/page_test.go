@@ -72,19 +72,33 @@ func openDevPage(t *testing.T) devPage {
 	require.NotEmpty(t, address, guide)
 	require.Len(t, vault, 2, guide)
 
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.UserDataDir(t.TempDir()))
-	if os.Geteuid() == 0 { // whom Chromium's sandbox refuses
-		options = append(options, chromedp.NoSandbox)
-	}
-	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	tab, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(tab)) // the browser lives as long as the context of its first action
-	p := devPage{t, tab, harness.CLI{Bin: suite.vaultBin, Addr: vault[1], Home: t.TempDir()}}
+	p := devPage{t, openTab(t, bin), harness.CLI{Bin: suite.vaultBin, Addr: vault[1], Home: t.TempDir()}}
 	p.do(p.size(1280, 900), chromedp.Navigate(strings.TrimSpace(address)))
 	p.wait(`document.getElementById('connection').textContent === 'Live'`)
 	return p
+}
+
+// openTab starts a browser. On a busy machine, one may give up before it has begun.
+func openTab(t *testing.T, bin string) context.Context {
+	t.Helper()
+	const starts = 3
+	for left := starts - 1; ; left-- {
+		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.UserDataDir(t.TempDir()),
+			chromedp.WSURLReadTimeout(browserPatience))
+		if os.Geteuid() == 0 { // whom Chromium's sandbox refuses
+			options = append(options, chromedp.NoSandbox)
+		}
+		allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+		t.Cleanup(cancel)
+		tab, cancel := chromedp.NewContext(allocator)
+		t.Cleanup(cancel)
+		err := chromedp.Do(tab) // the browser lives as long as the context of its first action
+		if err == nil {
+			return tab
+		}
+		require.Positive(t, left, "%v", err)
+		t.Logf("the browser did not start: %v", err)
+	}
 }
 
 func (p devPage) do(actions ...chromedp.Action[chromedp.Void]) {
