@@ -145,7 +145,7 @@ var table = []row{
 	// Okta's refusals.
 	{is(errServiceApp), 400, "Okta refused the service app of this mount{code}: ask your Vault administrator to check client_id, scopes and config/key, and what is granted to the app in Okta"},
 	{is(errAPIToken), 400, "Okta refused the API token of this mount{code}: ask your Vault administrator to configure a valid api_token"},
-	{code(okta.CodeAuthenticationFailed), 400, "Okta did not accept the username and password, or does not let this account in{code}"},
+	{code(okta.CodeAuthenticationFailed, okta.CodeSignInFailed), 400, "Okta did not accept the username and password, or does not let this account in{code}"},
 	{code(okta.CodePolicyDenied), 400, "Okta's sign-on policy does not let you in at this time{code}"},
 	{code(okta.CodeInvalidToken), 400, "the login took too long, or was cancelled at Okta: log in again{code}"},
 	{code(okta.CodeUserLocked), 400, "your Okta account has been locked after too many wrong passcodes: unlock it in Okta, or ask your Okta administrator{code}"},

@@ -189,7 +189,7 @@ func examples() []error {
 		all = append(all, sent, method(sent))
 	}
 	for _, code := range []string{
-		okta.CodeAuthenticationFailed, okta.CodeInvalidToken, okta.CodePolicyDenied, okta.CodeInvalidPassCode, okta.CodeUserLocked,
+		okta.CodeAuthenticationFailed, okta.CodeSignInFailed, okta.CodeInvalidToken, okta.CodePolicyDenied, okta.CodeInvalidPassCode, okta.CodeUserLocked,
 		okta.CodePassCodeReplayed, okta.CodePassCodeTimeWindow, okta.CodeNextPassCode, okta.CodeFactorRejected, okta.CodeFactorService,
 		okta.CodeResendSMS, okta.CodeResendEmail, okta.CodeResendCall, okta.CodeSMSQuota, okta.CodeCallQuota,
 	} {

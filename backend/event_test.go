@@ -108,6 +108,7 @@ func TestLoginEvents(t *testing.T) {
 		want event
 	}{
 		{said(401, okta.CodeAuthenticationFailed), eventLoginDenied},
+		{said(401, okta.CodeSignInFailed), eventLoginDenied},
 		{invalid("password", "is required"), eventLoginDenied},
 		{mfa.ErrRejected, eventLoginDenied},
 		{mfa.ErrNoTime, eventLoginDenied},

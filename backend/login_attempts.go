@@ -128,7 +128,7 @@ func (l *loginRequest) authenticate(ctx context.Context, send func(context.Conte
 	switch {
 	case err == nil && tx.Status == okta.StatusLockedOut:
 		ticket.Locked(l.now())
-	case answered && said.Code == okta.CodeAuthenticationFailed:
+	case okta.RefusesPassword(err):
 		ticket.Wrong(l.now())
 	case err == nil:
 		ticket.Right()

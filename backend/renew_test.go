@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -132,15 +133,22 @@ func TestRenewFromAShutOutAddress(t *testing.T) {
 // Vault renews a token again and again with the password of its login. Okta sees a stale
 // one once, so that nobody is locked out by it.
 func TestRenewWithAStalePassword(t *testing.T) {
+	for _, code := range []string{okta.CodeAuthenticationFailed, okta.CodeSignInFailed} {
+		t.Run(code, func(t *testing.T) { renewWithAStalePassword(t, code) })
+	}
+}
+
+func renewWithAStalePassword(t *testing.T, code string) {
 	const stale = "Okta has refused the password of your login, which a renewal gives it again, so the token is not renewed: log in again"
 	bothWays(t, func(t *testing.T, m *mount) {
+		m.okta.Configure(func(o *oktatest.Options) { o.SignInCode = code })
 		m.configure(fields{"max_login_failures": 4, "prefetch_groups": "never"})
 		u := m.addUser("Everyone")
 		old := issued(m.mustLogin(nil))
 		u.SetPassword("another")
 		_, status, text := m.renew(old)
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "(E0000004)")
+		assert.Contains(t, text, "("+code+")")
 		m.okta.Reset()
 		for range 10 {
 			_, status, text = m.renew(old)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/backend/attempts"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -154,6 +155,57 @@ func TestKnownAndUnknownNamesAreTheSame(t *testing.T) {
 		assert.NotContains(t, m.order(), "groups", "and nothing is asked with the API token")
 		m.mustLogin(nil)
 	})
+}
+
+// TestWrongPasswordsCountByAnyCode: whatever code Okta refuses a password by, its answers
+// count. Those that say nothing about the password lock nobody out.
+func TestWrongPasswordsCountByAnyCode(t *testing.T) {
+	said := func(status int, code string) func(*mount) {
+		return func(m *mount) { m.okta.Fail("authn", oktatest.Status(status, code, "no")) }
+	}
+	for name, row := range map[string]struct {
+		answers func(*mount)
+		counts  bool
+	}{
+		"E0000004":         {func(*mount) {}, true},
+		"E0000207":         {func(m *mount) { m.okta.Configure(func(o *oktatest.Options) { o.SignInCode = okta.CodeSignInFailed }) }, true},
+		"an unknown 401":   {said(401, "E0000999"), true},
+		"the token":        {said(401, okta.CodeInvalidToken), false},
+		"the session":      {said(401, okta.CodeInvalidSession), false},
+		"the feature":      {said(401, okta.CodeNoFeature), false},
+		"the role":         {said(403, okta.CodeAccessDenied), false},
+		"the policy":       {said(403, okta.CodePolicyDenied), false},
+		"the rate":         {func(m *mount) { m.okta.Fail("authn", oktatest.RateLimited(0, time.Minute)) }, false},
+		"a gateway's page": {func(m *mount) { m.okta.Fail("authn", oktatest.HTML(401)) }, false},
+		"a gateway's JSON": {func(m *mount) {
+			m.okta.Fail("authn", oktatest.Body(401, "application/json", `{"error":"unauthorized"}`))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				m.addUser("Everyone")
+				row.answers(m)
+				m.okta.Reset()
+				for range 5 {
+					m.send(t.Context(), m.stranger(1, testLogin))
+				}
+				sent := m.okta.Count(http.MethodPost, "/api/v1/authn")
+				m.okta.ClearFaults()
+				req := m.stranger(1, testLogin)
+				req.Data["password"] = testPassword
+				_, status, text := m.send(t.Context(), req)
+				if !row.counts {
+					assert.Equal(t, 5, sent)
+					assert.Equal(t, http.StatusOK, status, text)
+					return
+				}
+				assert.Equal(t, defaultLoginFailures/2, sent, "a stranger's share")
+				assert.Equal(t, http.StatusTooManyRequests, status)
+				assert.Contains(t, text, "too many wrong passwords were given for this name")
+			})
+		})
+	}
 }
 
 // TestLockoutIsNoWeapon: whatever strangers do, the person gets in from where they have

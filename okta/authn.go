@@ -17,7 +17,7 @@ const (
 // Authenticate begins a transaction with a username and a password. The
 // username may be the full login or, where it is unambiguous, the part before
 // the @. A wrong password, an unknown user and a hidden lock-out are one and the
-// same *Error, CodeAuthenticationFailed.
+// same *Error; see RefusesPassword.
 // https://developer.okta.com/docs/reference/api/authn/#primary-authentication
 func (c *Client) Authenticate(ctx context.Context, username, password string) (Transaction, error) {
 	type options struct {

@@ -114,6 +114,22 @@ func RefusesMount(err error) bool {
 	return ok && slices.Contains(mountCodes[e.Endpoint], e.Code)
 }
 
+// RefusesPassword reports whether err is an answer of Authenticate's by which Okta may
+// have judged the password. These are its codes of a failed sign-in, and each code with
+// status 401 that is not about the program: a code that Okta invents tomorrow must not
+// make wrong passwords free. An answer without a code of Okta's is a gateway's.
+// https://developer.okta.com/docs/reference/error-codes/
+func RefusesPassword(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return false
+	case e.Code == CodeAuthenticationFailed, e.Code == CodeSignInFailed:
+		return true
+	}
+	return e.Endpoint == EndpointAuthn && e.HTTPStatus == http.StatusUnauthorized && oktaCode.MatchString(e.Code) && !RefusesMount(err)
+}
+
 // Pending reports whether err is Okta's answer that a push still waits: the caller
 // polls on. The answer is an error document, so it carries no transaction, and the
 // former one goes on.

@@ -80,6 +80,37 @@ func TestRefusesMount(t *testing.T) {
 	assert.False(t, okta.RefusesMount(errors.New("E0000006")))
 }
 
+// TestRefusesPassword: of the answers to a password, those by which Okta may have judged it
+// are told from those about the program, the rate, a policy, and those of a gateway.
+func TestRefusesPassword(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		answer okta.Error
+		want   bool
+	}{
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeAuthenticationFailed}, true},
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeSignInFailed}, true},
+		{okta.Error{HTTPStatus: 403, Code: okta.CodeSignInFailed}, true},
+		{okta.Error{HTTPStatus: 401, Code: "E0000999"}, true},
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeInvalidToken}, false},
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeInvalidSession}, false},
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeNoFeature}, false},
+		{okta.Error{HTTPStatus: 401, Code: okta.CodeInvalidAccessToken}, false},
+		{okta.Error{HTTPStatus: 401, Code: "unauthorized"}, false},
+		{okta.Error{HTTPStatus: 401}, false},
+		{okta.Error{HTTPStatus: 403, Code: okta.CodePolicyDenied}, false},
+		{okta.Error{HTTPStatus: 403, Code: "E0000999"}, false},
+		{okta.Error{HTTPStatus: 429, Code: "E0000047"}, false},
+		{okta.Error{HTTPStatus: 500, Code: okta.CodeInternal}, false},
+	} {
+		row.answer.Endpoint = okta.EndpointAuthn
+		assert.Equal(t, row.want, okta.RefusesPassword(fmt.Errorf("x: %w", &row.answer)), "%d %s", row.answer.HTTPStatus, row.answer.Code)
+	}
+	assert.False(t, okta.RefusesPassword(&okta.Error{HTTPStatus: 401, Code: "E0000999", Endpoint: okta.EndpointGroups}))
+	assert.False(t, okta.RefusesPassword(nil))
+	assert.False(t, okta.RefusesPassword(okta.ErrTimeout))
+}
+
 // TestNextEntry: after Okta's question for one more entry the same state token goes
 // on, and the question is for the person alone.
 func TestNextEntry(t *testing.T) {

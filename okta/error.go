@@ -43,6 +43,7 @@ type Error struct {
 // https://developer.okta.com/docs/reference/error-codes/
 const (
 	CodeAuthenticationFailed = "E0000004" // 401: wrong password, unknown user, hidden lock-out
+	CodeSignInFailed         = "E0000207" // 401: the same, by a newer code
 	CodeAccessDenied         = "E0000006" // 403: the API token's role is too weak
 	CodeNotFound             = "E0000007" // 404: of a user, a factor or a transaction
 	CodeInvalidToken         = "E0000011" // 401: of a state token or of the API token

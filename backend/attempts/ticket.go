@@ -57,7 +57,8 @@ func (t *Ticket) Unanswered(now time.Time) {
 func (t *Ticket) Lost(now time.Time) { t.end(func() { t.table.fail(t, now, false) }) }
 
 // Unsent closes the ticket of a password that Okta certainly did not look at: it
-// could not be sent, or was refused by a rate limit or a gateway. It does not count.
+// could not be sent, or was refused by a rate limit or a gateway, or Okta's answer is not
+// about the password. It does not count.
 func (t *Ticket) Unsent() { t.end(func() {}) }
 
 func (t *Ticket) end(how func()) {

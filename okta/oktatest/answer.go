@@ -111,6 +111,7 @@ var errorCodes = map[string]struct {
 	"E0000118": {http.StatusTooManyRequests, "The last e-mail is younger than 5 seconds."},
 	"E0000133": {http.StatusTooManyRequests, "The last call is younger than 30 seconds."},
 	"E0000180": {http.StatusLocked, "The factor is not active."},
+	"E0000207": {http.StatusUnauthorized, "Sign-in refused, by the newer code"},
 }
 
 // oktaError returns the error document of a code, with its causes.

@@ -53,7 +53,7 @@ func (o *Org) underEngineRate(c *call, u *User) bool {
 func (o *Org) primary(c *call) answer {
 	u := o.find(c.body.Username)
 	if u == nil || u.ID == c.body.Username {
-		return oktaError("E0000004")
+		return oktaError(o.opts.SignInCode)
 	}
 	if u.status == "LOCKED_OUT" {
 		return lockedOut(c)
@@ -63,10 +63,10 @@ func (o *Org) primary(c *call) answer {
 		if o.opts.MaxPasswordFailures > 0 && u.misses >= o.opts.MaxPasswordFailures {
 			u.status = "LOCKED_OUT"
 		}
-		return oktaError("E0000004")
+		return oktaError(o.opts.SignInCode)
 	}
 	if u.barred() {
-		return oktaError("E0000004")
+		return oktaError(o.opts.SignInCode)
 	}
 	u.misses = 0
 	tx := o.newTransaction(u, c.body.Warn)

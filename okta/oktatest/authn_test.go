@@ -209,6 +209,19 @@ func TestPasswordLockout(t *testing.T) {
 	c.login(login, password).is(t, 200, "SUCCESS")
 }
 
+// TestSignInCode: an organization can refuse logins by the newer code, whatever the reason.
+func TestSignInCode(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t, oktatest.Options{SignInCode: "E0000207"})
+	u := srv.AddUser(login, password)
+	c.login(login, "wrong").is(t, 401, "E0000207")
+	c.login("nobody@acme.test", password).is(t, 401, "E0000207")
+	u.SetStatus("SUSPENDED")
+	c.login(login, password).is(t, 401, "E0000207")
+	srv.Configure(func(o *oktatest.Options) { o.SignInCode = "" })
+	c.login(login, password).is(t, 401, "E0000004")
+}
+
 func TestSecretsKnowsWhatMayNotLeak(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)

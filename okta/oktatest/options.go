@@ -86,6 +86,9 @@ type Options struct {
 	// [User.AutoFactors].
 	AutoFactors bool
 
+	// SignInCode is the error of a login that is refused, whatever the reason: E0000207,
+	// or E0000004 when empty.
+	SignInCode string
 	// MaxFailures is the number of wrong passcodes that locks a user. Zero
 	// means 5.
 	MaxFailures int
@@ -131,6 +134,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ForeignBase == "" {
 		o.ForeignBase = "https://foreign.example"
+	}
+	if o.SignInCode == "" {
+		o.SignInCode = "E0000004"
 	}
 	if o.MaxFailures <= 0 {
 		o.MaxFailures = 5

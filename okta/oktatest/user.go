@@ -151,7 +151,7 @@ func (u *User) SetPassword(password string) {
 //   - LOCKED_OUT: 200 LOCKED_OUT without a token, whatever the password, as
 //     with a password policy that shows lockouts.
 //   - HIDDEN_LOCKED_OUT, SUSPENDED, DEPROVISIONED, STAGED, PROVISIONED and
-//     RECOVERY: 401 E0000004.
+//     RECOVERY: 401 E0000004, or Options.SignInCode.
 //   - SUCCESS: SUCCESS at once, factors or not, as with a policy that asks
 //     for a password only.
 //   - anything else: a transaction with that status, known to Okta or not.
