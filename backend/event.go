@@ -39,6 +39,7 @@ const (
 	eventEntryUnreadable event = "entry_unreadable"
 	eventGroupsUnread    event = "groups_unread"
 	eventProfileUnseen   event = "profile_unseen"
+	eventGroupLookalike  event = "group_lookalike"
 	eventStorageStale    event = "storage_stale"
 	eventKeyRotated      event = "key_rotated"
 	eventUpkeepFailed    event = "upkeep_failed"
@@ -50,7 +51,7 @@ var (
 		eventLoginOK, eventLoginDenied, eventLockout, eventRateLimited,
 		eventOktaError, eventServiceError, eventMountError, eventLoginGone,
 	}
-	logEvents = append(loginEvents[:len(loginEvents):len(loginEvents)], eventRequestDenied, eventPushRefused, eventRenewalGrace, eventGroupsUnread, eventProfileUnseen, eventStorageStale, eventKeyRotated, eventUpkeepFailed, eventEntryUnreadable)
+	logEvents = append(loginEvents[:len(loginEvents):len(loginEvents)], eventRequestDenied, eventPushRefused, eventRenewalGrace, eventGroupsUnread, eventProfileUnseen, eventGroupLookalike, eventStorageStale, eventKeyRotated, eventUpkeepFailed, eventEntryUnreadable)
 )
 
 // loginEvent sorts the error of a request that failed.

@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestGroupPatterns(t *testing.T) {
 			mia.SetGroups(groups...)
 			auth := m.mustLogin(nil)
 			assert.Equal(t, want, strings.Join(auth.Policies, " "), "%q", groups)
-			assert.Equal(t, len(groups), len(aliasNames(auth)))
+			assert.Equal(t, slices.DeleteFunc(groups, func(name string) bool { return !sameInLower(name) }), aliasNames(auth))
 		}
 		check("vault", "vault-dev", "VAULT-Ops")
 		check("vault", "vault-a/b", "vault-")

@@ -323,7 +323,7 @@ func (l *loginRequest) token(session *mfa.Session) *logical.Response {
 		InternalData: map[string]any{},
 		DisplayName:  called.name,
 		Alias:        &logical.Alias{Name: called.alias},
-		GroupAliases: groupAliases(l.found.groups),
+		GroupAliases: l.groupAliases(),
 	}
 	renewal := l.cfg.renewal()
 	if l.cfg.source() != sourceTyped || renewal == renewalStatus { // otherwise a token is as the builtin method makes it
@@ -376,9 +376,17 @@ func (l *loginRequest) tokenPolicies() []string {
 	return slices.Concat(l.cfg.TokenPolicies, l.found.policies())
 }
 
-func groupAliases(groups []string) []*logical.Alias {
-	aliases := make([]*logical.Alias, 0, len(groups))
-	for _, name := range groups {
+// groupAliases are the person's groups as group aliases. Vault compares the names of
+// aliases in lower case, by which a group that only looks like another would be that
+// one. Such a group is no alias.
+func (l *loginRequest) groupAliases() []*logical.Alias {
+	aliases := make([]*logical.Alias, 0, len(l.found.groups))
+	for _, name := range l.found.groups {
+		if !sameInLower(name) {
+			l.Logger().Debug("a group is no group alias: Vault would take its name for another group's",
+				"event", eventGroupLookalike, "group", okta.Clip(name, 64))
+			continue
+		}
 		aliases = append(aliases, &logical.Alias{Name: name})
 	}
 	return aliases

@@ -251,11 +251,14 @@ func (g *groupEntry) noteKey() string {
 // lower returns name in lower case, in which new groups are stored. It returns name
 // itself where its lower case is the name of another group ("İ" becomes "i").
 func lower(name string) string {
-	if l := strings.ToLower(name); store.Fold(l) == store.Fold(name) {
-		return l
+	if sameInLower(name) {
+		return strings.ToLower(name)
 	}
 	return name
 }
+
+// sameInLower reports whether the name of a group in lower case is still that group's.
+func sameInLower(name string) bool { return store.Fold(strings.ToLower(name)) == store.Fold(name) }
 
 const groupsHelp = `
 Members of the group, in Okta or by an entry under users/, get its policies. Names that

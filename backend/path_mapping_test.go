@@ -166,6 +166,25 @@ func TestGroupsThatLookAlike(t *testing.T) {
 	})
 }
 
+// Vault looks group aliases up in lower case. A group that becomes another one by that is
+// no alias, in a login as in a renewal, and one that differs in case only stays one.
+func TestGroupsThatLookAlikeAreNoAliases(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		m.addUser("İt-admins", "\u212aube", "ÄRZTE", "\u212bland", "kube", "Ops")
+		auth := issued(m.mustLogin(nil))
+		want := []string{"ÄRZTE", "\u212bland", "kube", "Ops"}
+		assert.Equal(t, want, aliasNames(auth))
+		assert.Contains(t, m.logs.String(), `event=group_lookalike group="İt-admins"`)
+		resp, status, text := m.renew(auth)
+		require.Equal(t, http.StatusOK, status, text)
+		assert.Equal(t, want, aliasNames(resp.Auth))
+		for _, name := range want {
+			assert.Equal(t, store.Fold(name), store.Fold(strings.ToLower(name)))
+		}
+	})
+}
+
 // The name that a new group is stored under is the group's own.
 func FuzzLower(f *testing.F) {
 	f.Add("Admins")

@@ -129,6 +129,6 @@ func (l *loginRequest) renewed() *logical.Auth {
 	auth.Period = l.cfg.TokenPeriod
 	auth.TTL = l.cfg.TokenTTL
 	auth.MaxTTL = l.cfg.TokenMaxTTL
-	auth.GroupAliases = groupAliases(l.found.groups)
+	auth.GroupAliases = l.groupAliases()
 	return &auth
 }

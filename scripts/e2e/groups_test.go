@@ -48,6 +48,17 @@ func TestGroupsThatCount(t *testing.T) {
 	require.Equal(t, []any{"by-vault-dev", "default"}, policies(a))
 }
 
+// TestGroupsThatLookAlikeAreNoAliases: Vault looks aliases up in lower case, which makes a
+// dotted I an i. Such a group gets nothing of the external group that it looks like.
+func TestGroupsThatLookAlikeAreNoAliases(t *testing.T) {
+	t.Parallel()
+	m := newMount(t)
+	m.externalGroup("it-admins", m.Path+"-it")
+	m.externalGroup("kube", m.Path+"-kube")
+	require.Nil(t, m.mustLogin(m.addUser("eve@acme.test", "İt-admins", "\u212aube")).Auth()["identity_policies"])
+	require.Equal(t, []any{m.Path + "-it", m.Path + "-kube"}, m.mustLogin(m.addUser("mia@acme.test", "IT-Admins", "Kube")).Auth()["identity_policies"])
+}
+
 // TestGroupByItsID: an entry with a group_id is that group's, also once it is renamed, and
 // gives nothing to another group of its name.
 func TestGroupByItsID(t *testing.T) {
