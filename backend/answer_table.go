@@ -104,6 +104,7 @@ var table = []row{
 	{challengeRefused(challengesFailed), 429, "too many pushes and codes to you were rejected or not answered, so this mount sends no more for now: use a passcode, or try again in {wait}"},
 	{is(mfa.ErrRungBefore), 400, "this phone has had a push for this login already: use another factor, or log in again"},
 	{is(mfa.ErrRejected), 400, "the push was rejected on the phone"},
+	{is(mfa.ErrAppTooOld), 400, "the Okta Verify app on your phone is too old to answer a push: update the app, then log in again, or use a passcode"},
 	{is(mfa.ErrPushTimeout), 400, "the push was not answered in time"},
 	{is(mfa.ErrNoTime), 504, "no push was sent, because this login leaves you too little time to answer it: log in again, or use a passcode"},
 	{is(mfa.ErrCancelled), 400, "the push was cancelled at Okta: log in again"},

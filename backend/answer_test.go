@@ -196,7 +196,7 @@ func examples() []error {
 		all = append(all, said(403, code))
 	}
 	for _, err := range []error{
-		mfa.ErrNotActive, mfa.ErrLockedOut, mfa.ErrPasswordExpired, mfa.ErrRecovery, mfa.ErrEnrollment, mfa.ErrRejected, mfa.ErrPushTimeout, mfa.ErrCancelled,
+		mfa.ErrNotActive, mfa.ErrLockedOut, mfa.ErrPasswordExpired, mfa.ErrRecovery, mfa.ErrEnrollment, mfa.ErrRejected, mfa.ErrAppTooOld, mfa.ErrPushTimeout, mfa.ErrCancelled,
 		mfa.ErrFactorFailed, mfa.ErrPassCodeReplayed, mfa.ErrPassCodeTimeWindow, mfa.ErrReplaced, mfa.ErrRungBefore, mfa.ErrNoTime,
 		mfa.ErrOver, mfa.ErrNumberChallenge, mfa.ErrWrongPassCode, mfa.ErrUnknownPerson, mfa.ErrSeveralPeople, mfa.ErrOtherPerson,
 		mfa.ErrInactivePerson, mfa.ErrNoKey, mfa.ErrNumberShown, mfa.ErrNoFactor, mfa.ErrServiceTimeout, mfa.ErrServiceUnreachable,

@@ -368,6 +368,23 @@ func TestGuardApproval(t *testing.T) {
 	})
 }
 
+// TestOldAppIsNoRejection: Okta also says "rejected" of a push that an old Okta Verify app
+// cannot show. The person learns what to do, and has not said no: an approval makes up for it.
+func TestOldAppIsNoRejection(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		push := m.addUser("Everyone").AddPush()
+		for range 3 {
+			for range 2 {
+				push.SetScript("WAITING", "OKTA_VERIFY_UPGRADE_REQUIRED")
+				assert.Contains(t, m.refused(nil), "the Okta Verify app on your phone is too old to answer a push: update the app")
+			}
+			push.SetScript("WAITING", "SUCCESS")
+			m.mustLogin(nil)
+		}
+	})
+}
+
 // The guard is about a person and a mount: by any of their names, and nobody
 // else's.
 func TestGuardIsThePersons(t *testing.T) {

@@ -34,6 +34,9 @@ var (
 	ErrEnrollmentMaySkip = fmt.Errorf("%w, or skipped", ErrEnrollment)
 	// ErrRejected: the person said no on their phone, or chose the wrong number.
 	ErrRejected = errors.New("the push was rejected")
+	// ErrAppTooOld: the person could not answer, because their Okta Verify app has to be
+	// updated first.
+	ErrAppTooOld = errors.New("the okta verify app is too old for the push")
 	// ErrPushTimeout: nobody answered the push.
 	ErrPushTimeout = errors.New("the push was not answered in time")
 	// ErrNoTime: no push was sent, because the login or Okta's transaction ends before

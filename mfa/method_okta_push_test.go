@@ -34,6 +34,8 @@ func TestOktaMethodPush(t *testing.T) {
 		{"pending, then rejected", []string{"E0000070", "REJECTED"}, mfa.ErrRejected, 2, 0},
 		{"rejected", []string{"WAITING", "REJECTED"}, mfa.ErrRejected, 2, 0},
 		{"rejected at once", []string{"REJECTED"}, mfa.ErrRejected, 0, 0},
+		{"too old an app", []string{"WAITING", "OKTA_VERIFY_UPGRADE_REQUIRED"}, mfa.ErrAppTooOld, 2, 0},
+		{"too old an app, at once", []string{"OKTA_VERIFY_UPGRADE_REQUIRED"}, mfa.ErrAppTooOld, 0, 0},
 		{"timed out", []string{"WAITING", "TIMEOUT"}, mfa.ErrPushTimeout, 2, 0},
 		{"expired", []string{"WAITING", "EXPIRED"}, mfa.ErrPushTimeout, 2, 0},
 		{"cancelled", []string{"WAITING", "CANCELLED"}, mfa.ErrCancelled, 2, 0},

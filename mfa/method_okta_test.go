@@ -418,7 +418,7 @@ func TestOktaMethodAnswers(t *testing.T) {
 	for result, want := range map[okta.FactorResult]error{
 		okta.ResultSuccess: nil, "": okta.ErrMalformed, "MAYBE": errStrange, "success": errStrange,
 		okta.ResultWaiting: errStrange, okta.ResultChallenge: errStrange,
-		okta.ResultRejected: mfa.ErrRejected, okta.ResultTimeout: mfa.ErrPushTimeout, okta.ResultExpired: mfa.ErrPushTimeout,
+		okta.ResultRejected: mfa.ErrRejected, okta.ResultUpgradeRequired: mfa.ErrAppTooOld, okta.ResultTimeout: mfa.ErrPushTimeout, okta.ResultExpired: mfa.ErrPushTimeout,
 		okta.ResultCancelled: mfa.ErrCancelled, okta.ResultError: mfa.ErrFactorFailed, okta.ResultFailed: mfa.ErrFactorFailed,
 		okta.ResultPassCodeReplayed: mfa.ErrPassCodeReplayed, okta.ResultTimeWindowExceeded: mfa.ErrPassCodeTimeWindow,
 	} {

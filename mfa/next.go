@@ -69,6 +69,8 @@ func nextOfChallenge(tx okta.Transaction) (Step, error) {
 		return ofFactor(tx, StepAnswer)
 	case okta.ResultRejected:
 		return 0, ErrRejected
+	case okta.ResultUpgradeRequired:
+		return 0, ErrAppTooOld
 	case okta.ResultTimeout, okta.ResultExpired:
 		return 0, ErrPushTimeout
 	case okta.ResultCancelled, okta.ResultCanceled:

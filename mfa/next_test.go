@@ -20,7 +20,7 @@ var (
 	allResults = []okta.FactorResult{
 		"", okta.ResultWaiting, okta.ResultChallenge, okta.ResultSuccess, okta.ResultRejected, okta.ResultTimeout,
 		okta.ResultCancelled, okta.ResultCanceled, okta.ResultError, okta.ResultFailed, okta.ResultExpired,
-		okta.ResultPassCodeReplayed, okta.ResultTimeWindowExceeded, "MAYBE", "waiting",
+		okta.ResultPassCodeReplayed, okta.ResultTimeWindowExceeded, okta.ResultUpgradeRequired, "MAYBE", "waiting",
 	}
 )
 
@@ -48,6 +48,7 @@ func TestNext(t *testing.T) {
 	challenge := map[okta.FactorResult]error{
 		okta.ResultSuccess:            errStrange,
 		okta.ResultRejected:           mfa.ErrRejected,
+		okta.ResultUpgradeRequired:    mfa.ErrAppTooOld,
 		okta.ResultTimeout:            mfa.ErrPushTimeout,
 		okta.ResultExpired:            mfa.ErrPushTimeout,
 		okta.ResultCancelled:          mfa.ErrCancelled,

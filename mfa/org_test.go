@@ -129,6 +129,8 @@ func TestPushAtOrg(t *testing.T) {
 		{"approved at the first poll", []string{"WAITING", "SUCCESS"}, nil, 2},
 		{"approved at once", []string{"SUCCESS"}, nil, 0},
 		{"rejected", []string{"WAITING", "REJECTED"}, mfa.ErrRejected, 2},
+		{"too old an app", []string{"WAITING", "OKTA_VERIFY_UPGRADE_REQUIRED"}, mfa.ErrAppTooOld, 2},
+		{"too old an app, at once", []string{"OKTA_VERIFY_UPGRADE_REQUIRED"}, mfa.ErrAppTooOld, 0},
 		{"timed out", []string{"WAITING", "TIMEOUT"}, mfa.ErrPushTimeout, 2},
 		{"expired", []string{"WAITING", "EXPIRED"}, mfa.ErrPushTimeout, 2},
 		{"cancelled", []string{"WAITING", "CANCELLED"}, mfa.ErrCancelled, 2},

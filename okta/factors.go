@@ -133,8 +133,9 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 		Href string `json:"href"`
 	}
 	var w struct {
-		Result    FactorResult `json:"factorResult"`
-		ExpiresAt time.Time    `json:"expiresAt"`
+		Result    FactorResult    `json:"factorResult"`
+		Message   lenient[string] `json:"factorResultMessage"`
+		ExpiresAt time.Time       `json:"expiresAt"`
 		Embedded  struct {
 			Challenge struct {
 				CorrectAnswer *int `json:"correctAnswer"`
@@ -152,7 +153,7 @@ func (c *Client) factorAnswer(ctx context.Context, method, path string, in any, 
 	if repeatsAsStatus("", w.Result, in) {
 		return FactorTransaction{}, malformedHeader("a result that repeats what was sent", header)
 	}
-	t := FactorTransaction{Result: w.Result, ExpiresAt: c.localTime(w.ExpiresAt, header)}
+	t := FactorTransaction{Result: w.Result.withMessage(w.Message.is), ExpiresAt: c.localTime(w.ExpiresAt, header)}
 	if n := w.Embedded.Challenge.CorrectAnswer; n != nil {
 		t.Challenge = &Challenge{CorrectAnswer: *n}
 	}

@@ -251,6 +251,7 @@ func TestFactorGolden(t *testing.T) {
 		"waiting_number_zero": {Result: okta.ResultWaiting, ExpiresAt: in5, Challenge: &okta.Challenge{CorrectAnswer: 0}},
 		"success":             {Result: okta.ResultSuccess},
 		"rejected":            {Result: okta.ResultRejected},
+		"upgrade_required":    {Result: okta.ResultUpgradeRequired},
 		"timeout":             {Result: okta.ResultTimeout},
 		"challenge_sms":       {Result: okta.ResultChallenge},
 	} {

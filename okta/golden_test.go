@@ -103,6 +103,7 @@ var (
 		"mfa_challenge_waiting_number_zero":      numbered(0),
 		"mfa_challenge_waiting_number_null":      resendable(challenged(okta.ResultWaiting, phone)),
 		"mfa_challenge_rejected":                 resendable(challenged(okta.ResultRejected, phone)),
+		"mfa_challenge_upgrade_required":         resendable(challenged(okta.ResultUpgradeRequired, phone)),
 		"mfa_challenge_timeout":                  resendable(challenged(okta.ResultTimeout, phone)),
 		"mfa_challenge_cancelled":                resendable(challenged(okta.ResultCancelled, phone)),
 		"mfa_challenge_error":                    resendable(challenged(okta.ResultError, phone)),

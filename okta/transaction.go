@@ -52,7 +52,21 @@ const (
 	ResultExpired            FactorResult = "EXPIRED"
 	ResultPassCodeReplayed   FactorResult = "PASSCODE_REPLAYED"
 	ResultTimeWindowExceeded FactorResult = "TIME_WINDOW_EXCEEDED"
+
+	// ResultUpgradeRequired stands for ResultRejected with this factorResultMessage: the
+	// person has not said no. Their Okta Verify app is too old to show the push. No page
+	// of the reference has it; Okta's sign-in widget reads it.
+	ResultUpgradeRequired FactorResult = "OKTA_VERIFY_UPGRADE_REQUIRED"
 )
+
+// withMessage is the result of an answer that has this factorResultMessage. It compares
+// the message, and keeps nothing of it.
+func (r FactorResult) withMessage(message string) FactorResult {
+	if r == ResultRejected && message == string(ResultUpgradeRequired) {
+		return ResultUpgradeRequired
+	}
+	return r
+}
 
 // Transaction is one answer of the Authentication API. Fields that the answer did not
 // carry are zero, but Status never is, and a success always has a User. The session

@@ -12,11 +12,12 @@ import (
 type (
 	wireTransaction struct {
 		Unprintable
-		Status       Status       `json:"status"`
-		FactorResult FactorResult `json:"factorResult"`
-		StateToken   string       `json:"stateToken"`
-		ExpiresAt    time.Time    `json:"expiresAt"`
-		Embedded     struct {
+		Status        Status          `json:"status"`
+		FactorResult  FactorResult    `json:"factorResult"`
+		ResultMessage lenient[string] `json:"factorResultMessage"`
+		StateToken    string          `json:"stateToken"`
+		ExpiresAt     time.Time       `json:"expiresAt"`
+		Embedded      struct {
 			User struct {
 				ID      string `json:"id"`
 				Profile struct {
@@ -110,7 +111,7 @@ func (t *Transaction) UnmarshalJSON(b []byte) error {
 func (w wireTransaction) transaction(orgURL string) Transaction {
 	t := Transaction{
 		Status:       w.Status,
-		FactorResult: w.FactorResult,
+		FactorResult: w.FactorResult.withMessage(w.ResultMessage.is),
 		StateToken:   NewSecret(w.StateToken),
 		ExpiresAt:    w.ExpiresAt,
 		User:         User{ID: w.Embedded.User.ID, Login: w.Embedded.User.Profile.Login},

@@ -66,6 +66,7 @@ func TestFactorsAPIPushScripts(t *testing.T) {
 		"approved at once": {[]string{"SUCCESS"}, []string{"SUCCESS"}},
 		"rejected":         {[]string{"WAITING", "REJECTED"}, []string{"WAITING", "WAITING", "REJECTED"}},
 		"rejected at once": {[]string{"REJECTED"}, []string{"REJECTED"}},
+		"too old an app":   {[]string{"WAITING", "OKTA_VERIFY_UPGRADE_REQUIRED"}, []string{"WAITING", "WAITING", "REJECTED"}},
 		"timed out":        {[]string{"WAITING", "TIMEOUT"}, []string{"WAITING", "WAITING", "TIMEOUT"}},
 		"unknown":          {[]string{"WAITING", "BRAND_NEW"}, []string{"WAITING", "WAITING", "BRAND_NEW"}},
 		"no factorResult":  {[]string{"WAITING", ""}, []string{"WAITING", "WAITING", ""}},

@@ -147,9 +147,7 @@ func (o *Org) findPush(c *call) (*apiPush, answer, bool) {
 // told returns the state of a push. A push that has ended is shown once.
 func (o *Org) told(c *call, p *apiPush) answer {
 	body := object{}
-	if p.result != "" {
-		body["factorResult"] = p.result
-	}
+	p.tell(body)
 	if p.result == "WAITING" {
 		at := p.factor.resourceURL(c) + "/transactions/" + p.id
 		body["expiresAt"] = timestamp(p.expires)

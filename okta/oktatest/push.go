@@ -11,7 +11,8 @@ import (
 // the script does not start with WAITING, the request that sends the push answers the
 // first entry already.
 //
-// E0000070 is 202 and an error document in place of a transaction, and the push goes on
+// OKTA_VERIFY_UPGRADE_REQUIRED is REJECTED with that factorResultMessage, which an app that
+// is too old gets. E0000070 is 202 and an error document in place of a transaction, and the push goes on
 // waiting. SUCCESS completes the factor. REJECTED, TIMEOUT, CANCELLED, ERROR and any
 // other entry end the push with that factorResult; an empty one leaves
 // factorResult out. An empty script is a push that waits for Approve,

@@ -29,6 +29,16 @@ func TestSeveralDevices(t *testing.T) {
 	c.verify(one, phone, "").is(t, 200, "SUCCESS")
 }
 
+func TestPushToAnOldApp(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	f := srv.AddUser(login, password).AddPush("WAITING", "OKTA_VERIFY_UPGRADE_REQUIRED")
+	r := c.login(login, password)
+	assert.Nil(t, c.verify(r, f, "").is(t, 200, "MFA_CHALLENGE WAITING").at("factorResultMessage"))
+	c.verify(r, f, "")
+	assert.Equal(t, "OKTA_VERIFY_UPGRADE_REQUIRED", c.verify(r, f, "").is(t, 200, "MFA_CHALLENGE REJECTED").str("factorResultMessage"))
+}
+
 func TestNumberInTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)

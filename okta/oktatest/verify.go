@@ -108,6 +108,21 @@ func (ch *challenge) poll(now time.Time) (pending bool) {
 	return pending
 }
 
+// upgradeRequired is a push that an app too old for it gets (observed: Okta's sign-in
+// widget reads it).
+const upgradeRequired = "OKTA_VERIFY_UPGRADE_REQUIRED"
+
+// tell adds the result to an answer, unless it is empty.
+func (ch *challenge) tell(body object) {
+	switch ch.result {
+	case "":
+	case upgradeRequired:
+		body["factorResult"], body["factorResultMessage"] = "REJECTED", upgradeRequired
+	default:
+		body["factorResult"] = ch.result
+	}
+}
+
 // begins returns the result of a push that was just sent.
 func (f *Factor) begins() string {
 	if f.script[0] == "E0000070" {
@@ -294,9 +309,7 @@ func (o *Org) showChallenge(c *call, tx *transaction, body, embedded, links obje
 	ch := tx.challenge
 	factor := ch.factor.json(c)
 	embedded["factor"] = factor
-	if ch.result != "" {
-		body["factorResult"] = ch.result
-	}
+	ch.tell(body)
 	links["next"] = link("verify", ch.factor.verifyURL(c))
 	resend := ""
 	switch ch.factor.Type {
