@@ -186,8 +186,10 @@ func (d *dice) answer(ctx context.Context, by string, t okta.Transaction, f okta
 		return okta.Transaction{}, err
 	case 12:
 		count()
-		w.lost = true
 		err := pick(d, fuzzLosses)
+		// That a push still waits is an answer like any other.
+		polled := by == "verify" && w.last.Status == okta.StatusMFAChallenge && w.last.FactorResult == okta.ResultWaiting
+		w.lost = w.lost || !okta.Pending(err) || !polled
 		d.log("%s %s %s: %v", by, f.ID, name, err)
 		return okta.Transaction{}, err
 	case 11:
