@@ -59,7 +59,9 @@ func (b *backend) families() []*family {
 		memory.add("_total", float64(m.misses), "entries", m.entries, "result", "miss")
 	}
 	events := &family{name: "vault_okta_events", kind: kindCounter, help: "Events for Vault's event system, by what became of them."}
-	b.events.results.each(func(_, result string, n int64) { events.add("_total", float64(n), "result", result) })
+	b.events.results.each(func(about, result string, n int64) {
+		events.add("_total", float64(n), "about", about, "result", result)
+	})
 	limit := &family{name: "vault_okta_rate_limit", kind: kindGauge, help: "Requests that Okta allows in a window of its rate limit."}
 	left := &family{name: "vault_okta_rate_limit_remaining", kind: kindGauge, help: "Requests that are left of them, for all who call the org."}
 	for _, l := range b.rateLimits() {

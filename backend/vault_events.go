@@ -19,24 +19,32 @@ import (
 
 // vaultEvent is an event of Vault's event system.
 type vaultEvent struct {
+	about    string   // aboutWrite or aboutLogin
 	kind     string   // the type, "okta/config-write"
 	metadata []string // name, value, name, value
 }
 
+// These are what events are about.
 const (
-	// maxVaultEvents bounds the events that wait to be sent. More are dropped: no request
-	// waits for the event system.
+	aboutWrite = "write"
+	aboutLogin = "login"
+)
+
+const (
+	// maxVaultEvents bounds the events of writes that wait to be sent, and those of logins.
+	// More are dropped: no request waits for the event system.
 	maxVaultEvents = 128
 	// vaultEventTimeout bounds the sending of one.
 	vaultEventTimeout = 5 * time.Second
 )
 
-// vaultEvents sends the events of a mount, one after another.
+// vaultEvents sends the events of a mount, one after another. Anybody can cause events of
+// logins, so those of writes have a queue of their own, which goes first.
 type vaultEvents struct {
-	queue   chan vaultEvent
-	begin   sync.Once
-	missing atomic.Bool // the host has no event system
-	results *counters
+	writes, logins chan vaultEvent
+	begin          sync.Once
+	missing        atomic.Bool // the host has no event system
+	results        *counters   // by what the events are about
 }
 
 const (
@@ -47,36 +55,55 @@ const (
 
 func newVaultEvents() *vaultEvents {
 	return &vaultEvents{
-		queue:   make(chan vaultEvent, maxVaultEvents),
-		results: newCounters([]string{""}, []string{eventSent, eventFailed, eventDropped}),
+		writes:  make(chan vaultEvent, maxVaultEvents),
+		logins:  make(chan vaultEvent, maxVaultEvents),
+		results: newCounters([]string{aboutWrite, aboutLogin}, []string{eventSent, eventFailed, eventDropped}),
 	}
 }
 
 // notify has an event sent, if the host has an event system. It returns at once.
-func (b *backend) notify(kind string, metadata ...string) {
+func (b *backend) notify(about, kind string, metadata ...string) {
 	v := b.events
 	if v.missing.Load() {
 		return
 	}
 	v.begin.Do(func() { go b.logPanic(b.sendEvents) })
+	queue := v.logins
+	if about == aboutWrite {
+		queue = v.writes
+	}
 	select {
-	case v.queue <- vaultEvent{"okta/" + kind, metadata}:
+	case queue <- vaultEvent{about, "okta/" + kind, metadata}:
 	default:
-		v.results.add("", eventDropped)
+		v.results.add(about, eventDropped)
 	}
 }
 
 // sendEvents sends events until the mount ends or the host turns out to have no event
 // system.
 func (b *backend) sendEvents() {
-	for !b.events.missing.Load() {
-		select {
-		case e := <-b.events.queue:
+	for b.life.Err() == nil && !b.events.missing.Load() {
+		if e, ok := b.events.next(b.life.Done()); ok {
 			b.sendEvent(e)
-		case <-b.life.Done():
-			return
 		}
 	}
+}
+
+// next waits for the event to send next, until the end: the oldest one of a write, if any
+// waits.
+func (v *vaultEvents) next(end <-chan struct{}) (e vaultEvent, ok bool) {
+	select {
+	case e = <-v.writes:
+		return e, true
+	default:
+	}
+	select {
+	case e = <-v.writes:
+	case e = <-v.logins:
+	case <-end:
+		return vaultEvent{}, false
+	}
+	return e, true
 }
 
 func (b *backend) sendEvent(e vaultEvent) {
@@ -85,11 +112,11 @@ func (b *backend) sendEvent(e vaultEvent) {
 	err := logical.SendEvent(ctx, b.Backend, e.kind, e.metadata...)
 	switch {
 	case err == nil:
-		b.events.results.add("", eventSent)
+		b.events.results.add(e.about, eventSent)
 	case errors.Is(err, framework.ErrNoEvents), status.Code(err) == codes.Unimplemented: // OpenBao, and older hosts
 		b.events.missing.Store(true)
 	default:
-		b.events.results.add("", eventFailed)
+		b.events.results.add(e.about, eventFailed)
 	}
 }
 
@@ -100,7 +127,7 @@ func (b *backend) notifyAnswer(a *attempt) {
 	case "", eventLoginOK, eventLoginGone:
 		return
 	}
-	b.notify(strings.ReplaceAll(string(a.event), "_", "-"),
+	b.notify(aboutLogin, strings.ReplaceAll(string(a.event), "_", "-"),
 		logical.EventMetadataPath, "login", logical.EventMetadataOperation, a.kind, "request_id", a.requestID)
 }
 
@@ -114,7 +141,7 @@ func (b *backend) notifyWrite(req *logical.Request, resp *logical.Response, err 
 	if req.Operation == logical.DeleteOperation {
 		verb = "-delete"
 	}
-	b.notify(what+verb, logical.EventMetadataPath, req.Path, logical.EventMetadataOperation, string(req.Operation),
+	b.notify(aboutWrite, what+verb, logical.EventMetadataPath, req.Path, logical.EventMetadataOperation, string(req.Operation),
 		logical.EventMetadataModified, "true", "request_id", req.ID)
 }
 
