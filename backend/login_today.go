@@ -17,6 +17,7 @@ func (e *changedError) Error() string { return e.what }
 var (
 	errOrgChanged     = &changedError{"this mount now belongs to another Okta org"}
 	errBypassEnded    = &changedError{"this mount now requires the factor that Okta asks for, which your login has not verified"}
+	errSkipEnded      = &changedError{"this mount now requires the enrollment of a factor that Okta asks for, which your login has skipped"}
 	errFactorRefused  = &changedError{"this mount no longer accepts the factor that you have used"}
 	errMethodRequired = &changedError{"this mount now requires an MFA method that your login has not satisfied"}
 	errAddressChanged = &changedError{"Okta asked for no factor at the address where this login began, and the token would go to another one"}
@@ -53,6 +54,8 @@ func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRe
 		return l, errOrgChanged
 	case who.Bypassed && !cfg.BypassOktaMFA:
 		return l, errBypassEnded
+	case who.Excused && !cfg.SkipEnrollment:
+		return l, errSkipEnded
 	case who.Verified != nil && len(cfg.policy().Accepted([]okta.Factor{*who.Verified})) == 0:
 		return l, errFactorRefused
 	}

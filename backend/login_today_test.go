@@ -134,30 +134,60 @@ func TestBypassThatHasEnded(t *testing.T) {
 	})
 }
 
-// A held login that the bypass has let in ends with the bypass, before a method is asked
-// about it.
-func TestHeldLoginEndsWithTheBypass(t *testing.T) {
+// Who has skipped the enrollment of a factor gets no token of a mount that lets nobody skip
+// it by then. Whom Okta asks for no enrollment, it is not asked.
+func TestSkippedEnrollmentThatHasEnded(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
-		m.configure(fields{"bypass_okta_mfa": true})
 		u := m.addUser("Everyone")
-		u.AddTOTP("OKTA")
-		app := m.addTOTP("my_totp")
-		m.write("config", fields{"mfa_methods": "my_totp"})
-		for _, ended := range []bool{true, false} {
-			if !ended {
-				u.SetStatus("SUCCESS") // Okta asks for no factor
-			}
-			m.write("config", fields{"bypass_okta_mfa": true})
-			held := m.hold(nil)
-			require.Equal(t, "mfa_required", held.State)
-			m.write("config", fields{"bypass_okta_mfa": false})
-			if ended {
-				assert.Equal(t, noTransaction, m.setback(held, fields{"mfa": app.credential()}))
-			} else {
-				m.ended(held, fields{"mfa": app.credential()}) // which has not been used up
+		u.SetSkip(true)
+		for _, wait := range []bool{true, false} {
+			for status, refused := range map[string]bool{"MFA_ENROLL": true, "SUCCESS": false} {
+				u.SetStatus(status)
+				m.configure(fields{"skip_enrollment": true})
+				m.meanwhile("groups", "config", fields{"skip_enrollment": false})
+				if refused {
+					assert.Equal(t, "this mount now requires the enrollment of a factor that Okta asks for, which your login has skipped: log in again",
+						m.refused(fields{"wait": wait}))
+				} else {
+					m.mustLogin(fields{"wait": wait})
+				}
 			}
 		}
 	})
+}
+
+// A held login that the bypass has let in, or without the enrollment that Okta asked for,
+// ends with the bypass or the leave to skip that, before a method is asked about it.
+func TestHeldLoginEndsWithTheBypass(t *testing.T) {
+	for _, test := range []struct{ field, status string }{
+		{"bypass_okta_mfa", "MFA_REQUIRED"},
+		{"skip_enrollment", "MFA_ENROLL"},
+	} {
+		t.Run(test.field, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(nil)
+				u := m.addUser("Everyone")
+				u.SetSkip(true)
+				if test.status == "MFA_REQUIRED" {
+					u.AddTOTP("OKTA")
+				}
+				app := m.addTOTP("my_totp")
+				m.write("config", fields{"mfa_methods": "my_totp"})
+				for _, status := range []string{test.status, "SUCCESS"} {
+					u.SetStatus(status)
+					m.write("config", fields{test.field: true})
+					held := m.hold(nil)
+					require.Equal(t, "mfa_required", held.State)
+					m.write("config", fields{test.field: false})
+					if status == "SUCCESS" { // Okta asks for nothing
+						m.ended(held, fields{"mfa": app.credential()}) // which has not been used up
+					} else {
+						assert.Equal(t, noTransaction, m.setback(held, fields{"mfa": app.credential()}))
+					}
+				}
+			})
+		})
+	}
 }
 
 // A renewal is compared with the configuration of its end, too.

@@ -63,3 +63,35 @@ func TestBypassed(t *testing.T) {
 		})
 	}
 }
+
+// TestExcused: people who have skipped an enrollment are told from those of whom Okta asked
+// none, and a held login of theirs ends where the mount lets nobody skip it any more.
+func TestExcused(t *testing.T) {
+	t.Parallel()
+	maySkip := state(okta.StatusMFAEnroll)
+	maySkip.CanSkip = true
+	for _, excused := range []bool{true, false} {
+		for _, ended := range []bool{true, false} {
+			tx, answers := success(mia), []any(nil)
+			if excused {
+				tx, answers = maySkip, []any{success(mia)}
+			}
+			flow := scripted(answers...).flow()
+			flow.Hold, flow.Policy.SkipEnrollment = true, true
+			flow.Require = func(context.Context, mfa.Subject) ([]mfa.Required, error) {
+				return []mfa.Required{{ID: "id", Name: "name", Method: wantsPassCode{}}}, nil
+			}
+			s, err := flow.Begin(t.Context(), tx, mfa.Input{})
+			require.NoError(t, err)
+			assert.Equal(t, excused, s.Who().Excused)
+			now := flow
+			now.Policy.SkipEnrollment = !ended
+			_, err = s.Continue(t.Context(), now, mfa.Input{Given: mfa.Given{"name": {PassCode: "123456"}}})
+			if excused && ended {
+				assert.ErrorIs(t, err, mfa.ErrOver)
+			} else {
+				assert.NoError(t, err)
+			}
+		}
+	}
+}

@@ -63,7 +63,9 @@ func (l *login) follow() error {
 	if l.by != nil {
 		challenged = *l.by
 	}
-	if l.bypassed && !l.flow.Policy.Bypass || challenged.ID != "" && !l.flow.Policy.accepts(challenged) {
+	policy := l.flow.Policy
+	switch {
+	case l.bypassed && !policy.Bypass, l.excused && !policy.SkipEnrollment, challenged.ID != "" && !policy.accepts(challenged):
 		return ErrOver
 	}
 	return nil

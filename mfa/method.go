@@ -39,6 +39,7 @@ type Subject struct {
 	Verified *okta.Factor // that Okta's own challenge of this login verified; nil: none
 	ByNumber bool         // Verified was a number challenge
 	Bypassed bool         // Okta asked for a factor, and Policy.Bypass let the person in without one
+	Excused  bool         // Okta asked for the enrollment of a factor, and the login skipped that by Policy.SkipEnrollment
 	Caller   okta.Caller  // from where the person logs in
 	Address  string       // the one IP address of the person; "" if it is not known
 
