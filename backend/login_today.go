@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"slices"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta"
@@ -28,7 +27,7 @@ var (
 func (l *loginRequest) stillGood(ctx context.Context, session *mfa.Session) (*loginRequest, error) {
 	today, err := l.asOfToday(ctx, session.Who())
 	// A renewal satisfies no method: those of its login count there.
-	if err == nil && !l.in.unattended && !covers(session.Satisfied(), today.found.required) {
+	if err == nil && !l.in.unattended && !session.Covers(today.found.required) {
 		return l, errMethodRequired
 	}
 	return today, err
@@ -76,10 +75,4 @@ func (l *loginRequest) sameAddress(login *heldLogin) error {
 		return errAddressChanged
 	}
 	return nil
-}
-
-// covers reports whether the methods with those ids are all that is required.
-func covers(satisfied []string, required []mfa.Required) bool {
-	has := func(m mfa.Required) bool { return slices.Contains(satisfied, m.ID) }
-	return !slices.ContainsFunc(required, func(m mfa.Required) bool { return !has(m) && !slices.ContainsFunc(m.Or, has) })
 }

@@ -3,6 +3,8 @@ package backend
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,6 +38,16 @@ type methodEntry struct {
 
 // label returns what people call the method.
 func (m *methodEntry) label() string { return cmp.Or(m.Name, m.ID) }
+
+// revision is another where anything but the method's name has changed, a key included, or
+// by which name the mount knows the people whom the method asks about.
+func (m *methodEntry) revision(cfg *configEntry) string {
+	unnamed := *m
+	unnamed.Name = ""
+	raw, _ := json.Marshal(unnamed) // it has been read from JSON: never fails
+	sum := sha256.Sum256(append(raw, cfg.source()...))
+	return string(sum[:])
+}
 
 // whole reports whether the entry has the field that its type requires.
 func (m *methodEntry) whole() bool {

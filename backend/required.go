@@ -274,7 +274,7 @@ func (b *backend) requireOne(ctx context.Context, req *logical.Request, cfg *con
 		if err != nil {
 			return mfa.Required{}, fmt.Errorf("making the MFA method %q: %w", entry.label(), err)
 		}
-		or = append(or, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method})
+		or = append(or, mfa.Required{ID: entry.ID, Name: entry.label(), Type: entry.Type, Method: method, Revision: entry.revision(cfg)})
 	}
 	if len(or) == 1 {
 		return or[0], nil

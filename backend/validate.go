@@ -104,9 +104,12 @@ func wantsFields(err error) bool {
 }
 
 // satisfied reports whether the login of the token has satisfied all that is
-// required by now. A renewal asks for no method anew.
+// required by now. A renewal asks for no method anew, not even for one that has been changed
+// since.
 func satisfied(auth *logical.Auth, required []mfa.Required) bool {
-	return covers(textsIn(auth.InternalData[methodsKey]), required)
+	ids := textsIn(auth.InternalData[methodsKey])
+	has := func(m mfa.Required) bool { return slices.Contains(ids, m.ID) }
+	return !slices.ContainsFunc(required, func(m mfa.Required) bool { return !slices.ContainsFunc(m.Ways(), has) })
 }
 
 // textsIn reads a list from the internal data of a token, which may have been in

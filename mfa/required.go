@@ -15,6 +15,9 @@ type Required struct {
 	Type   string // for words only
 	Wants  string // the passcode that the method wants, in words; empty: that is not known
 	Method Method
+	// Revision is another for a method of the same ID that is made of something else. What a
+	// person has done for one revision does not satisfy another.
+	Revision string
 	// Or are methods of which one is enough. Where there are any, ID and Name stand for
 	// all of them, and Type and Method are empty.
 	Or []Required
@@ -26,6 +29,11 @@ func (m Required) Ways() []Required {
 		return m.Or
 	}
 	return []Required{m}
+}
+
+// takes reports whether a person who has satisfied way, as it was then, has satisfied m.
+func (m Required) takes(way Required) bool {
+	return slices.ContainsFunc(m.Ways(), func(now Required) bool { return now.ID == way.ID && now.Revision == way.Revision })
 }
 
 // prepare prepares m. Where one of several is enough, that is one of those that the

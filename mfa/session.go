@@ -51,7 +51,7 @@ func (f Flow) Begin(ctx context.Context, tx okta.Transaction, in Input) (*Sessio
 	s.trail.withdraw = s.giveWay
 	s.trail.isEnding = func() bool { return s.life.Err() != nil || !f.Hold && ctx.Err() != nil }
 	s.okta = newLogin(s.trail, tx, s.readGroups)
-	s.methods = &demands{trail: s.trail, passed: map[string]string{}, excused: map[string]bool{}, life: s.life}
+	s.methods = &demands{trail: s.trail, passed: map[string]pass{}, life: s.life}
 	return s, s.do(ctx, func(ctx context.Context) error {
 		if err := s.admit(ctx); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,15 +20,20 @@ type demands struct {
 	life context.Context // of the session
 
 	required []Required
-	passed   map[string]string // by the ID of what is required: that of the method
-	excused  map[string]bool   // those of them that passed without anything to do
-	given    Given             // that the queue was prepared with
-	caller   okta.Caller       // for whom all this was prepared
-	queue    []way             // prepared, in the order in which they are tried
+	passed   map[string]pass // by the ID of what is required
+	given    Given           // that the queue was prepared with
+	caller   okta.Caller     // for whom all this was prepared
+	queue    []way           // prepared, in the order in which they are tried
 
 	at   way   // whose push waits
 	push Push  // nil: none waits
 	lost error // why the last question about it got no answer
+}
+
+// pass is how a person has satisfied what is required.
+type pass struct {
+	method  Required // that they have satisfied, as it was then
+	excused bool     // it passed without anything to do
 }
 
 // way is a prepared attempt at a method.
@@ -52,9 +58,10 @@ func (a Attempt) rank() int {
 // push that waits up only for another credential that the method accepts.
 func (d *demands) proceed(ctx context.Context, who Subject, required []Required, given Given) error {
 	d.required = required
+	d.queue = slices.DeleteFunc(d.queue, func(w way) bool { return !d.wants(w) })
 	news := d.isNews(given)
 	switch {
-	case d.push != nil && !d.isRequired(d.at.demand):
+	case d.push != nil && !d.wants(d.at):
 		d.giveUp(ctx, uncounted)
 	case d.push != nil && !news:
 		d.showNumber()
@@ -90,13 +97,10 @@ func (d *demands) proceed(ctx context.Context, who Subject, required []Required,
 // where the login came, and may have decided by that. It reports whether it has dropped
 // anything.
 func (d *demands) forgetPrepared() bool {
-	dropped := len(d.queue)+len(d.excused) > 0
-	for id := range d.excused {
-		delete(d.passed, id)
-	}
+	before := len(d.queue) + len(d.passed)
 	d.queue = nil
-	clear(d.excused)
-	return dropped
+	maps.DeleteFunc(d.passed, func(_ string, p pass) bool { return p.excused })
+	return len(d.passed) < before
 }
 
 // isNews reports whether the person gives a credential, for a method that is not
@@ -111,11 +115,16 @@ func (d *demands) isNews(given Given) bool {
 	})
 }
 
-func (d *demands) isRequired(id string) bool {
-	return slices.ContainsFunc(d.required, func(r Required) bool { return r.ID == id })
+// wants reports whether the way still leads to what is required: the method may have been
+// changed since it was prepared.
+func (d *demands) wants(w way) bool {
+	return slices.ContainsFunc(d.required, func(r Required) bool { return r.ID == w.demand && r.takes(w.method) })
 }
 
-func (d *demands) hasPassed(m Required) bool { return d.passed[m.ID] != "" }
+func (d *demands) hasPassed(m Required) bool {
+	p, passed := d.passed[m.ID]
+	return passed && m.takes(p.method)
+}
 
 // isCovered reports whether each required method is satisfied or prepared.
 func (d *demands) isCovered() bool {
@@ -148,7 +157,7 @@ func (d *demands) prepare(ctx context.Context, who Subject, given Given, news bo
 		case err != nil: // the person has to bring a credential first
 			return &MissingError{missing}
 		case attempt.Passed:
-			d.passed[m.ID], d.excused[m.ID] = method.ID, true
+			d.passed[m.ID] = pass{method, true}
 		default:
 			queue = append(queue, way{attempt, method, m.ID})
 		}
@@ -241,7 +250,7 @@ func (d *demands) try(ctx context.Context, w way) error {
 	}
 	if err == nil {
 		d.provedOwn()
-		d.passed[w.demand] = w.method.ID
+		d.passed[w.demand] = pass{method: w.method}
 	}
 	return err
 }
@@ -383,7 +392,7 @@ func (d *demands) look(ctx context.Context) error {
 	case err == nil && passed:
 		d.lost = nil
 		d.hangUp(approved)
-		d.passed[d.at.demand] = d.at.method.ID
+		d.passed[d.at.demand] = pass{method: d.at.method}
 		d.push, d.number, d.phase = nil, nil, PhaseMethods
 		return nil
 	case err == nil:

@@ -46,8 +46,21 @@ func (s *Session) state() State {
 func (s *Session) Who() Subject { return s.who }
 
 // Satisfied returns the IDs of the methods that the person has satisfied, sorted.
-func (s *Session) Satisfied() []string {
-	return slices.Sorted(maps.Values(s.methods.passed))
+func (s *Session) Satisfied() (ids []string) {
+	for _, p := range s.methods.passed {
+		ids = append(ids, p.method.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Covers reports whether the person has satisfied all that is required, in the same
+// revisions.
+func (s *Session) Covers(required []Required) bool {
+	satisfied := slices.Collect(maps.Values(s.methods.passed))
+	return !slices.ContainsFunc(required, func(m Required) bool {
+		return !slices.ContainsFunc(satisfied, func(p pass) bool { return m.takes(p.method) })
+	})
 }
 
 // UserID is the Okta user id whose password was right.
