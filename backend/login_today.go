@@ -18,6 +18,7 @@ var (
 	errBypassEnded    = &changedError{"this mount now requires the factor that Okta asks for, which your login has not verified"}
 	errSkipEnded      = &changedError{"this mount now requires the enrollment of a factor that Okta asks for, which your login has skipped"}
 	errFactorRefused  = &changedError{"this mount no longer accepts the factor that you have used"}
+	errReadingChanged = &changedError{"this mount has begun or ceased to read people's groups in Okta"}
 	errMethodRequired = &changedError{"this mount now requires an MFA method that your login has not satisfied"}
 	errAddressChanged = &changedError{"Okta asked for no factor at the address where this login began, and the token would go to another one"}
 )
@@ -57,6 +58,8 @@ func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRe
 		return l, errSkipEnded
 	case who.Verified != nil && len(cfg.policy().Accepted([]okta.Factor{*who.Verified})) == 0:
 		return l, errFactorRefused
+	case cfg.readsOkta() != l.cfg.readsOkta(): // that there are no groups may mean that nobody has asked for any
+		return l, errReadingChanged
 	}
 	today := *l
 	today.cfg = cfg

@@ -98,6 +98,35 @@ func TestTokenByTodaysGroups(t *testing.T) {
 	})
 }
 
+// Where nobody has asked for the groups of a person, these are not known to be none. A mount
+// that has got an API token since issues no token by them, which would leave out what a
+// group requires, and one that has lost it issues none by groups that do not count any more.
+func TestTokenByTodaysReadingOfGroups(t *testing.T) {
+	for name, written := range map[string]bool{"an API token is written": true, "it is deleted": false} {
+		t.Run(name, func(t *testing.T) {
+			bothKinds(t, func(t *testing.T, m *mount, post func(fields) (*logical.Response, int, string)) {
+				totp := m.addUser("Scientists").AddTOTP("OKTA")
+				before, now := m.okta.Token, ""
+				if written {
+					before, now = now, before
+				}
+				m.configure(fields{"api_token": before})
+				app := m.addTOTP("my_totp")
+				m.write("groups/scientists", fields{"mfa_methods": "my_totp", "policies": "lab"})
+				given := fields{"totp": m.nextCode(totp)}
+				if !written {
+					given["mfa"] = app.credential()
+				}
+				m.meanwhile("verify", "config", fields{"api_token": now})
+				resp, status, text := post(given)
+				assert.Equal(t, http.StatusBadRequest, status)
+				assert.True(t, resp == nil || resp.Auth == nil)
+				assert.Equal(t, "this mount has begun or ceased to read people's groups in Okta: log in again", text)
+			})
+		})
+	}
+}
+
 // A token is made by the configuration of the moment. What narrows nothing denies nothing.
 func TestTokenOfTodaysConfiguration(t *testing.T) {
 	bothKinds(t, func(t *testing.T, m *mount, post func(fields) (*logical.Response, int, string)) {
