@@ -67,6 +67,35 @@ func TestRememberDevice(t *testing.T) {
 	})
 }
 
+// Where Okta may have asked for no factor because it remembers the device, the mount has to
+// remember devices to the end of the login.
+func TestRememberedDeviceThatIsForgotten(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		const device = "5a1e9b7c40d84f1e8a2b6c9d0e3f7a51"
+		m.configure(fields{"remember_device": true})
+		totp := m.addUser("Everyone").AddTOTP("GOOGLE")
+		app := m.addTOTP("my_totp")
+		m.mustLogin(fields{"totp": m.nextCode(totp), "device_token": device})
+		want := errDeviceUnused.what + ": log in again"
+
+		m.meanwhile("groups", "config", fields{"remember_device": false})
+		assert.Equal(t, want, m.refused(fields{"device_token": device}))
+		m.write("config", fields{"remember_device": true, "mfa_methods": "my_totp"})
+		held := m.hold(fields{"device_token": device})
+		m.write("config", fields{"remember_device": false})
+		assert.Equal(t, want, m.setback(held, fields{"mfa": app.credential()}))
+
+		// Who has verified a factor did not need the device, and a login without it named none.
+		m.write("config", fields{"remember_device": true})
+		held = m.hold(fields{"device_token": device[1:], "totp": m.nextCode(totp)})
+		m.write("config", fields{"remember_device": false})
+		m.ended(held, fields{"mfa": "my_totp:" + app.next()})
+		m.okta.User(testLogin).SetStatus("SUCCESS")
+		held = m.hold(fields{"device_token": device}) // of which Okta hears nothing
+		m.ended(held, fields{"mfa": "my_totp:" + app.next()})
+	})
+}
+
 // What Okta has against the API token or its role is the operator's matter at any
 // point of a login, and is logged as such.
 func TestTokenRefusedLaterInALogin(t *testing.T) {

@@ -70,6 +70,9 @@ func (b *backend) newLogin(ctx context.Context, req *logical.Request, cfg *confi
 	if err != nil {
 		return nil, err
 	}
+	if !cfg.RememberDevice {
+		in.device = okta.Secret{}
+	}
 	return &loginRequest{backend: b, req: req, cfg: cfg, client: client, caller: cfg.caller(req), in: in, told: attemptOf(ctx)}, nil
 }
 

@@ -17,6 +17,7 @@ var (
 	errOrgChanged     = &changedError{"this mount now belongs to another Okta org"}
 	errBypassEnded    = &changedError{"this mount now requires the factor that Okta asks for, which your login has not verified"}
 	errSkipEnded      = &changedError{"this mount now requires the enrollment of a factor that Okta asks for, which your login has skipped"}
+	errDeviceUnused   = &changedError{"this mount no longer has Okta remember devices, and Okta asked for no factor on the one that your login named"}
 	errFactorRefused  = &changedError{"this mount no longer accepts the factor that you have used"}
 	errReadingChanged = &changedError{"this mount has begun or ceased to read people's groups in Okta"}
 	errMethodRequired = &changedError{"this mount now requires an MFA method that your login has not satisfied"}
@@ -56,6 +57,8 @@ func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRe
 		return l, errBypassEnded
 	case who.Excused && !cfg.SkipEnrollment:
 		return l, errSkipEnded
+	case !l.in.device.IsZero() && !cfg.RememberDevice && who.Verified == nil && !who.Bypassed:
+		return l, errDeviceUnused
 	case who.Verified != nil && len(cfg.policy().Accepted([]okta.Factor{*who.Verified})) == 0:
 		return l, errFactorRefused
 	case cfg.readsOkta() != l.cfg.readsOkta(): // that there are no groups may mean that nobody has asked for any

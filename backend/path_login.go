@@ -233,7 +233,7 @@ type loginInput struct {
 	wait          bool
 	transactionID string
 	cancel        bool
-	device        okta.Secret // zero for none
+	device        okta.Secret // of which Okta is told; zero for none
 	unattended    bool        // a renewal
 }
 
