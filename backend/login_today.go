@@ -2,9 +2,9 @@ package backend
 
 import (
 	"context"
+	"slices"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
-	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 )
 
 // changedError says what has changed while somebody logged in, so that the login lets
@@ -59,7 +59,7 @@ func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRe
 		return l, errSkipEnded
 	case !l.in.device.IsZero() && !cfg.RememberDevice && who.Verified == nil && !who.Bypassed:
 		return l, errDeviceUnused
-	case who.Verified != nil && len(cfg.policy().Accepted([]okta.Factor{*who.Verified})) == 0:
+	case refuses(cfg.policy(), who):
 		return l, errFactorRefused
 	case cfg.readsOkta() != l.cfg.readsOkta(): // that there are no groups may mean that nobody has asked for any
 		return l, errReadingChanged
@@ -70,6 +70,15 @@ func (l *loginRequest) asOfToday(ctx context.Context, who mfa.Subject) (*loginRe
 		return l, err
 	}
 	return &today, nil
+}
+
+// refuses reports whether the policy does not accept each factor that Okta has verified.
+func refuses(policy mfa.Policy, who mfa.Subject) bool {
+	all := slices.Clone(who.Earlier)
+	if who.Verified != nil {
+		all = append(all, *who.Verified)
+	}
+	return len(policy.Accepted(all)) < len(all)
 }
 
 // sameAddress refuses to let another client collect the token of a held login than the

@@ -80,6 +80,43 @@ func TestTokenByTodaysConfiguration(t *testing.T) {
 	}
 }
 
+// Where Okta wants one factor after another, the mount has to accept each of them to the end.
+func TestEarlierFactorThatIsShutOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		factors   string
+		meanwhile bool // while Okta answers the last question about the push
+		want      string
+	}{
+		"the earlier one, while the push waits":      {"push", false, noTransaction},
+		"the earlier one, while the push is decided": {"push", true, errFactorRefused.what + ": log in again"},
+		"another one":                            {"push,totp", false, ""},
+		"another one, while the push is decided": {"push,totp", true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, m *mount) {
+				m.configure(fields{"mfa_factors": "push,totp,sms"})
+				u := m.addUser("Everyone")
+				totp, push := u.AddTOTP("OKTA"), u.AddPush()
+				u.SetSequence([]*oktatest.Factor{totp}, []*oktatest.Factor{push})
+				held := m.hold(fields{"totp": m.nextCode(totp)})
+				require.Equal(t, "waiting", held.State)
+				push.Approve()
+				m.later()
+				if test.meanwhile {
+					m.meanwhile("verify", "config", fields{"mfa_factors": test.factors})
+				} else {
+					m.write("config", fields{"mfa_factors": test.factors})
+				}
+				if test.want == "" {
+					m.ended(held, nil)
+				} else {
+					assert.Equal(t, test.want, m.setback(held, nil))
+				}
+			})
+		})
+	}
+}
+
 // What was required of a group while the last method was being satisfied counts, too.
 func TestTokenByTodaysGroups(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {

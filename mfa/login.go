@@ -31,13 +31,13 @@ type login struct {
 	offered  []okta.Factor
 	asked    []okta.Factor // those of them that a passcode by itself is for; none: all
 
-	admitted okta.User    // whom Okta let in
-	by       *okta.Factor // by which factor; nil where Okta asked for none
-	byNumber bool         // and that was a number challenge
-	bypassed bool         // Policy.Bypass has admitted them, without a factor
-	warning  bool         // the password is about to expire
-	excused  bool         // the enrollment of a factor has been skipped
-	factors  int          // that have been verified, where Okta wants one after the other
+	admitted okta.User     // whom Okta let in
+	by       *okta.Factor  // by which factor; nil where Okta asked for none
+	byNumber bool          // and that was a number challenge
+	bypassed bool          // Policy.Bypass has admitted them, without a factor
+	warning  bool          // the password is about to expire
+	excused  bool          // the enrollment of a factor has been skipped
+	earlier  []okta.Factor // that were verified before, where Okta wants one after the other
 }
 
 func newLogin(t *trail, tx okta.Transaction, readGroups func()) *login {
@@ -65,7 +65,8 @@ func (l *login) follow() error {
 	}
 	policy := l.flow.Policy
 	switch {
-	case l.bypassed && !policy.Bypass, l.excused && !policy.SkipEnrollment, challenged.ID != "" && !policy.accepts(challenged):
+	case l.bypassed && !policy.Bypass, l.excused && !policy.SkipEnrollment, challenged.ID != "" && !policy.accepts(challenged),
+		len(policy.Accepted(l.earlier)) < len(l.earlier):
 		return ErrOver
 	}
 	return nil

@@ -211,7 +211,7 @@ func (l *login) verified(ctx context.Context, g *leg) error {
 	}
 	l.provedOwn()
 	if step == StepChoose {
-		return l.another(ctx, g)
+		return l.another(ctx, g, l.factor)
 	}
 	f := l.factor
 	return l.done(ctx, g, &f)
@@ -224,10 +224,10 @@ func ofType(factors []okta.Factor, typ okta.FactorType) int {
 // maxFactors bounds the factors that Okta may want one after the other.
 const maxFactors = 3
 
-// another goes on where Okta wants another factor after the one that was verified on g:
-// with a push, or with what the person has to give next.
-func (l *login) another(ctx context.Context, g *leg) error {
-	if l.factors++; l.factors >= maxFactors {
+// another goes on where Okta wants another factor after f, which was verified on g: with a
+// push, or with what the person has to give next.
+func (l *login) another(ctx context.Context, g *leg, f okta.Factor) error {
+	if l.earlier = append(l.earlier, f); len(l.earlier) >= maxFactors {
 		return &finalError{unexpected(g.tx, "one factor after the other")}
 	}
 	l.drop(ctx, func(other *leg) bool { return other != g })()

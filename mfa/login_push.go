@@ -184,7 +184,7 @@ func (l *login) judge(ctx context.Context, g *leg) error {
 		phone := g.factor
 		return l.done(ctx, g, &phone)
 	case step == StepChoose:
-		return l.another(ctx, g)
+		return l.another(ctx, g, g.factor)
 	case step == StepAnswer:
 		return unexpected(g.tx, "a push was sent")
 	case step != StepWait:

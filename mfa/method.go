@@ -30,18 +30,19 @@ type Method interface {
 
 // Subject is the person whom Okta has let in, and whom the methods are about.
 type Subject struct {
-	ID       string       // the user id at Okta, in Org
-	Org      string       // the org's URL, as okta.Client.OrgURL returns it
-	Login    string       // as Okta spells it
-	Name     string       // as the person typed it
-	Alias    string       // of the identity; empty is Name
-	Groups   []okta.Group // that the person has in Okta
-	Verified *okta.Factor // that Okta's own challenge of this login verified; nil: none
-	ByNumber bool         // Verified was a number challenge
-	Bypassed bool         // Okta asked for a factor, and Policy.Bypass let the person in without one
-	Excused  bool         // Okta asked for the enrollment of a factor, and the login skipped that by Policy.SkipEnrollment
-	Caller   okta.Caller  // from where the person logs in
-	Address  string       // the one IP address of the person; "" if it is not known
+	ID       string        // the user id at Okta, in Org
+	Org      string        // the org's URL, as okta.Client.OrgURL returns it
+	Login    string        // as Okta spells it
+	Name     string        // as the person typed it
+	Alias    string        // of the identity; empty is Name
+	Groups   []okta.Group  // that the person has in Okta
+	Verified *okta.Factor  // that Okta's own challenge of this login verified; nil: none
+	Earlier  []okta.Factor // that it verified before, where Okta wanted one after the other
+	ByNumber bool          // Verified was a number challenge
+	Bypassed bool          // Okta asked for a factor, and Policy.Bypass let the person in without one
+	Excused  bool          // Okta asked for the enrollment of a factor, and the login skipped that by Policy.SkipEnrollment
+	Caller   okta.Caller   // from where the person logs in
+	Address  string        // the one IP address of the person; "" if it is not known
 
 	// Attributes is what Flow.Attributes has read; nil if it has not.
 	Attributes map[string]string

@@ -250,7 +250,7 @@ func (s *Session) subject(user okta.User, groups []okta.Group) Subject {
 	return Subject{
 		ID: user.ID, Org: s.flow.Org, Login: user.Login, Groups: groups,
 		Name: s.flow.Name, Caller: s.flow.Caller, Address: s.flow.Address,
-		Verified: s.okta.by, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed, Excused: s.okta.excused,
+		Verified: s.okta.by, Earlier: s.okta.earlier, ByNumber: s.okta.byNumber, Bypassed: s.okta.bypassed, Excused: s.okta.excused,
 		rang: func(phone string) bool { return s.rang[phone] },
 	}
 }
