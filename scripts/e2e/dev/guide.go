@@ -72,7 +72,7 @@ curl -X POST -d '{"password":"{{.Who.Plain.Password}}"}' $VAULT_ADDR/v1/auth/okt
 {{template "login" .}} username={{.Who.Text.Login}} password={{.Who.Text.Password}} \
   totp=$(curl -s '{{.Control}}/code?user={{.Who.Text.Login}}')
 
-# Log in without waiting: the first answer has a transaction_id to go on with
+# Log in without waiting: the first answer has a transaction_id with which you continue the login
 curl -X POST -d '{"password":"{{.Who.Push.Password}}","wait":false}' $VAULT_ADDR/v1/auth/okta/login/{{.Who.Push.Login}}
 curl -X POST -d '{"transaction_id":"…"}' $VAULT_ADDR/v1/auth/okta/login/{{.Who.Push.Login}}
 
