@@ -338,7 +338,7 @@ func TestAliasReport(t *testing.T) {
 		assert.NotContains(t, resp.Data, "aliases")
 		_, status, text = m.do(logical.ListOperation, "config/aliases", fields{"username": "nobody"})
 		assert.Equal(t, http.StatusBadRequest, status)
-		assert.Contains(t, text, "nobody's at Okta")
+		assert.Contains(t, text, "username does not exist at Okta")
 	})
 }
 

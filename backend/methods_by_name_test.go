@@ -71,7 +71,7 @@ func TestMethodByItsName(t *testing.T) {
 			assert.Equal(t, http.StatusOK, status, text)
 			_, status, text = m.do(logical.DeleteOperation, path, nil)
 			assert.Equal(t, http.StatusNotFound, status)
-			assert.Equal(t, "there is no MFA method of type "+typ+" with this name", text)
+			assert.Equal(t, "an MFA method of type "+typ+" with this name does not exist", text)
 			assert.Empty(t, m.below("mfa/"))
 		}
 	})

@@ -31,7 +31,7 @@ func noMethod(t *methodType, ref string) error {
 	if isUUID(ref) {
 		what = "method_id"
 	}
-	return logical.CodedError(http.StatusNotFound, fmt.Sprintf("there is no MFA method of type %s with this %s", t.title, what))
+	return logical.CodedError(http.StatusNotFound, fmt.Sprintf("an MFA method of type %s with this %s does not exist", t.title, what))
 }
 
 // storedMethodAt returns the method of a type that a path calls by its id or its name, nil

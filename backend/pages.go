@@ -65,7 +65,7 @@ func pageOf(req *logical.Request) (p page, err error) {
 	}
 	if raw := req.Data["limit"]; raw != nil && raw != "" {
 		if p.limit, err = strconv.Atoi(fmt.Sprint(raw)); err != nil {
-			return page{}, invalid("limit", fmt.Sprintf("must be a whole number, and %q is none", okta.Clip(fmt.Sprint(raw), 64)))
+			return page{}, invalid("limit", fmt.Sprintf("must be a whole number, and %q is not one", okta.Clip(fmt.Sprint(raw), 64)))
 		}
 	}
 	return p, nil

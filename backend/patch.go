@@ -115,7 +115,7 @@ func (cfg *configEntry) patched(d *framework.FieldData) (*configEntry, *framewor
 
 // errNothingToPatch is the answer to a patch of what does not exist, which a write creates.
 func errNothingToPatch(what string) error {
-	return logical.CodedError(http.StatusNotFound, "there is no "+what+" to patch: write it first")
+	return logical.CodedError(http.StatusNotFound, what+" does not exist, so it cannot be patched: write it first")
 }
 
 // merged returns a field that is a map after a patch, which may name single keys: a null

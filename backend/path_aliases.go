@@ -131,7 +131,7 @@ func (b *backend) aliasesOf(ctx context.Context, s logical.Storage, cfg *configE
 	}
 	account, err := client.Account(ctx, typed)
 	if e := find[*okta.Error](err); e != nil && e.Code == okta.CodeNotFound {
-		return nil, invalid("username", "is nobody's at Okta"+codeOf(err))
+		return nil, invalid("username", "does not exist at Okta"+codeOf(err))
 	}
 	if err != nil {
 		return nil, apiTokenRefused(cfg, err)

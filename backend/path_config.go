@@ -189,7 +189,7 @@ func (b *backend) pathConfigWrite(ctx context.Context, req *logical.Request, d *
 	before, _ := cfg.orgURL() // none, where what is stored is not sound
 	if isPatch(req) {
 		if stored == nil {
-			return nil, errNothingToPatch("configuration")
+			return nil, errNothingToPatch("the configuration")
 		}
 		if cfg, d, err = cfg.patched(d); err != nil {
 			return answerInput(err)

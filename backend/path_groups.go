@@ -110,7 +110,7 @@ func (b *backend) pathGroupWrite(ctx context.Context, req *logical.Request, d *f
 	case lost != nil:
 		group = &groupEntry{}
 	case group == nil && isPatch(req):
-		return nil, errNothingToPatch("entry of this name")
+		return nil, errNothingToPatch("the entry")
 	case group == nil:
 		stored, group = lower(name), &groupEntry{}
 	}

@@ -159,7 +159,7 @@ func TestMethodInputIsRefused(t *testing.T) {
 		{"name too long", "okta", fields{"method_name": strings.Repeat("a", 129)}, "method_name must be"},
 		{"name like an id", "okta", fields{"method_name": "1db034b5-81f1-4a2b-8c2b-0f51ed0bd9fc"}, "method_name must not look like"},
 		{"name taken, in another case", "okta", fields{"method_name": "TAKEN"}, "method_name is that of another"},
-		{"unknown id", "okta", fields{"method_id": "nobody"}, "there is no MFA method"},
+		{"unknown id", "okta", fields{"method_id": "nobody"}, "an MFA method of type okta with this name does not exist"},
 
 		{"format of metadata", "okta", fields{"username_format": "{{identity.entity.metadata.mail}}"}, "username_format has the placeholder"},
 		{"format of another mount", "duo", fields{"username_format": "{{identity.entity.aliases.auth_userpass_1.name}}"}, "username_format names the accessor"},

@@ -104,7 +104,7 @@ func (b *backend) pathUserWrite(ctx context.Context, req *logical.Request, d *fr
 	}
 	if user == nil {
 		if isPatch(req) {
-			return nil, errNothingToPatch("entry of this name")
+			return nil, errNothingToPatch("the entry")
 		}
 		user = &userEntry{}
 	}

@@ -154,7 +154,7 @@ func TestUnknownFieldIsToldWithAnError(t *testing.T) {
 		assert.Equal(t, `password is required (the field "pasword" does not exist on this path, and was ignored: use "password")`, text)
 		_, status, text = m.do(logical.UpdateOperation, "mfa/method/okta/1db034b5-81f1-4a2b-8c2b-0f51ed0bd9fc", fields{"x": 1})
 		assert.Equal(t, http.StatusNotFound, status)
-		assert.Equal(t, "there is no MFA method of type okta with this method_id", text)
+		assert.Equal(t, "an MFA method of type okta with this method_id does not exist", text)
 	})
 }
 

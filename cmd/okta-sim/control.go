@@ -67,7 +67,7 @@ func (c control) forUser(handle func(http.ResponseWriter, url.Values, *oktatest.
 	return withParameters(func(w http.ResponseWriter, params url.Values) {
 		u := c.org.User(params.Get("user"))
 		if u == nil {
-			fail(w, http.StatusNotFound, "there is no user %q; name one with user=LOGIN", params.Get("user"))
+			fail(w, http.StatusNotFound, "user %q does not exist; name one with user=LOGIN", params.Get("user"))
 			return
 		}
 		handle(w, params, u)
@@ -103,7 +103,7 @@ func (c control) users(login string) ([]*oktatest.User, error) {
 	}
 	u := c.org.User(login)
 	if u == nil {
-		return nil, fmt.Errorf("there is no user %q", login)
+		return nil, fmt.Errorf("user %q does not exist", login)
 	}
 	return []*oktatest.User{u}, nil
 }
@@ -120,7 +120,7 @@ type phone interface {
 func (c control) phonesOf(users []*oktatest.User, params url.Values) (phones []phone, err error) {
 	service, device := params.Get("service"), params.Get("device")
 	if service != "" && service != "okta" && (device != "" || service != "duo" && service != "pingid") {
-		return nil, fmt.Errorf("there is no service %q with such a device; service is okta, duo or pingid, and only okta has devices by name", service)
+		return nil, fmt.Errorf("service %q does not exist, or has no devices by name; service is okta, duo or pingid, and only okta has devices by name", service)
 	}
 	for _, u := range users {
 		for _, f := range u.Factors() {
@@ -136,7 +136,7 @@ func (c control) phonesOf(users []*oktatest.User, params url.Values) (phones []p
 		}
 	}
 	if device != "" && len(phones) == 0 {
-		return nil, fmt.Errorf("there is no device %q in Okta that gets pushes", device)
+		return nil, fmt.Errorf("device %q that gets pushes does not exist in Okta", device)
 	}
 	return phones, nil
 }

@@ -59,7 +59,7 @@ func TestMethodHeldByItsName(t *testing.T) {
 		result, err := root.Run(t.Context(), "delete", m.full("mfa/method/totp/held_totp"))
 		require.NoError(t, err)
 		require.Equal(t, want, result.Code, result.Stderr)
-		require.Equal(t, want != 0, strings.Contains(result.Stderr, "there is no MFA method of type totp with this name"))
+		require.Equal(t, want != 0, strings.Contains(result.Stderr, "an MFA method of type totp with this name does not exist"))
 		require.Equal(t, http.StatusNotFound, m.read("mfa/method/totp/held_totp").Status)
 	}
 }
@@ -80,7 +80,7 @@ func TestDeletionOfWhatDoesNotExist(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, m.delete("mfa/method/totp/"+id).Status)
 	for _, path := range []string{"mfa/method/totp/" + id, "mfa/method/totp/mine", "mfa/method/duo/none"} {
 		a := m.delete(path)
-		requireRefused(t, a, http.StatusNotFound, "there is no MFA method of type")
+		requireRefused(t, a, http.StatusNotFound, "an MFA method of type")
 	}
 	for _, path := range []string{"users/none", "groups/none"} {
 		require.Equal(t, http.StatusNoContent, m.delete(path).Status, path)
