@@ -28,6 +28,7 @@ const (
 	passwordWarning    = "your Okta password is about to expire: change it in Okta soon"
 	enrollWarning      = "Okta asks you to enroll a factor, which this login has skipped: enroll one in Okta soon"
 	unusedWarning      = "your totp was not used, because this login had no factor of Okta's to answer: a passcode for an MFA method of the mount is given as mfa=<name>:<passcode>"
+	unusedMFAWarning   = "a credential of mfa was not used, because this login asks for no MFA method of that name"
 	unreadWarning      = "this mount has no api_token, so your groups in Okta were not read: you get only what this mount gives you by name"
 	groupsErrorWarning = "Okta could not tell this mount your groups, so you get only what this mount gives you by name: log in again later for the rest"
 	noneCountsWarning  = "none of your groups in Okta counts on this mount (group_types and group_filter of its config): you get only what this mount gives you by name"

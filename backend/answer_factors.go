@@ -3,6 +3,7 @@ package backend
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
@@ -35,12 +36,18 @@ func needs(e *needError) string {
 // hints say what is wrong with what the login gave.
 func (e *needError) hints() (all []string) {
 	if e.nearest != "" {
-		all = append(all, "Did you mean "+e.nearest+"? You gave a credential under another name")
+		all = append(all, misnamed(e.nearest))
 	}
 	if e.unused {
 		all = append(all, "Okta has asked for no factor, so your totp was not used: give it as mfa=<name>:<passcode> if it is for one of these")
 	}
 	return all
+}
+
+// misnamed says that a credential is for none of the methods, and which one may be meant.
+// It does not repeat the name: people put passcodes there.
+func misnamed(nearest string) string {
+	return "Did you mean " + nearest + "? You gave a credential under another name"
 }
 
 // passCodeOf says which passcode a method of that type takes.
@@ -85,7 +92,7 @@ func whyNoFactor(e *mfa.NoFactorError) string {
 
 // factorChoice lists what the person can give where Okta asks for a factor, and what not.
 // They have shown that they know the password.
-func factorChoice(e *mfa.NoFactorError, login string) (text string) {
+func factorChoice(e *mfa.NoFactorError, who, login string) (text string) {
 	var usable, useless []string
 	before := map[mfa.Kind]bool{}
 	accepted := e.Policy.Accepted(e.Offered)
@@ -106,7 +113,7 @@ func factorChoice(e *mfa.NoFactorError, login string) (text string) {
 	if len(usable) > 0 {
 		text += ". You can use: " + strings.Join(unique(usable), ", ")
 		if strings.Contains(text, "device=") {
-			text += ". No login command sends device: write " + login + " password=- device=<device>"
+			text += ". The command that sends device is okta-login -device=<device> " + who + "; the HTTP API takes it at /v1/" + login
 		}
 	}
 	if len(useless) > 0 {
@@ -144,7 +151,16 @@ func triedOn(err error) string {
 	for i, f := range e.Factors {
 		names[i] = strings.TrimSuffix(factorName(f), "'s passcode")
 	}
-	return ". It was tried on " + enumerate("and", unique(names))
+	text := ". It was tried on " + enumerate("and", unique(names))
+	if slices.ContainsFunc(e.Factors, makesPassCodes) {
+		text += ". Try again with the next passcode"
+	}
+	return text
+}
+
+// makesPassCodes reports whether the factor shows a new passcode by itself.
+func makesPassCodes(f okta.Factor) bool {
+	return slices.Contains([]mfa.Kind{mfa.KindTOTP, mfa.KindToken}, mfa.KindOf(f))
 }
 
 // formsOf says what the passcode would have to be, where it cannot be one.

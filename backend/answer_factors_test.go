@@ -37,7 +37,7 @@ func TestWhichFactor(t *testing.T) {
 		question = `security question "Which dish did you always refuse to eat?" (totp=<the answer> provider=question)`
 		phone1   = `a push "Phone 1" (provider=push)`
 		phones2  = `a push "Phone 1" or "Phone 2" (provider=push, or device=<one of these>)`
-		command  = ". No login command sends device: write auth/okta/login/<name> password=- device=<device>"
+		command  = ". The command that sends device is okta-login -device=<device> LOGIN; the HTTP API takes it at /v1/auth/okta/login/LOGIN"
 	)
 	type factor = [2]string // type and provider
 	tests := []struct {
@@ -138,6 +138,7 @@ func TestWhichFactor(t *testing.T) {
 			}
 			_, status, text := m.do("update", "login/"+login, data)
 			assert.Equal(t, http.StatusBadRequest, status, test.name)
+			text = strings.ReplaceAll(text, login, "LOGIN")
 			if test.pattern {
 				assert.Regexp(t, test.want, text, test.name)
 			} else {

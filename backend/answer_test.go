@@ -239,12 +239,12 @@ func TestAnswerParts(t *testing.T) {
 		{400, "MFA method second: its service does not let you in: Locked out."}:                                                                                     second(&mfa.DeniedError{Reason: "Locked out."}),
 		{400, "MFA method second: takes no device"}:                                                                                                                  second(&mfa.CredentialError{Problem: "takes no device"}),
 		{400, "totp must not be blank"}:                                                                                                                              invalid("totp", "must not be blank"),
-		{400, "Okta refused the login: {code} of Okta's (E0000001)"}:                                                                                                 &okta.Error{HTTPStatus: 400, Code: "E0000001", Summary: "{code} of Okta's"},
-		{400, `Okta's answer does not let you in: an unknown status (status "NEW", factor result "")`}:                                                               &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
-		{400, "MFA method second: Okta refused its API token (E0000006): ask your Vault administrator to configure a valid api_token"}:                               second(&okta.Error{HTTPStatus: 403, Code: okta.CodeAccessDenied, Endpoint: okta.EndpointFactors}),
+		{400, "Okta refused the login: {code} of Okta's (E0000001): show this to your Okta administrator"}:                                                           &okta.Error{HTTPStatus: 400, Code: "E0000001", Summary: "{code} of Okta's"},
+		{400, `Okta's answer does not let you in: an unknown status (status "NEW", factor result ""): show this to your Okta administrator`}:                         &mfa.UnexpectedError{Status: "NEW", Why: "an unknown status"},
+		{400, "MFA method second: Okta refused its API token (E0000006): tell your Vault administrator to configure a valid api_token"}:                              second(&okta.Error{HTTPStatus: 403, Code: okta.CodeAccessDenied, Endpoint: okta.EndpointFactors}),
 		{400, `Okta says "Enter {code}" (E0000113): log in again with that as totp`}:                                                                                 &okta.Error{HTTPStatus: 409, Code: okta.CodeNextPassCode, Words: okta.NewSecret("Enter {code}")},
 		{502, `Okta failed with HTTP 500, and says "No agent is connected to the org." (E0000240): try again later, or show this to your Okta administrator`}:        &okta.Error{HTTPStatus: 500, Code: "E0000240", Words: okta.NewSecret("No agent is connected to the org.")},
-		{502, "Okta could not be reached, because the connection was refused: ask your Vault administrator to look up the details in Vault's log"}:                   &okta.UnreachableError{Reason: okta.UnreachableRefused},
+		{502, "Okta could not be reached, because the connection was refused: tell your Vault administrator to look up the details in Vault's log"}:                  &okta.UnreachableError{Reason: okta.UnreachableRefused},
 		{400, "Okta wants something of you that only its sign-in page can ask for (status DEVICE_ACTIVATE): sign in to Okta with a browser once, then log in again"}: fmt.Errorf("%w: %w", mfa.ErrSignInPage, &mfa.UnexpectedError{Status: okta.StatusDeviceActivate}),
 	} {
 		assert.Equal(t, want, replyTo(err))

@@ -103,8 +103,8 @@ func TestCodeResend(t *testing.T) {
 		kept := m.okta.StateTokens()[0]
 
 		m.okta.Reset()
-		assert.Equal(t, "Okta sent a code "+row.sent+" before, and it is still good: log in again with totp=<code>, "+
-			"or have another one sent by write auth/okta/login/<name> password=- resend=true (no login command sends that)"+bareHint, m.refused(nil))
+		assert.Equal(t, "Okta sent a code "+row.sent+" before, and it is still good: log in again with totp=<code>; "+
+			"to have another one sent, run okta-login -factor="+f.Type+" "+testLogin+" and press Enter, or give resend=true to the HTTP API, /v1/auth/okta/login/"+testLogin+bareHint, m.refused(nil))
 		assert.Equal(t, 1, f.Sent())
 		assert.Zero(t, m.calls("verify")+m.calls("resend"))
 

@@ -170,7 +170,7 @@ func TestDuoRefusesTheMethod(t *testing.T) {
 				if test.code != "" {
 					duo.Fail(mfatest.Fault{Status: 401, Body: `{"stat":"FAIL","code":` + test.code + `,"message":"no"}`})
 				}
-				assert.Equal(t, "MFA method my_duo: its service refuses this mount: ask your Vault administrator to check the method's keys "+
+				assert.Equal(t, "MFA method my_duo: its service refuses this mount: tell your Vault administrator to check the method's keys "+
 					"and host and the clock of Vault's machine, and to look up the reason in Vault's log", m.refused(nil))
 				assert.Contains(t, m.logs.String(), "[WARN]")
 				assert.Contains(t, m.logs.String(), test.log)

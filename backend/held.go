@@ -35,6 +35,7 @@ type heldLogin struct {
 	username string           // of the path: the id is good there only
 	password string
 	device   okta.Secret // zero for none
+	mfa      credentials // of the first request
 	id       string      // the transaction_id
 	began    time.Time
 

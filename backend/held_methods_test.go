@@ -79,7 +79,7 @@ func TestHeldMethodRejected(t *testing.T) {
 		held := heldState{TransactionID: heldMethods(t, m, resp, status, text)["transaction_id"].(string)}
 		phone.Reject()
 		m.clock.advance(mfa.PollInterval)
-		assert.Equal(t, "MFA method corp_okta: the push was rejected on the phone", m.setback(held, fields{"mfa": "corp_okta:device=Phone 1"}))
+		assert.Equal(t, "MFA method corp_okta: the push was rejected on the phone"+afterRejection, m.setback(held, fields{"mfa": "corp_okta:device=Phone 1"}))
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 		assert.Equal(t, 1, phone.Pushes())
 	})
@@ -93,7 +93,7 @@ func TestHeldMethodFailsAtOnce(t *testing.T) {
 		m.addUser()
 		app := m.addTOTP("my_totp")
 		m.write("config", fields{"mfa_methods": "my_totp"})
-		assert.Equal(t, "MFA method my_totp: the passcode is not right", m.refused(fields{"wait": false, "mfa": "my_totp:" + app.wrong()}))
+		assert.Equal(t, "MFA method my_totp: the passcode is not right: try again with the next one", m.refused(fields{"wait": false, "mfa": "my_totp:" + app.wrong()}))
 		assert.Empty(t, m.inner.held.byID)
 	})
 }

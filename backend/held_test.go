@@ -106,8 +106,8 @@ func TestHeldPushFails(t *testing.T) {
 		script []string
 		says   string
 	}{
-		{[]string{"WAITING", "REJECTED"}, "the push was rejected on the phone"},
-		{[]string{"WAITING", "TIMEOUT"}, "the push was not answered in time"},
+		{[]string{"WAITING", "REJECTED"}, "the push was rejected on the phone" + afterRejection},
+		{[]string{"WAITING", "TIMEOUT"}, "the push was not answered in time: log in again, and answer it as soon as the phone rings"},
 		{[]string{"WAITING", "CANCELLED"}, "the push was cancelled"},
 		{[]string{"WAITING", "ERROR"}, "Okta could not verify your factor"},
 		{[]string{"WAITING", "BRAND_NEW"}, "BRAND_NEW"},
@@ -384,7 +384,7 @@ func TestHeldGroupsFail(t *testing.T) {
 		m.later()
 		m.write("config", fields{"api_token": ""})
 		m.plant(userPrefix+testLogin, "{")
-		assert.Contains(t, m.setback(held, nil), "cannot be read: ask your Vault administrator")
+		assert.Contains(t, m.setback(held, nil), "cannot be read: tell your Vault administrator")
 		assert.Equal(t, noTransaction, m.setback(held, nil))
 	})
 }

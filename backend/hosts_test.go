@@ -16,7 +16,7 @@ import (
 )
 
 // bareHint ends the answer to a login that gave a password alone and has to give more.
-const bareHint = " (bao login drops these fields: write them, with the password, to auth/okta/login/<name>)"
+const bareHint = " (bao login drops these fields: write them, with the password, to auth/okta/login/" + testLogin + ")"
 
 // Users of bao login can give neither totp nor provider: the answer names a
 // way that does. It does so in no other login, and not where there is nothing to give.
@@ -26,7 +26,7 @@ func TestLoginByPasswordAloneIsToldHowToGiveMore(t *testing.T) {
 		u := m.addUser("Everyone")
 		sms := u.AddFactor("sms", "OKTA")
 		assert.Contains(t, m.refused(nil), "totp=<code> added"+bareHint)
-		assert.Contains(t, m.refused(nil), "no login command sends that)"+bareHint)
+		assert.Contains(t, m.refused(nil), "/v1/auth/okta/login/"+testLogin+bareHint)
 		_, status, text := m.withHeader(nil, "okta:push")
 		assert.Equal(t, http.StatusBadRequest, status)
 		assert.Contains(t, text, "then totp=<the code>)"+bareHint)

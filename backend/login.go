@@ -37,6 +37,7 @@ type loginRequest struct {
 	ticket *attempts.Ticket // of the password; nil in a request that continues a login
 	told   *attempt         // what is logged of the request; nil for none
 	found  person           // what the mount has for the person whom Okta let in
+	named  credentials      // of an earlier request of the same login, where this one has none
 }
 
 // person is what the mount gives somebody, and asks of them.
@@ -372,6 +373,7 @@ func (l *loginRequest) warnings(session *mfa.Session) (all []string) {
 	if l.leftPassCode(session) {
 		all = append(all, unusedWarning)
 	}
+	all = append(all, l.misnamedWarnings()...)
 	return append(all, l.found.warnings...)
 }
 

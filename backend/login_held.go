@@ -37,7 +37,7 @@ func (l *loginRequest) hold(ctx context.Context) (*logical.Response, error) {
 	}
 	login := &heldLogin{
 		session: session, ticket: l.ticket, org: l.client.OrgURL(), userID: session.UserID(), origin: l.caller.Address,
-		id: newTransactionID(), username: l.in.username, password: l.in.password, device: l.in.device, began: l.now(),
+		id: newTransactionID(), username: l.in.username, password: l.in.password, device: l.in.device, mfa: l.in.mfa, began: l.now(),
 	}
 	state, err := session.State(ctx)
 	if err != nil {
@@ -58,6 +58,9 @@ func (l *loginRequest) proceed(ctx context.Context) (*logical.Response, error) {
 		return l.fail(ctx, login.session, errNoTransaction)
 	}
 	l.in.password, l.in.device = login.password, login.device
+	if len(l.in.mfa) == 0 {
+		l.named = login.mfa
+	}
 	if l.in.cancel {
 		l.held.forget(login)
 		login.session.Cancel(ctx, l.flow())
@@ -99,8 +102,11 @@ func (l *loginRequest) progress(ctx context.Context, login *heldLogin, state mfa
 	data["transaction_id"] = login.id
 	data["expires_at"] = until.UTC().Format(time.RFC3339)
 	resp := &logical.Response{Data: data}
-	if state.Phase == mfa.PhaseMethods {
+	switch {
+	case state.Phase == mfa.PhaseMethods:
 		resp.Warnings = l.needs(login.session, &mfa.MissingError{Methods: state.Missing}).hints()
+	case len(l.found.required) > 0 && len(l.in.mfa) > 0: // by now it is known what is asked for
+		resp.Warnings = l.misnamedWarnings()
 	}
 	return resp, nil
 }

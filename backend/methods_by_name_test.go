@@ -159,7 +159,7 @@ func TestKeysByTheNameOfTheirMethod(t *testing.T) {
 			assert.Equal(t, status, got, said)
 			assert.Contains(t, said, text)
 		}
-		destroy("other", "fred", http.StatusNotFound, "no MFA method of type totp with this name")
+		destroy("other", "fred", http.StatusNotFound, "an MFA method of type totp with this name does not exist")
 		destroy("my_totp", "frad", http.StatusNotFound, "username has no key of this method")
 		destroy("my_totp", "FRED", http.StatusOK, "")
 		destroy("my_totp", "fred", http.StatusNotFound, "username has no key of this method")

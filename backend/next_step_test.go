@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vault-okta/vault-plugin-auth-okta/mfa"
+	"github.com/vault-okta/vault-plugin-auth-okta/okta"
 	"github.com/vault-okta/vault-plugin-auth-okta/okta/oktatest"
 )
 
@@ -107,6 +109,7 @@ func TestWrongPasscodeIsToldWhereItWasTried(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		m.configure(fields{"mfa_factors": allFactors})
 		const wrong, sent = "Okta did not accept the passcode (E0000068). It was tried on ", "SMS +1 XXX-XXX-4821"
+		const next = ". Try again with the next passcode"
 		as := func(name string) (u *oktatest.User, refused func(more fields) string) {
 			u = m.okta.AddUser(name, testPassword)
 			return u, func(more fields) string {
@@ -122,20 +125,20 @@ func TestWrongPasscodeIsToldWhereItWasTried(t *testing.T) {
 		bad := wrongCode(sms.Code())
 		assert.Equal(t, wrong+sent, refused(fields{"totp": bad}))
 		u.AddTOTP("GOOGLE")
-		assert.Equal(t, wrong+sent+" and Google Authenticator", refused(fields{"totp": "000000"}), "beside the code that was sent before")
+		assert.Equal(t, wrong+sent+" and Google Authenticator"+next, refused(fields{"totp": "000000"}), "beside the code that was sent before")
 
 		u, refused = as("bob@acme.test")
 		u.AddTOTP("GOOGLE")
 		u.AddTOTP("OKTA")
-		assert.Equal(t, wrong+"Google Authenticator and Okta Verify", refused(fields{"totp": "000000"}))
-		assert.Equal(t, wrong+"Google Authenticator", refused(fields{"totp": "000000", "provider": "google"}))
+		assert.Equal(t, wrong+"Google Authenticator and Okta Verify"+next, refused(fields{"totp": "000000"}))
+		assert.Equal(t, wrong+"Google Authenticator"+next, refused(fields{"totp": "000000", "provider": "google"}))
 
 		u, refused = as("cal@acme.test")
 		u.AddTOTP("GOOGLE")
 		u.SetStatus("SUCCESS")
 		m.createMethod("okta", fields{"method_name": "corp_okta", "factors": "totp"})
 		m.write("config", fields{"mfa_methods": "corp_okta"})
-		assert.Equal(t, "MFA method corp_okta: "+wrong+"Google Authenticator", refused(fields{"mfa": "corp_okta:000000"}))
+		assert.Equal(t, "MFA method corp_okta: "+wrong+"Google Authenticator"+next, refused(fields{"mfa": "corp_okta:000000"}))
 		assert.Equal(t, "MFA method corp_okta: is not answered by a passcode like that, but by 6 digits: you have totp", refused(fields{"mfa": "corp_okta:0000"}))
 	})
 }
@@ -171,7 +174,7 @@ func TestThreePhonesAreOneLine(t *testing.T) {
 		sms := u.AddFactor("sms", "OKTA")
 		assert.Equal(t, "Okta asks for a factor, and you cannot use the one that you chose. You can use: "+
 			`a push "Phone 1", "Phone 2" or `+all[2].ID+" (provider=push, or device=<one of these>), SMS +1 XXX-XXX-4821 (provider=sms, then totp=<the code>)"+
-			". No login command sends device: write auth/okta/login/<name> password=- device=<device>", m.refused(fields{"provider": "call"}))
+			". The command that sends device is okta-login -device=<device> "+testLogin+"; the HTTP API takes it at /v1/auth/okta/login/"+testLogin, m.refused(fields{"provider": "call"}))
 		all[1].SetStatus("INACTIVE")
 		all[2].SetStatus("INACTIVE")
 		text := m.refused(fields{"provider": "call"})
@@ -196,13 +199,68 @@ func TestFieldsThatNoLoginSendsComeWithTheCommand(t *testing.T) {
 			return text
 		}
 		m.refused(nil)
-		assert.Contains(t, elsewhere(nil), "or have another one sent by write auth/corp/sso/login/<name> password=- resend=true (no login command sends that)")
+		assert.Contains(t, elsewhere(nil), "to have another one sent, run okta-login -factor=sms -mount=corp/sso "+testLogin+" and press Enter, or give resend=true to the HTTP API, /v1/auth/corp/sso/login/"+testLogin)
 		other := u.AddFactor("sms", "OKTA")
-		assert.Contains(t, elsewhere(fields{"provider": "call"}), "(device="+other.ID+", then totp=<the code>). No login command sends device: write auth/corp/sso/login/<name> password=- device=<device>")
+		assert.Contains(t, elsewhere(fields{"provider": "call"}), "(device="+other.ID+", then totp=<the code>). The command that sends device is okta-login -device=<device> -mount=corp/sso "+testLogin+"; the HTTP API takes it at /v1/auth/corp/sso/login/"+testLogin)
 		sms.SetStatus("INACTIVE")
 		other.SetStatus("INACTIVE")
 		u.AddPush("WAITING", "SUCCESS").Number(31, 0)
-		assert.Contains(t, elsewhere(nil), "log in by write auth/corp/sso/login/<name> password=- nonce=<nonce>, where <nonce> is a random string, new for each login, "+
-			"and while that waits read auth/corp/sso/verify/<nonce> once a second")
+		assert.Contains(t, elsewhere(nil), "log in by okta-login -mount=corp/sso "+testLogin+", which shows it; or send nonce=<nonce>, a random string that is new for each login, "+
+			"to the HTTP API, /v1/auth/corp/sso/login/"+testLogin+", and while that waits read /v1/auth/corp/sso/verify/<nonce> once a second")
 	})
+}
+
+// A credential under a misspelled name does not keep a method that rings a phone from
+// letting somebody in. The login says that nothing was made of it, once it is over and
+// where it fails, and repeats none of it.
+func TestLoginTellsOfACredentialForNoMethodOfItsOwn(t *testing.T) {
+	bothWays(t, func(t *testing.T, m *mount) {
+		m.configure(nil)
+		u := m.addUser("Everyone")
+		phone := u.AddPush("SUCCESS")
+		u.SetStatus("SUCCESS") // Okta itself asks for nothing
+		m.createMethod("okta", fields{"method_name": "corp_okta", "require_number_challenge": false})
+		m.write("config", fields{"mfa_methods": "corp_okta"})
+		const meant, unused = "Did you mean corp_okta? You gave a credential under another name", "a credential of mfa was not used"
+		warnings := func(resp *logical.Response, status int, text string) string {
+			require.Equal(t, 200, status, text)
+			require.NotNil(t, resp.Auth)
+			return strings.Join(resp.Warnings, "\n")
+		}
+		for given, want := range map[string]string{"corp_otka:123456": meant, "CORP-okta": meant, "my_duo:123456": unused, "123456": unused} {
+			said := warnings(m.login(fields{"mfa": given}))
+			assert.Contains(t, said, want, given)
+			assert.NotContains(t, said, "123456")
+		}
+		for _, given := range []any{nil, "corp_okta", "corp_okta:push", "okta:push"} {
+			assert.Empty(t, warnings(m.login(fields{"mfa": given})), given)
+		}
+		assert.Contains(t, warnings(m.login(fields{"mfa": []string{"corp_okta:push", "corp_otka:push"}})), unused, "which is not the one that was given")
+
+		phone.SetScript("WAITING")
+		held := m.state(m.login(fields{"wait": false, "mfa": "corp_otka:123456"}))
+		require.Equal(t, "waiting", held.State)
+		phone.Approve()
+		m.clock.advance(mfa.PollInterval)
+		assert.Contains(t, warnings(m.proceed(held, nil)), meant, "of the request that began the login")
+
+		phone.SetScript("WAITING", "REJECTED")
+		assert.Equal(t, "MFA method corp_okta: the push was rejected on the phone"+afterRejection+". "+meant, m.refused(fields{"mfa": "corp_otka:123456"}))
+		m.write("config", fields{"mfa_methods": ""})
+		assert.Contains(t, warnings(m.login(fields{"mfa": "corp_okta:123456"})), unused, "the mount asks for no method")
+	})
+}
+
+// A name that a shell would not take as it is stands in no command to paste.
+func TestCommandsHaveOnlyPlainNames(t *testing.T) {
+	t.Parallel()
+	sent := &mfa.CodeSentError{Factor: okta.Factor{Type: okta.FactorSMS, Provider: okta.ProviderOkta, SentTo: "+1 XXX-XXX-4821"}, Again: true}
+	for name, shown := range map[string]string{
+		"mia@acme.test": "mia@acme.test", "acme/mia.ito+1": "acme/mia.ito+1", "-mia": "<name>", "mia; reboot": "<name>", "$(id)": "<name>", "mïa": "<name>", "": "<name>",
+	} {
+		text := replyTo(&placedError{error: sent, mount: "auth/okta/", name: name}).text
+		assert.Contains(t, text, "run okta-login -factor=sms "+shown+" and press Enter, or give resend=true to the HTTP API, /v1/auth/okta/login/"+shown)
+	}
+	text := replyTo(&placedError{error: sent, mount: "auth/two words/", name: "mia"}).text
+	assert.Contains(t, text, "-mount=<mount> mia and")
 }

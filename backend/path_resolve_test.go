@@ -217,11 +217,11 @@ func TestResolveTellsWhyNobodyGetsIn(t *testing.T) {
 			}
 			return data
 		}
-		data := denied("nobody@acme.test", "Okta knows nobody by this name, or does not show them to this mount (E0000007)")
+		data := denied("nobody@acme.test", "Okta knows nobody by this name, or does not show them to this mount (E0000007): check the name, and what the API token or the service app may read")
 		assert.NotContains(t, data, "policies")
 		m.okta.Fail("users", oktatest.Body(200, "application/json",
 			`{"id":"00uadmin","status":"ACTIVE","profile":{"login":"admin@acme.test","email":"admin@acme.test"}}`).Times(1))
-		assert.NotContains(t, denied("me", "Okta knows nobody by this name, or does not show them to this mount"), "okta_id", "whose API token it is")
+		assert.NotContains(t, denied("me", "Okta knows nobody by this name, or does not show them to this mount: check the name, and what the API token or the service app may read"), "okta_id", "whose API token it is")
 		for status, text := range map[string]string{
 			"SUSPENDED": "suspended", "DEPROVISIONED": "deactivated", "LOCKED_OUT": "locked", "PASSWORD_EXPIRED": "expired",
 			"STAGED": "not activated", "NEW_STATUS": "not active",

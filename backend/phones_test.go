@@ -78,7 +78,7 @@ func TestPhonesRejection(t *testing.T) {
 		for i := range all {
 			m.okta.Reset()
 			all[i].SetScript("WAITING", "REJECTED")
-			assert.Equal(t, "the push was rejected on the phone", m.refused(nil))
+			assert.Equal(t, "the push was rejected on the phone"+afterRejection, m.refused(nil))
 			all[i].SetScript("WAITING")
 			for _, f := range all {
 				assert.Zero(t, f.Waiting())
@@ -120,7 +120,7 @@ func TestPhonesDevice(t *testing.T) {
 		for _, device := range []string{"Phone 2", "Mia", strings.ToLower(all[1].ID), "*"} {
 			assert.Equal(t, `Okta asks for a factor, and you cannot use the one that you chose. You can use: `+
 				`a push "Phone 1", "Mia's Pixel" or "Phone 3" (provider=push, or device=<one of these>)`+
-				". No login command sends device: write auth/okta/login/<name> password=- device=<device>",
+				". The command that sends device is okta-login -device=<device> "+testLogin+"; the HTTP API takes it at /v1/auth/okta/login/"+testLogin,
 				m.refused(fields{"device": device}))
 		}
 		assert.Equal(t, []int{2, 2, 3}, rung(all))

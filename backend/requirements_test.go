@@ -114,7 +114,7 @@ func TestStoredMethodMakesNoSense(t *testing.T) {
 			put(`{"id":"` + id + `","type":"` + typ + `"}`)
 			_, status, _ := m.do(logical.ReadOperation, "mfa/method/"+typ+"/"+id, nil)
 			assert.Equal(t, http.StatusInternalServerError, status, typ)
-			assert.Contains(t, m.refused(nil), "cannot be read: ask your Vault administrator", typ)
+			assert.Contains(t, m.refused(nil), "cannot be read: tell your Vault administrator", typ)
 			m.write("config", fields{"mfa_methods": ""})
 		}
 		id := m.createMethod("okta", nil)

@@ -233,7 +233,7 @@ func (kind kindOfEntry) test(t *testing.T, m *mount, key, raw string, mend opera
 		say(resp, text)
 		if kind.denied {
 			assert.Equal(t, http.StatusBadRequest, status, text)
-			assert.Contains(t, text, "cannot be read: ask your Vault administrator to look up the entry in Vault's log")
+			assert.Contains(t, text, "cannot be read: tell your Vault administrator to look up the entry in Vault's log")
 			assert.NotContains(t, text, key)
 		}
 	}

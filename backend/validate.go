@@ -28,11 +28,14 @@ type needError struct {
 
 func (e *needError) Unwrap() error { return e.MissingError }
 
-// placedError is an error of a login, with the mount's path for the commands to type.
+// placedError is an error of a login, with what the words about it need to know of the
+// request.
 type placedError struct {
 	error
-	mount string // ends with a slash
-	bare  bool   // the login gave a password and nothing else, and has to give more
+	mount   string // its path, which ends with a slash
+	name    string // by which the person logs in
+	bare    bool   // the login gave a password and nothing else, and has to give more
+	nearest string // the method that a name in the credentials may stand for; "" for none
 }
 
 func (e *placedError) Unwrap() error { return e.error }
@@ -43,12 +46,53 @@ func (l *loginRequest) explained(session *mfa.Session, err error) error {
 	if missing, ok := errors.AsType[*mfa.MissingError](err); ok {
 		return l.needs(session, missing)
 	}
-	return &placedError{err, req.MountPoint, passwordAlone(req) && wantsFields(err)}
+	_, meant := l.misnamed()
+	return &placedError{err, req.MountPoint, l.in.username, passwordAlone(req) && wantsFields(err), meant}
 }
 
 // needs returns the error for a login that lacks credentials for methods.
 func (l *loginRequest) needs(session *mfa.Session, missing *mfa.MissingError) *needError {
 	return &needError{missing, len(header(l.req, mfaHeader)) > 0, nearest(l.in.mfa, l.found.required, missing.Methods), l.leftPassCode(session)}
+}
+
+// misnamed reports whether a credential is for no method that the login asks for, and
+// returns the name of one for which none was given and that it may be meant for; "" where
+// none is like it. It knows nothing of either before Okta has let the person in.
+func (l *loginRequest) misnamed() (unknown bool, meant string) {
+	required, given := l.found.required, l.named
+	if given == nil {
+		given = l.in.mfa
+	}
+	known := waysOf(required)
+	for word := range given {
+		unknown = unknown || !known[word]
+	}
+	named := func(m mfa.Required) bool {
+		return slices.ContainsFunc(m.Ways(), func(way mfa.Required) bool { return mfa.Given(given).Has(way) })
+	}
+	return unknown, nearest(given, required, slices.DeleteFunc(slices.Clone(required), named))
+}
+
+// misnamedWarnings say that a credential has not been used.
+func (l *loginRequest) misnamedWarnings() []string {
+	switch unknown, meant := l.misnamed(); {
+	case meant != "":
+		return []string{misnamed(meant)}
+	case unknown:
+		return []string{unusedMFAWarning}
+	}
+	return nil
+}
+
+// waysOf returns the names and the ids of the methods, and of those that satisfy them.
+func waysOf(required []mfa.Required) map[string]bool {
+	known := map[string]bool{}
+	for _, m := range required {
+		for _, way := range m.Ways() {
+			known[way.Name], known[way.ID] = true, true
+		}
+	}
+	return known
 }
 
 // leftPassCode reports whether the request had a passcode for Okta, which asked for no
@@ -61,12 +105,7 @@ func (l *loginRequest) leftPassCode(session *mfa.Session) bool {
 // credentials which no required method has; "" where none is like it. It compares with no
 // other names, because a login tells which methods it asks for, and not which there are.
 func nearest(given credentials, required, missing []mfa.Required) (name string) {
-	known := map[string]bool{}
-	for _, m := range required {
-		for _, way := range m.Ways() {
-			known[way.Name], known[way.ID] = true, true
-		}
-	}
+	known := waysOf(required)
 	best := maxSlips + 1
 	for _, word := range slices.Sorted(maps.Keys(given)) {
 		if known[word] {

@@ -44,7 +44,7 @@ func TestHeldLoginSatisfiesMethods(t *testing.T) {
 
 		resp, status, text = m.proceed(held, nil)
 		assert.Equal(t, data["mfa_methods"], heldMethods(t, m, resp, status, text)["mfa_methods"], "asked again")
-		assert.Equal(t, "MFA method my_totp: the passcode is not right"+stillOpen, m.setback(held, fields{"mfa": "my_totp:" + app.wrong()}))
+		assert.Equal(t, "MFA method my_totp: the passcode is not right: try again with the next one"+stillOpen, m.setback(held, fields{"mfa": "my_totp:" + app.wrong()}))
 		resp, status, text = m.proceed(held, nil)
 		assert.Equal(t, "mfa_required", heldMethods(t, m, resp, status, text)["state"], "a wrong passcode is not tried again")
 		auth := m.ended(held, fields{"mfa": app.credential()})
@@ -232,7 +232,7 @@ func TestMethodWithoutANumber(t *testing.T) {
 
 		id := m.createMethod("okta", fields{"method_name": "strict", "require_number_challenge": true})
 		m.write("config", fields{"mfa_methods": id})
-		assert.Contains(t, m.refused(nil), `MFA method strict: it sends a push only where the login can show you a number: log in by write auth/okta/login/<name> password=- nonce=<nonce>`)
+		assert.Contains(t, m.refused(nil), `MFA method strict: it sends a push only where the login can show you a number: log in by okta-login `+testLogin+`, which shows it; or send nonce=<nonce>`)
 		assert.Equal(t, 2, phone.Pushes())
 		m.mustLogin(fields{"nonce": "two"})
 		assert.Equal(t, 3, phone.Pushes())

@@ -95,7 +95,7 @@ func TestPingIDPassCode(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		_, u := withPingID(m, nil, pingToken)
 		assert.Contains(t, m.refused(nil), "this mount requires more than Okta does: my_ping (the code of your hardware token, as mfa=my_ping:<passcode>)")
-		assert.Equal(t, "MFA method my_ping: the passcode is not right", m.refused(fields{"mfa": "my_ping:000000"}))
+		assert.Equal(t, "MFA method my_ping: the passcode is not right: try again with the next one", m.refused(fields{"mfa": "my_ping:000000"}))
 		m.mustLogin(fields{"mfa": "my_ping:" + u.PassCode()})
 		m.mustLogin(fields{"mfa": "my_ping:token=" + u.PassCode()})
 
@@ -103,7 +103,7 @@ func TestPingIDPassCode(t *testing.T) {
 		data := heldMethods(t, m, resp, status, text)
 		require.Equal(t, "mfa_required", data["state"])
 		held := heldState{TransactionID: data["transaction_id"].(string)}
-		assert.Equal(t, "MFA method my_ping: the passcode is not right"+stillOpen, m.setback(held, fields{"mfa": "my_ping:000000"}))
+		assert.Equal(t, "MFA method my_ping: the passcode is not right: try again with the next one"+stillOpen, m.setback(held, fields{"mfa": "my_ping:000000"}))
 		m.ended(held, fields{"mfa": "my_ping:" + u.PassCode()})
 		assert.Zero(t, u.Pushes())
 	})
@@ -140,7 +140,7 @@ func TestPingIDRefusesTheMount(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {
 		_, u := withPingID(m, nil, pingPhone)
 		u.ScriptBegin(mfatest.PingIDOutcome{Status: 400, ErrorID: 400, Message: "Invalid input"})
-		assert.Equal(t, "MFA method my_ping: its service refuses this mount: ask your Vault administrator to check its keys, "+
+		assert.Equal(t, "MFA method my_ping: its service refuses this mount: tell your Vault administrator to check its keys, "+
 			"and to look up the reason in Vault's log", m.refused(nil))
 		assert.Contains(t, m.logs.String(), "[WARN]")
 		assert.Contains(t, m.logs.String(), "PingID error 400: Invalid input, which means that the input was refused")
@@ -175,7 +175,7 @@ func TestPingIDNumberMatching(t *testing.T) {
 		m.clock.advance(mfa.PollInterval)
 		m.ended(heldState{TransactionID: data["transaction_id"].(string)}, nil)
 
-		assert.Contains(t, m.refused(nil), `it sends a push only where the login can show you a number: log in by write auth/okta/login/<name> password=- nonce=<nonce>`)
+		assert.Contains(t, m.refused(nil), `it sends a push only where the login can show you a number: log in by okta-login `+testLogin+`, which shows it; or send nonce=<nonce>`)
 		assert.Equal(t, []int{0, 1}, []int{u.Waiting(), u.Cancelled()})
 	})
 }

@@ -75,7 +75,7 @@ func TestMethodIsRequired(t *testing.T) {
 				assert.Contains(t, text, "my_totp (the passcode of your authenticator app, as mfa=my_totp:<passcode>)")
 				assert.Contains(t, text, "tell your Vault administrator that this mount does not receive the header X-Vault-MFA")
 				assert.NotContains(t, text, "vault auth tune", "it replaces the headers that were tuned before")
-				assert.Equal(t, "MFA method my_totp: the passcode is not right", m.refused(fields{"mfa": []string{"my_totp:" + app.wrong()}}))
+				assert.Equal(t, "MFA method my_totp: the passcode is not right: try again with the next one", m.refused(fields{"mfa": []string{"my_totp:" + app.wrong()}}))
 				assert.Equal(t, "MFA method my_totp: takes a passcode of 6 digits", m.refused(fields{"mfa": "my_totp:12345678"}))
 
 				used := app.credential()
@@ -400,9 +400,9 @@ func TestOktaMethod(t *testing.T) {
 		assert.Equal(t, 3, phone.Pushes())
 
 		phone.SetScript("WAITING", "REJECTED")
-		assert.Equal(t, "MFA method corp_okta: the push was rejected on the phone", m.refused(nil))
+		assert.Equal(t, "MFA method corp_okta: the push was rejected on the phone"+afterRejection, m.refused(nil))
 		phone.SetScript("WAITING", "TIMEOUT")
-		assert.Equal(t, "MFA method corp_okta: the push was not answered in time", m.refused(nil))
+		assert.Equal(t, "MFA method corp_okta: the push was not answered in time: log in again, and answer it as soon as the phone rings", m.refused(nil))
 		phone.SetScript("WAITING", "SOMETHING_NEW")
 		assert.Contains(t, m.refused(nil), "an unknown factor result")
 		assert.Equal(t, 6, phone.Pushes())

@@ -40,7 +40,7 @@ func (m Required) takes(way Required) bool {
 // person gave something for, or else the first that can be tried with nothing.
 func (m Required) prepare(ctx context.Context, who Subject, given Given) (Attempt, Required, error) {
 	options := m.Ways()
-	if named := slices.DeleteFunc(slices.Clone(options), func(o Required) bool { return !given.has(o) }); len(named) > 0 {
+	if named := slices.DeleteFunc(slices.Clone(options), func(o Required) bool { return !given.Has(o) }); len(named) > 0 {
 		options = named
 	}
 	var failed, needs error
@@ -72,7 +72,8 @@ func (g Given) of(m Required) Credential {
 	return g[m.Name]
 }
 
-func (g Given) has(m Required) bool {
+// Has reports whether there is a credential for m.
+func (g Given) Has(m Required) bool {
 	_, byID := g[m.ID]
 	_, byName := g[m.Name]
 	return byID || byName

@@ -30,7 +30,7 @@ func TestCLILoginAsByOpenBao(t *testing.T) {
 	}
 	_, dropped := login()
 	require.Equal(t, 2, dropped.Code)
-	require.Contains(t, dropped.Stderr, "(bao login drops these fields: write them, with the password, to auth/"+m.Path+"/login/<name>)")
+	require.Contains(t, dropped.Stderr, "(bao login drops these fields: write them, with the password, to auth/"+m.Path+"/login/"+u.Login()+")")
 	_, kept := login("-mfa=okta:totp=" + own.Code())
 	require.Equal(t, 2, kept.Code, "the header does not reach the mount")
 

@@ -47,7 +47,7 @@ func TestResolveTellsWhatALoginGets(t *testing.T) {
 	}, after["denied_because"])
 	require.Equal(t, []any{object{"mfa_method": "mine", "mfa_type": "totp", "required_by": []any{"groups/everyone"}, "problem": after["denied_because"].([]any)[2]}},
 		after["mfa_methods"])
-	require.Equal(t, []any{"Okta knows nobody by this name, or does not show them to this mount (E0000007)"}, m.mustRead("resolve/nobody")["denied_because"])
+	require.Equal(t, []any{"Okta knows nobody by this name, or does not show them to this mount (E0000007): check the name, and what the API token or the service app may read"}, m.mustRead("resolve/nobody")["denied_because"])
 
 	m.mustDo(http.MethodPut, "sys/policies/acl/"+m.Path, object{"policy": `path "` + m.full("resolve/*") + `" { capabilities = ["read"] }`})
 	token := m.mustDo(http.MethodPost, "auth/token/create", object{"policies": []string{m.Path}}).Token()

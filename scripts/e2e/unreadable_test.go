@@ -49,7 +49,7 @@ func TestUnreadableEntries(t *testing.T) {
 		{"group/scientists", "groups/scientists", "groups", "scientists", object{"policies": "science"}},
 	}
 	reload := func() { vaultCommand(t, v, "plugin", "reload", "-type=auth", "-plugin=okta") }
-	const denied = "cannot be read: ask your Vault administrator"
+	const denied = "cannot be read: tell your Vault administrator"
 	for _, row := range rows {
 		m.spoil(row.key)
 		reload()
@@ -117,7 +117,7 @@ func TestUndecryptableEntry(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, raw, 0o600))
 	require.NoError(t, v.Restart(t.Context())) // Vault had it in memory
 
-	requireRefused(t, m.login(mia), http.StatusBadRequest, "cannot be read: ask your Vault administrator")
+	requireRefused(t, m.login(mia), http.StatusBadRequest, "cannot be read: tell your Vault administrator")
 	require.Equal(t, []any{"art", "default"}, policies(m.mustLogin(eve)))
 	requireRefused(t, m.read("groups/scientists"), http.StatusInternalServerError, "group/scientists", "delete it")
 	require.Contains(t, m.list("groups"), "scientists")
