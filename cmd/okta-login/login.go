@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os/user"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 const (
 	pollInterval  = 2 * time.Second
+	pollRetries   = 15 // in a row: for as long as another node may need to become active
 	cancelTimeout = 5 * time.Second
 )
 
@@ -30,6 +32,8 @@ type login struct {
 	username    string
 	transaction string // once the server holds the login open
 	told        string // what the screen already says about the challenge
+	expires     *time.Time
+	lost        int // polls in a row that had no answer
 }
 
 // fields is the body of a request.
@@ -88,6 +92,12 @@ func (l *login) run(ctx context.Context) (done *api.Secret, err error) {
 			l.told = ""
 			continue
 		}
+		if l.mayPollAgain(body, err) {
+			if _, err := l.screen.countDown(ctx, pollInterval, l.expires); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -104,11 +114,23 @@ func (l *login) run(ctx context.Context) (done *api.Secret, err error) {
 		if err != nil {
 			return nil, err
 		}
-		l.transaction = now.TransactionID
+		l.transaction, l.expires = now.TransactionID, now.ExpiresAt
 		if body, err = l.answerTo(ctx, now); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// mayPollAgain reports whether the request only asked how the login stands, and failed for
+// a reason that may soon be gone: the login goes on at the server meanwhile.
+func (l *login) mayPollAgain(body fields, err error) bool {
+	refused, isRefusal := errors.AsType[*refusal](err)
+	if len(body) > 0 || !errors.Is(err, errUnavailable) && !(isRefusal && refused.status == http.StatusTooManyRequests) {
+		l.lost = 0
+		return false
+	}
+	l.lost++
+	return l.lost <= pollRetries
 }
 
 func stateOf(a *api.Secret) (now state, err error) {
@@ -166,18 +188,12 @@ func (l *login) askUsername(ctx context.Context) (string, error) {
 	return typed, err
 }
 
-// send sends a request of this login, and sends one that only asks how the login stands
-// again, should the server fail.
 func (l *login) send(ctx context.Context, body fields) (*api.Secret, error) {
-	retries := 0
-	if len(body) == 0 {
-		retries = pollRetries
-	}
 	if l.transaction != "" {
 		body = maps.Clone(body)
 		body["transaction_id"] = l.transaction
 	}
-	return l.server.post(ctx, "auth/"+l.opts.mount+"/login/"+l.username, body, retries)
+	return l.server.post(ctx, "auth/"+l.opts.mount+"/login/"+l.username, body)
 }
 
 // cancel ends a login that is held open. The caller's context may have ended.
@@ -390,14 +406,14 @@ func (l *login) identityMFA(ctx context.Context, a *api.Secret) (*api.Secret, er
 	}
 	l.transaction = "" // Okta's part is over
 	for {
-		payload, asked, err := l.identityCredentials(ctx, requirement)
+		payload, again, err := l.identityCredentials(ctx, requirement)
 		if err != nil {
 			return nil, err
 		}
 		a, err := l.server.post(ctx, "sys/mfa/validate", fields{
 			"mfa_request_id": requirement.MFARequestID, "mfa_payload": payload,
-		}, 0)
-		if refused, ok := errors.AsType[*refusal](err); ok && asked && l.screen.person && refused.isWrongCode() {
+		})
+		if refused, ok := errors.AsType[*refusal](err); ok && again && l.screen.person && refused.isWrongCode() {
 			l.screen.say("%s", clean(refused.text))
 			continue
 		}
@@ -409,9 +425,9 @@ func (l *login) identityMFA(ctx context.Context, a *api.Secret) (*api.Secret, er
 }
 
 // identityCredentials asks for what the constraints of Vault's login MFA want: of each,
-// one method. asked reports whether one of them takes a passcode.
-func (l *login) identityCredentials(ctx context.Context, requirement *api.MFARequirement) (payload map[string][]string, asked bool, err error) {
-	payload = map[string][]string{}
+// one method. again reports whether they can be asked for again: a push would ring once more.
+func (l *login) identityCredentials(ctx context.Context, requirement *api.MFARequirement) (payload map[string][]string, again bool, err error) {
+	payload, again = map[string][]string{}, true
 	for _, name := range slices.Sorted(maps.Keys(requirement.MFAConstraints)) {
 		chosen, err := l.chooseIdentityMethod(ctx, requirement.MFAConstraints[name])
 		if err != nil {
@@ -420,15 +436,16 @@ func (l *login) identityCredentials(ctx context.Context, requirement *api.MFAReq
 		payload[chosen.ID] = []string{}
 		if !chosen.UsesPasscode {
 			l.screen.say("Approve the login for %s.", identityName(chosen))
+			again = false
 			continue
 		}
 		code, err := l.screen.askSecret(ctx, fmt.Sprintf("Passcode for %s: ", identityName(chosen)))
 		if err != nil {
 			return nil, false, err
 		}
-		payload[chosen.ID], asked = append(payload[chosen.ID], code), true
+		payload[chosen.ID] = []string{code}
 	}
-	return payload, asked, nil
+	return payload, again, nil
 }
 
 func (l *login) chooseIdentityMethod(ctx context.Context, constraint *api.MFAConstraintAny) (*api.MFAMethodID, error) {

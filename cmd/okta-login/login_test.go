@@ -317,6 +317,9 @@ func TestWrongCodeAtLoginMFAIsAskedAgain(t *testing.T) {
 		{"staff": {"any": [{"type": "totp", "id": "m1", "name": "phone", "uses_passcode": true}]}}}}}`}
 	wrong := reply{path: "sys/mfa/validate", want: `{"mfa_request_id": "r1", "mfa_payload": {"m1": ["000000"]}}`, status: 403,
 		body: `{"errors": ["failed to satisfy enforcement staff. error: 2 errors occurred:\n\t* failed to validate TOTP passcode"]}`}
+	push := reply{body: strings.Replace(requires.body, `"any"`, `"any": [{"type": "duo", "id": "m2"}]}, "other": {"any"`, 1)}
+	refused := wrong
+	refused.want = `{"mfa_request_id": "r1", "mfa_payload": {"m1": ["000000"], "m2": []}}`
 	right := reply{path: "sys/mfa/validate", want: `{"mfa_request_id": "r1", "mfa_payload": {"m1": ["123456"]}}`, body: tokenBody}
 	o := performAs(t, true, script(t, requires, wrong, right).URL, "pw\n000000\n123456\n")
 	require.Zero(t, o.code, o.read)
@@ -324,13 +327,17 @@ func TestWrongCodeAtLoginMFAIsAskedAgain(t *testing.T) {
 
 	o = performAs(t, false, script(t, requires, wrong).URL, "pw\n000000\n123456\n")
 	require.Equal(t, exitRefused, o.code, "a script's next line is for something else")
+
+	o = performAs(t, true, script(t, push, refused).URL, "pw\n000000\n123456\n")
+	require.Equal(t, exitRefused, o.code, "no phone rings for a wrong digit")
 }
 
 // While a push waits, nothing that happens between here and the server ends the login.
 func TestPollsAreSentAgain(t *testing.T) {
 	waiting := reply{want: `{"password": "pw", "wait": false}`, body: waits(`"state": "waiting", "factor": "push"`)}
 	poll := `{"transaction_id": "t1"}`
-	o := performAs(t, true, script(t, waiting, reply{want: poll, status: 503, body: `{"errors": ["sealed"]}`},
+	sealed := reply{want: poll, status: 503, body: `{"errors": ["sealed"]}`}
+	o := performAs(t, true, script(t, waiting, sealed, reply{want: poll, status: 429, body: `{"errors": ["quota"]}`}, sealed,
 		reply{want: poll, body: tokenBody}).URL, "pw\n")
 	require.Zero(t, o.code, o.read)
 

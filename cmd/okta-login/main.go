@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, openBao bool, screen *screen, stdou
 	if err == nil {
 		err = perform(ctx, opts, screen, stdout)
 	}
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil && err != nil && !errors.Is(err, errNotStored) { // which says what has become of the token
 		err = errInterrupted
 	}
 	if err == nil {
@@ -134,8 +134,11 @@ func perform(ctx context.Context, opts *options, screen *screen, stdout io.Write
 		return err
 	}
 	fmt.Fprintf(stdout, "The token is kept %s.\n", clean(where))
-	if variable := opts.variable("TOKEN"); os.Getenv(api.EnvVaultToken) != "" {
-		screen.say("Warning: %s is set, and commands use it instead: unset it.", variable)
+	for _, variable := range []string{opts.variable("TOKEN"), api.EnvVaultToken} {
+		if os.Getenv(variable) != "" {
+			screen.say("Warning: %s is set, and commands use it instead: unset it.", variable)
+			break
+		}
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func flagSet(o *options) *flag.FlagSet {
 // parse reads the command line. Flags may stand before and after the username, and above
 // the variables that Vault's client library reads.
 func parse(args []string, openBao bool) (*options, error) {
-	o := &options{openBao: openBao, address: cmp.Or(os.Getenv(api.EnvVaultAddress), api.DefaultAddress)}
+	o := &options{openBao: openBao, address: cmp.Or(os.Getenv(api.EnvVaultAgentAddr), os.Getenv(api.EnvVaultAddress), api.DefaultAddress)}
 	for variable, option := range map[string]*string{
 		api.EnvVaultNamespace: &o.namespace, api.EnvVaultCACert: &o.caCert, api.EnvVaultCAPath: &o.caPath,
 		api.EnvVaultClientCert: &o.clientCert, api.EnvVaultClientKey: &o.clientKey, api.EnvVaultTLSServerName: &o.serverName,
@@ -121,11 +121,11 @@ func parse(args []string, openBao bool) (*options, error) {
 }
 
 // asVault returns the variables to set so that Vault's client library, which reads VAULT_*
-// alone, finds what is meant for OpenBao. They are none unless BAO_ADDR is set and
+// alone, finds what is meant for OpenBao. They are none unless some BAO_* is set and
 // VAULT_ADDR is not. As for bao, a BAO_* that is set stands above the VAULT_* of that name,
 // even where it is empty.
 func asVault(environ []string) map[string]string {
-	vault, bao := "", map[string]string{"VAULT_CONFIG_PATH": ""}
+	vault, bao := "", map[string]string{}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		if name == api.EnvVaultAddress {
@@ -135,8 +135,11 @@ func asVault(environ []string) map[string]string {
 			bao["VAULT_"+name] = value
 		}
 	}
-	if vault != "" || bao[api.EnvVaultAddress] == "" {
+	if vault != "" || len(bao) == 0 {
 		return nil
+	}
+	if _, ok := bao[api.EnvVaultAgentAddr]; !ok && bao[api.EnvVaultAddress] != "" {
+		bao[api.EnvVaultAgentAddr] = "" // which would stand above BAO_ADDR
 	}
 	bao["VAULT_CONFIG_PATH"] = cmp.Or(bao["VAULT_CONFIG_PATH"], "~/.bao")
 	return bao

@@ -15,15 +15,23 @@ import (
 
 func TestSettings(t *testing.T) {
 	t.Setenv("VAULT_ADDR", "https://v.test")
-	t.Setenv("VAULT_CACERT", "of-the-environment")
+	t.Setenv("VAULT_NAMESPACE", "of-the-environment")
 	o, err := parse(nil, false)
 	require.NoError(t, err)
 	require.Equal(t, "https://v.test", o.address)
-	require.Equal(t, "of-the-environment", o.caCert)
-	o, err = parse([]string{"mia", "-address", "https://f.test", "-ca-cert", "of-the-flag"}, false)
+	require.Equal(t, "of-the-environment", o.namespace)
+	t.Setenv("VAULT_AGENT_ADDR", "https://agent.test")
+	o, err = parse(nil, false)
 	require.NoError(t, err)
-	require.Equal(t, "https://f.test", o.address)
-	require.Equal(t, "of-the-flag", o.caCert)
+	s, err := newServer(&options{address: o.address})
+	require.NoError(t, err)
+	require.Equal(t, "https://agent.test", s.client.Address(), "as for vault")
+	o, err = parse([]string{"mia", "-address", "https://f.test", "-namespace", "of-the-flag"}, false)
+	require.NoError(t, err)
+	s, err = newServer(&options{address: o.address})
+	require.NoError(t, err)
+	require.Equal(t, "https://f.test", s.client.Address(), "a flag stands above the variables")
+	require.Equal(t, "of-the-flag", o.namespace)
 	require.Equal(t, "mia", o.username)
 }
 
@@ -37,10 +45,12 @@ func TestVariablesOfOpenBao(t *testing.T) {
 		"none":  {nil, nil},
 		"Vault": {[]string{"VAULT_ADDR=https://v.test"}, nil},
 		"both":  {[]string{"VAULT_ADDR=https://v.test", "BAO_ADDR=https://b.test", "BAO_SKIP_VERIFY=1"}, nil},
-		"OpenBao": {[]string{"BAO_ADDR=https://b.test", "VAULT_SKIP_VERIFY=1", "BAO_SKIP_VERIFY=false", "VAULT_NAMESPACE=v", "BAO_NAMESPACE="},
-			map[string]string{"VAULT_ADDR": "https://b.test", "VAULT_SKIP_VERIFY": "false", "VAULT_NAMESPACE": "", "VAULT_CONFIG_PATH": "~/.bao"}},
+		"OpenBao without an address": {[]string{"BAO_NAMESPACE=b", "VAULT_NAMESPACE=v"},
+			map[string]string{"VAULT_NAMESPACE": "b", "VAULT_CONFIG_PATH": "~/.bao"}},
+		"OpenBao": {[]string{"BAO_ADDR=https://b.test", "VAULT_AGENT_ADDR=https://v.test", "VAULT_SKIP_VERIFY=1", "BAO_SKIP_VERIFY=false", "VAULT_NAMESPACE=v", "BAO_NAMESPACE="},
+			map[string]string{"VAULT_ADDR": "https://b.test", "VAULT_AGENT_ADDR": "", "VAULT_SKIP_VERIFY": "false", "VAULT_NAMESPACE": "", "VAULT_CONFIG_PATH": "~/.bao"}},
 		"with a configuration": {[]string{"BAO_ADDR=https://b.test", "BAO_CONFIG_PATH=/etc/bao"},
-			map[string]string{"VAULT_ADDR": "https://b.test", "VAULT_CONFIG_PATH": "/etc/bao"}},
+			map[string]string{"VAULT_ADDR": "https://b.test", "VAULT_AGENT_ADDR": "", "VAULT_CONFIG_PATH": "/etc/bao"}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, row.want, asVault(row.environ)) })
 	}

@@ -33,15 +33,16 @@ func printResult(w io.Writer, o *options, answer *api.Secret) error {
 	return err
 }
 
-// duration is a duration as people say it.
+// duration is a duration as people say it, rounded up.
 func duration(d time.Duration) string {
+	unit, name := time.Hour, "hours"
 	switch {
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+		unit, name = time.Second, "seconds"
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+		unit, name = time.Minute, "minutes"
 	}
-	return fmt.Sprintf("%d hours", int(d.Hours()))
+	return fmt.Sprintf("%d %s", (d+unit-1)/unit, name)
 }
 
 // quote quotes a value for a POSIX shell.

@@ -147,14 +147,14 @@ func (s *screen) choose(ctx context.Context, question string, names []string) (i
 }
 
 // canPress reports whether countDown can tell that the person presses Enter.
-func (s *screen) canPress() bool { return s.terminal != nil && canPoll }
+func (s *screen) canPress() bool { return s.terminal != nil && canPoll(s.fd) }
 
 // countDown waits, and shows at a terminal how much time is left. It ends early if the
 // person presses Enter there.
 func (s *screen) countDown(ctx context.Context, wait time.Duration, until *time.Time) (pressed bool, err error) {
 	if s.person && until != nil {
 		if left := time.Until(*until); left > 0 {
-			fmt.Fprintf(s.out, "\r%-18s", duration(left.Round(time.Second))+" left") // over what it said before
+			fmt.Fprintf(s.out, "\r%-18s", duration(left)+" left") // over what it said before
 			s.wrote = true
 		}
 	}

@@ -19,17 +19,17 @@ import (
 const (
 	// requestTimeout is longer than a server works on one request (90 s by default).
 	requestTimeout = 100 * time.Second
-	// pollRetries bounds how often a poll is sent again, 1 to 1.5 s apart: for as long as
-	// another node needs to become active.
-	pollRetries   = 20
-	revokeTimeout = 5 * time.Second
+	revokeTimeout  = 5 * time.Second
 )
 
 // server is a Vault or OpenBao server.
 type server struct{ client *api.Client }
 
 // refusal is an answer that says no. Its text is the server's own.
-type refusal struct{ text string }
+type refusal struct {
+	status int
+	text   string
+}
 
 func (r *refusal) Error() string { return r.text }
 
@@ -58,7 +58,8 @@ func newServer(o *options) (*server, error) {
 	if config.Error != nil {
 		return nil, fmt.Errorf("%w: %w", config.Error, errUsage)
 	}
-	config.Address = o.address
+	config.Address, config.AgentAddress = o.address, "" // parse has decided between them
+	config.MaxRetries = 0                               // a password, or a push, is sent once
 	if os.Getenv(api.EnvVaultClientTimeout) == "" {
 		config.Timeout = requestTimeout
 	}
@@ -93,14 +94,12 @@ func (s *server) isPlain() bool {
 	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-// post sends a request, and sends it again up to retries times where no answer comes or
-// the server fails. A refusal is a *refusal; errUnavailable says that no answer came, or
-// that the server failed.
-func (s *server) post(ctx context.Context, at string, body fields, retries int) (*api.Secret, error) {
+// post sends one request, once. A refusal is a *refusal; errUnavailable says that no
+// answer came, or that the server failed.
+func (s *server) post(ctx context.Context, at string, body fields) (*api.Secret, error) {
 	if path.Clean(at) != at {
 		return nil, fmt.Errorf("-mount and the username must be names, and not empty, . or .. between slashes: %w", errUsage)
 	}
-	s.client.SetMaxRetries(retries)
 	answer, err := s.client.Logical().WriteWithContext(ctx, at, body)
 	if refused, ok := errors.AsType[*api.ResponseError](err); ok {
 		text := fmt.Sprintf("HTTP %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
@@ -110,7 +109,7 @@ func (s *server) post(ctx context.Context, at string, body fields, retries int) 
 		if refused.StatusCode >= 500 {
 			return nil, fmt.Errorf("%w: %s", errUnavailable, text)
 		}
-		return nil, &refusal{text}
+		return nil, &refusal{refused.StatusCode, text}
 	}
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err // without the URL, which names the person
@@ -130,6 +129,5 @@ func (s *server) revoke(token string) error {
 	ctx, stop := context.WithTimeout(context.Background(), revokeTimeout)
 	defer stop()
 	s.client.SetToken(token)
-	s.client.SetMaxRetries(0)
 	return s.client.Auth().Token().RevokeSelfWithContext(ctx, "")
 }
