@@ -93,6 +93,7 @@ func TestRequestsOfAFactor(t *testing.T) {
 	phone.SetScript("WAITING")
 	rejected := m.start(t.Context(), third)
 	soon(t, 1, func() int { return m.org.Count(http.MethodGet, "/api/v1/users/"+third.ID+"/groups") })
+	eventually(t, "a push", func() bool { return phone.Waiting() == 1 }) // sent beside the read of the groups
 	require.Equal(t, 1, phone.Reject())
 	<-rejected
 	soon(t, 1, m.cancels)
