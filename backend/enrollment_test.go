@@ -85,7 +85,7 @@ func TestRememberedDeviceThatIsForgotten(t *testing.T) {
 		m.write("config", fields{"remember_device": false})
 		assert.Equal(t, want, m.setback(held, fields{"mfa": app.credential()}))
 
-		// Who has verified a factor did not need the device, and a login without it named none.
+		// People who have verified a factor did not need the device. A login without one named none.
 		m.write("config", fields{"remember_device": true})
 		held = m.hold(fields{"device_token": device[1:], "totp": m.nextCode(totp)})
 		m.write("config", fields{"remember_device": false})

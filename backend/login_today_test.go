@@ -200,7 +200,7 @@ func TestBypassThatHasEnded(t *testing.T) {
 	})
 }
 
-// Who has skipped the enrollment of a factor gets no token of a mount that lets nobody skip
+// People who have skipped the enrollment of a factor get no token of a mount that lets nobody skip
 // it by then. Whom Okta asks for no enrollment, it is not asked.
 func TestSkippedEnrollmentThatHasEnded(t *testing.T) {
 	bothWays(t, func(t *testing.T, m *mount) {

@@ -31,7 +31,7 @@ func (m Required) Ways() []Required {
 	return []Required{m}
 }
 
-// takes reports whether a person who has satisfied way, as it was then, has satisfied m.
+// takes reports whether people who have satisfied way, as it was then, have satisfied m.
 func (m Required) takes(way Required) bool {
 	return slices.ContainsFunc(m.Ways(), func(now Required) bool { return now.ID == way.ID && now.Revision == way.Revision })
 }

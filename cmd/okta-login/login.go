@@ -28,10 +28,10 @@ type login struct {
 	deviceToken string
 
 	username    string
-	transaction string // once the server holds the login open
-	told        string // what the screen already says about the challenge
-	expires     *time.Time
-	lost        int // polls in a row that had no answer
+	transaction string     // once the server holds the login open
+	told        string     // what the screen already says about the challenge
+	expires     *time.Time // of the challenge, as the last answer told
+	lost        int        // polls in a row that had no answer
 }
 
 // fields is the body of a request.
@@ -131,6 +131,7 @@ func (l *login) mayPollAgain(body fields, err error) bool {
 	return l.lost <= pollRetries
 }
 
+// stateOf reads what a held login waits for.
 func stateOf(a *api.Secret) (now state, err error) {
 	data, err := json.Marshal(a.Data)
 	if err == nil {

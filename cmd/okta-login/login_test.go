@@ -211,7 +211,7 @@ func TestFlagsAreSent(t *testing.T) {
 // A token that cannot be kept is not left valid.
 func TestTokenThatIsNotStoredIsRevoked(t *testing.T) {
 	helper := filepath.Join(t.TempDir(), "helper")
-	require.NoError(t, os.WriteFile(helper, []byte("#!/bin/sh\necho no room >&2\nexit 1\n"), 0o700))
+	require.NoError(t, os.WriteFile(helper, []byte("#!/bin/sh\ncat >&2\necho no room >&2\nexit 1\n"), 0o700))
 	config := filepath.Join(t.TempDir(), "config")
 	require.NoError(t, os.WriteFile(config, []byte(`token_helper = "`+helper+`"`), 0o600))
 	t.Setenv("VAULT_CONFIG_PATH", config)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/vault/api/cliconfig"
 	"github.com/hashicorp/vault/api/tokenhelper"
@@ -37,8 +39,11 @@ func storeToken(ctx context.Context, helper tokenhelper.TokenHelper, token strin
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	if external, ok := helper.(*tokenhelper.ExternalTokenHelper); ok {
-		return "by " + external.BinaryPath, err
+	if err != nil { // a program that fails may have printed what it was given
+		return "", errors.New(strings.ReplaceAll(err.Error(), token, "…"))
 	}
-	return "in ~/" + filepath.Base(helper.Path()), err
+	if external, ok := helper.(*tokenhelper.ExternalTokenHelper); ok {
+		return "by " + external.BinaryPath, nil
+	}
+	return "in ~/" + filepath.Base(helper.Path()), nil
 }
